@@ -1,0 +1,20 @@
+"""affectbench measures emotion recognition models: how well, for whom, and under which conditions.
+
+One sentence holds the package together: ``predict`` turns models and media into tables, ``judge`` turns
+tables into estimates, ``report`` turns estimates into pages. They meet only in the vocabulary.
+
+==================  ==============================================================================
+vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite`` ``folder`` ``shipped``
+``predict``         clips, data sets, perturbations, the face front-end, the zoo, the run loop (torch)
+``judge``           kernels, atoms, metrics, slices, intervals, the Estimates table (numpy, scipy.special)
+``track``           MLflow, the only place that imports it
+``report``          the HTML report and its figures
+``synth``           clips drawn here, with known labels
+``workflow``        the steps of a command, in order
+``cli``             parse, call one function, print
+==================  ==============================================================================
+
+Imports go down only: ``cli -> workflow -> report, track -> judge / predict, synth -> vocabulary``.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,59 @@
+"""The command line: parse, call one function, print.
+
+Nothing heavy is imported before it is needed, so that ``--help`` answers at once. Exit codes: 0 done, 2 the
+user must change something, 4 the machine or the program failed, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    """The program ``affectbench``."""
+    # A thread that waits by spinning starves the others: set before torch or OpenMP load.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import typer
+
+    from bench.cli.app import app
+
+    try:
+        code = app(standalone_mode=False, prog_name="affectbench")
+    except (KeyboardInterrupt, typer.Abort):
+        print("interrupted; the same command goes on from here", file=sys.stderr)
+        sys.exit(130)
+    except Exception as error:
+        sys.exit(_report(error))
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _report(error: Exception) -> int:
+    """Say what happened on stderr and return the exit code."""
+    from bench.errors import AffectbenchError
+
+    if isinstance(error, AffectbenchError):
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    show = getattr(error, "show", None)
+    if show is not None:  # a usage error of typer, which knows how to say it
+        show()
+        return 2
+    print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+    print(
+        f"The program or the machine failed. The traceback is in {_write_traceback(error)}", file=sys.stderr
+    )
+    return 4
+
+
+def _write_traceback(error: Exception) -> str:
+    import tempfile
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    with tempfile.NamedTemporaryFile("w", prefix="affectbench-", suffix=".log", delete=False) as log:
+        log.write(text)
+    return log.name

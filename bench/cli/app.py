@@ -1,0 +1,189 @@
+"""The commands that make and judge runs: run, score, report, track, demo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bench.cli import data, suite, zoo
+from bench.cli.show import Voice, show_version
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="affectbench",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Measure emotion recognition models: how well, for whom, under which conditions.",
+)
+app.add_typer(zoo.app, name="zoo")
+app.add_typer(suite.app, name="suite")
+app.add_typer(data.app, name="data")
+
+Out = Annotated[Path, typer.Option("--out", help="The run's folder: new, empty, or of the same run.")]
+SuiteName = Annotated[str | None, typer.Option("--suite", help="A suite: a name or a YAML file.")]
+DataRoots = Annotated[
+    list[str] | None, typer.Option("--data", metavar="NAME=ROOT", help="Where a data set of the suite lies.")
+]
+Table = Annotated[
+    Path | None, typer.Option("--targets", help="A table: target, media, subject, label, attributes.")
+]
+Slices = Annotated[
+    list[str] | None, typer.Option("--slice", help="An attribute, or several: 'race&sex'. May repeat.")
+]
+Metrics = Annotated[list[str] | None, typer.Option("--metric", help="A metric. May repeat.")]
+Labels = Annotated[
+    str | None, typer.Option("--labels", help="The label space: a known name, or labels with commas.")
+]
+Tracking = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
+]
+NoUpload = Annotated[bool, typer.Option("--no-upload", help="Log numbers to MLflow, but no artifacts.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
+Zoos = Annotated[list[Path] | None, typer.Option("--zoo", help="A folder of private models. May repeat.")]
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def run(
+    out: Out,
+    model: Annotated[
+        list[str], typer.Option("--model", help="NAME, NAME@CHECKPOINT or models:/NAME@alias. May repeat.")
+    ],
+    suite: SuiteName = None,
+    data: DataRoots = None,
+    targets: Table = None,
+    root: Annotated[Path | None, typer.Option("--root", help="Where the media of --targets lie.")] = None,
+    aligned: Annotated[
+        bool, typer.Option("--aligned", help="The media are faces already cropped: no face is looked for.")
+    ] = False,
+    labels: Labels = None,
+    slice_: Slices = None,
+    metric: Metrics = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Your own file of weights for the one model.")
+    ] = None,
+    zoo: Zoos = None,
+    device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N.")] = "auto",
+    precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
+    batch: Annotated[int, typer.Option("--batch", min=1, help="Targets per batch.")] = 64,
+    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode.")] = 2,
+    tracking_uri: Tracking = None,
+    no_upload: NoUpload = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run models over media under every condition of a suite, and judge what they said."""
+    from bench import workflow
+    from bench.cli.ask import Words, ask
+    from bench.cli.models import choose
+
+    voice = Voice(quiet=quiet, json=json)
+    question = ask(
+        Words(suite, data or (), targets, root, labels, aligned, tuple(slice_ or ()), tuple(metric or ()))
+    )
+    choices = choose(model, weights, tracking_uri)
+    options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()))
+    with voice.progress("rows") as progress:
+        folder = workflow.predict(question, choices, options, progress)
+    voice.conclude(folder, tracking_uri, upload=not no_upload)
+
+
+@app.command()
+def score(
+    out: Out,
+    predictions: Annotated[
+        list[str],
+        typer.Option("--predictions", metavar="[NAME=]FILE", help="Predictions to judge. May repeat."),
+    ],
+    suite: SuiteName = None,
+    data: DataRoots = None,
+    targets: Table = None,
+    labels: Labels = None,
+    slice_: Slices = None,
+    metric: Metrics = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--column", metavar="OURS=YOURS", help="Map a column, as in predicted=top1. May repeat."
+        ),
+    ] = None,
+    columns: Annotated[
+        Path | None, typer.Option("--columns", help="The same map as a YAML file of 'ours: yours' lines.")
+    ] = None,
+    tracking_uri: Tracking = None,
+    no_upload: NoUpload = False,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Judge predictions that someone else made."""
+    from bench import workflow
+    from bench.cli.ask import Words, ask, map_columns, name_files
+
+    voice = Voice(quiet=quiet, json=json)
+    words = Words(suite, data or (), targets, None, labels, False, tuple(slice_ or ()), tuple(metric or ()))
+    folder = workflow.score(ask(words), name_files(predictions), map_columns(column or (), columns), out)
+    voice.conclude(folder, tracking_uri, upload=not no_upload)
+
+
+@app.command()
+def report(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")], quiet: Quiet = False, json: Json = False
+) -> None:
+    """Judge a run's predictions again and write its report again."""
+    from bench.folder import RunFolder
+
+    Voice(quiet=quiet, json=json).conclude(RunFolder(run), "off", upload=False)
+
+
+@app.command()
+def track(
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    tracking_uri: Tracking = None,
+    no_upload: NoUpload = False,
+) -> None:
+    """Send a finished run to MLflow; what is there already is not sent twice."""
+    from bench import workflow
+    from bench.folder import RunFolder
+
+    typer.echo(workflow.send(RunFolder(run), tracking_uri, upload=not no_upload))
+
+
+@app.command()
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Where the clips, the run and the report go.")] = Path(
+        "demo"
+    ),
+    tracking_uri: Tracking = None,
+    quiet: Quiet = False,
+) -> None:
+    """Draw simple faces and run doubles over them: the whole path in a minute or two."""
+    from bench import workflow
+    from bench.cli.ask import Words, ask
+    from bench.cli.models import choose
+    from bench.synth.drawn import draw_set
+
+    voice = Voice(quiet=quiet, json=False)
+    voice.say(
+        "This demo draws simple faces and runs doubles over them (pretend models of known quality): "
+        "it shows the path, it measures no model."
+    )
+    draw_set(out / "drawn")
+    question = ask(Words(suite="demo", data=[f"drawn={out / 'drawn'}"]))
+    choices = choose(["oracle", "chance", "majority", "planted_bias@tint=cool,loss=0.25"], None, None)
+    with voice.progress("rows") as progress:
+        folder = workflow.predict(question, choices, workflow.RunOptions(out / "run"), progress)
+    voice.conclude(folder, tracking_uri, upload=True)

@@ -1,0 +1,123 @@
+"""From the words of the command line to the question: which suite, which targets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.errors import UserError, listed
+from bench.spec import DataSource, Suite
+from bench.tables import Targets, read_table, validate_targets
+from bench.tables.targets import carried_facts
+from bench.workflow import Place, Question, reread
+
+__all__ = ["Words", "ask", "map_columns", "name_files", "pairs"]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The flags that say what is asked, as typed."""
+
+    suite: str | None = None
+    data: Sequence[str] = ()
+    targets: Path | None = None
+    root: Path | None = None
+    labels: str | None = None
+    aligned: bool = False
+    slices: Sequence[str] = ()
+    metrics: Sequence[str] = ()
+
+
+def ask(words: Words) -> Question:
+    """Read the suite and the targets; a table on the command line stands in for the suite's one data set."""
+    if (words.targets is None) == (not words.data):
+        raise UserError(
+            "--targets", "exactly one source of data is needed", "--targets T, or --suite S --data NAME=ROOT",
+            "Give one of the two",
+        )  # fmt: skip
+    suite, place = _suite(words)
+    if words.targets is not None:
+        targets = {words.targets.stem: _table(words, words.targets, suite)}
+    else:
+        targets = _data(words, suite)
+    return reread(Question(suite, targets, place), words.slices, words.metrics)
+
+
+def pairs(items: Sequence[str], flag: str, shape: str) -> dict[str, str]:
+    """Read ``NAME=VALUE`` flags; UserError for another shape or a repeated name.
+
+    >>> pairs(["a=1", "b=2"], "--data", "NAME=ROOT")
+    {'a': '1', 'b': '2'}
+    """
+    found: dict[str, str] = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        if not (name and equals and value):
+            raise UserError(flag, f"{item!r} has another shape", f"{flag} {shape}", "Write it like this")
+        if name in found:
+            raise UserError(flag, f"{name!r} is given twice", "Each name once", "Remove one of the two")
+        found[name] = value
+    return found
+
+
+def name_files(items: Sequence[str]) -> dict[str, Path]:
+    """Read ``[NAME=]FILE`` flags; a file without a name has its stem.
+
+    >>> name_files(["face=P.csv", "voice.parquet"])
+    {'face': PosixPath('P.csv'), 'voice': PosixPath('voice.parquet')}
+    """
+    named = [item if "=" in item else f"{Path(item).stem}={item}" for item in items]
+    return {name: Path(path) for name, path in pairs(named, "--predictions", "[NAME=]FILE").items()}
+
+
+def map_columns(items: Sequence[str], path: Path | None) -> dict[str, str]:
+    """Our column names to the file's, from ``OURS=YOURS`` flags over a YAML file of ``ours: yours``."""
+    written: dict[str, str] = {}
+    if path is not None:
+        from bench.suite import read_mapping
+
+        written = read_mapping(path)
+    return {**written, **pairs(items, "--column", "OURS=YOURS")}
+
+
+def _suite(words: Words) -> tuple[Suite, Place]:
+    if words.suite is not None:
+        from bench.suite import find_suite, read_suite
+
+        plan = read_suite(find_suite(words.suite))
+        return plan.suite, plan.place
+    if words.targets is None:
+        raise UserError(
+            "--data", "there is no suite to say what the data are", "--suite S --data NAME=ROOT",
+            "Add --suite; 'affectbench suite list' names the shipped ones",
+        )  # fmt: skip
+    source = DataSource(adapter="manifest", name=words.targets.stem)
+    return Suite(suite="table", data=(source,)), lambda kind, _name: f"--{kind}"
+
+
+def _table(words: Words, path: Path, suite: Suite) -> Targets:
+    """The targets of --targets: facts from flags, over the suite's one data set, over the file itself."""
+    from bench.predict.datasets.adapter import overridden
+
+    source = DataSource(adapter="manifest")
+    if words.suite is not None and len(suite.data) == 1:
+        source = suite.data[0].model_copy(update={"name": None})
+    said = {"labels": words.labels, "media_kind": "aligned" if words.aligned else None}
+    source = source.model_copy(update={k: v for k, v in said.items() if v is not None})
+    table = read_table(path)
+    facts = overridden(carried_facts(table, path), source)
+    return validate_targets(table, facts, str(path), words.root or path.parent)
+
+
+def _data(words: Words, suite: Suite) -> dict[str, Targets]:
+    from bench.predict.datasets import open_data
+
+    roots = pairs(words.data, "--data", "NAME=ROOT")
+    wanted = {source.key: source for source in suite.data}
+    if set(roots) != set(wanted):
+        raise UserError(
+            "--data", f"given: {listed(roots)}", f"The suite {suite.suite} asks for: {listed(wanted)}",
+            "Give one NAME=ROOT for each",
+        )  # fmt: skip
+    return {name: open_data(wanted[name], Path(root)) for name, root in roots.items()}

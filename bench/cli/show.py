@@ -1,0 +1,99 @@
+"""What a command prints: tables for people, JSON for programs, progress on stderr; or nothing.
+
+Colours and bars are left out where the output is not a terminal.
+"""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:
+    from bench.folder import RunFolder
+
+__all__ = ["Voice", "show_version"]
+
+Progress = Callable[[int], Callable[[int], None]]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """How much is said, and in which form."""
+
+    quiet: bool
+    json: bool
+
+    def say(self, text: str) -> None:
+        """Print a line, unless the output is quiet or JSON."""
+        if not self.quiet and not self.json:
+            typer.echo(text)
+
+    def warn(self, text: str) -> None:
+        """Print a line to stderr, even when quiet."""
+        typer.echo(text, err=True)
+
+    @contextmanager
+    def progress(self, unit: str) -> Iterator[Progress]:
+        """A bar on stderr with rate and time left, where stderr is a terminal."""
+        if self.quiet or self.json or not sys.stderr.isatty():
+            yield lambda _total: lambda _made: None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=Console(stderr=True)) as bar:
+
+            def begin(total: int) -> Callable[[int], None]:
+                task = bar.add_task("predict", total=total, rate="")
+
+                def advance(made: int) -> None:
+                    bar.advance(task, made)
+                    speed = bar.tasks[0].speed
+                    bar.update(task, rate=f"{speed:.0f} {unit}/s" if speed else "")
+
+                return advance
+
+            yield begin
+
+    def conclude(self, run: RunFolder, tracking_uri: str | None, *, upload: bool) -> None:
+        """Judge, report, track, and print the summary; the last line names the report."""
+        from bench import workflow
+
+        path = workflow.finish(run)
+        sent = None if tracking_uri == "off" else workflow.send(run, tracking_uri, upload=upload)
+        self._print(run)
+        if sent is not None:
+            (self.warn if sent.startswith("warning") else self.say)(sent)
+        self.say(f"report: {path}")
+
+    def _print(self, run: RunFolder) -> None:
+        if self.json:
+            from bench.report.terminal import as_json
+
+            typer.echo(json_text.dumps(as_json(run.path), indent=2, allow_nan=False))
+        elif not self.quiet:
+            from rich.console import Console
+
+            from bench.report.terminal import summarise
+
+            console = Console() if sys.stdout.isatty() else Console(width=110, color_system=None)
+            summarise(run.path, console)
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and stop."""
+    if wanted:
+        from bench import __version__
+
+        typer.echo(f"affectbench {__version__}")
+        raise typer.Exit

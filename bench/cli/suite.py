@@ -1,0 +1,46 @@
+"""``affectbench suite``: the shipped suites, and what one expands to."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(no_args_is_help=True, help="The suites: list, show.")
+
+
+@app.command("list")
+def list_() -> None:
+    """Name the shipped suites and what each is about."""
+    from bench.shipped import shipped
+    from bench.suite import read_suite
+
+    for path in sorted(shipped("suites").glob("*.yaml")):
+        suite = read_suite(path).suite
+        typer.echo(f"{suite.suite:<20} {suite.about}")
+
+
+@app.command()
+def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) -> None:
+    """Print the data, conditions, slices and metrics of a suite, with the amount of every severity."""
+    from bench.predict.perturb import PERTURBATIONS
+    from bench.suite import find_suite, read_suite
+
+    suite = read_suite(find_suite(name)).suite
+    typer.echo(f"{suite.suite}: {suite.about}".rstrip(": "))
+    for source in suite.data:
+        typer.echo(f"data       {source.key} (adapter {source.adapter}, split {source.split or 'all'})")
+    if suite.clean:
+        typer.echo("condition  clean")
+    for condition in suite.conditions:
+        perturbation = PERTURBATIONS.get(condition.perturb)
+        if perturbation is None:
+            typer.echo(f"condition  {condition.perturb}: not known")
+            continue
+        amounts = ", ".join(f"{s}: {perturbation.levels[s - 1]:g}" for s in condition.severities)
+        typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {perturbation.unit})")
+    for slice_ in suite.slices:
+        typer.echo(f"slice      {slice_ if isinstance(slice_, str) else '&'.join(slice_)}")
+    typer.echo(f"metrics    {', '.join(suite.metrics) or 'all that the targets allow'}")

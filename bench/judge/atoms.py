@@ -1,0 +1,165 @@
+"""Atoms: summed statistics per cluster and stratum, from which every slice is put together.
+
+A stratum is a combination of the suite's slice attributes within a cluster. Counts are held sparse (stratum,
+column, count), so ten million rows become megabytes however finely strata cut; moments are held dense. Where
+every row is its own cluster a stratum spans clusters, and equal clusters collapse into one with a
+multiplicity. Refuses to resample anything smaller than a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from bench.judge.kernels import Counts, Moments
+from bench.judge.rows import Bools, Floats, Ints
+
+__all__ = ["Atoms", "Strata", "Tally", "combine", "gather", "stratify"]
+
+# How much wider than the rows a key may be to be numbered without sorting.
+_DENSE = 8
+
+
+@dataclass(frozen=True)
+class Strata:
+    """Which of A strata each of N rows lies in, and the cluster of each stratum.
+
+    ``of_row`` (N,); ``first`` (A,) a row of each stratum, to read attributes from; ``cluster`` (A,), or None
+    where every row is its own cluster.
+    """
+
+    of_row: Ints
+    first: Ints
+    cluster: Ints | None
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Statistics per slice value and cluster: all that estimates and intervals are made of.
+
+    ``stats`` (P, *shape); ``value`` (P,) codes below ``values``; ``multiplicity`` (P,) how many equal
+    clusters each entry stands for.
+    """
+
+    stats: Ints | Floats
+    value: Ints
+    multiplicity: Ints
+    values: int
+
+    def where(self, mask: Bools) -> Tally:
+        """The entries of the mask; the slice values stay."""
+        if mask.all():
+            return self
+        return Tally(self.stats[mask], self.value[mask], self.multiplicity[mask], self.values)
+
+    def sum(self, amounts: Ints | Floats) -> Floats:
+        """Sum one amount per entry (P,) over clusters: (values,) float64."""
+        weights = np.asarray(amounts * self.multiplicity, np.float64)
+        return np.asarray(np.bincount(self.value, weights, self.values), np.float64)
+
+    @cached_property
+    def clusters(self) -> Ints:
+        """The number of clusters of each slice value, (values,)."""
+        return self.sum(np.ones(len(self.value))).astype(np.int64)
+
+    @cached_property
+    def total(self) -> Ints | Floats:
+        """The statistics of each slice value, (values, *shape)."""
+        shape = self.stats.shape[1:]
+        columns = self.stats.reshape(len(self.stats), int(np.prod(shape))).T
+        sums = np.stack([self.sum(column) for column in columns], axis=-1).reshape(self.values, *shape)
+        return sums if self.stats.dtype == np.float64 else sums.astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """The statistics of one kernel over one cell.
+
+    ``stratum`` (E,); ``amount`` (E,) int64 counts with their ``column`` (E,), or (E, 6) float64 moments
+    without; ``shape`` of the statistics; ``cluster`` of each stratum as in Strata.
+    """
+
+    stratum: Ints
+    amount: Ints | Floats
+    column: Ints | None
+    shape: tuple[int, ...]
+    cluster: Ints | None
+
+    def tally(self, of_stratum: Ints, values: int) -> Tally:
+        """Put a slice together: ``of_stratum`` (A,) gives the slice value of every stratum."""
+        value = of_stratum[self.stratum]
+        if self.cluster is None:
+            return self._alone(value, values)
+        pair, first = combine([value, self.cluster[self.stratum]])
+        if self.column is None:
+            sums = [np.bincount(pair, weights=c, minlength=len(first)) for c in self.amount.T]
+            stats: Ints | Floats = np.stack(sums, axis=-1)
+        else:
+            size = int(np.prod(self.shape))
+            sparse = np.bincount(pair * size + self.column, self.amount, minlength=len(first) * size)
+            stats = sparse.astype(np.int64).reshape(len(first), *self.shape)
+        return Tally(stats, value[first], np.ones(len(first), np.int64), values)
+
+    def _alone(self, value: Ints, values: int) -> Tally:
+        if self.column is None:
+            return Tally(self.amount, value, np.ones(len(value), np.int64), values)
+        size = int(np.prod(self.shape))
+        times = np.bincount(value * size + self.column, self.amount, minlength=values * size)
+        kinds = np.flatnonzero(times)
+        stats = np.eye(size, dtype=np.int64)[kinds % size].reshape(len(kinds), *self.shape)
+        return Tally(stats, kinds // size, times[kinds].astype(np.int64), values)
+
+
+def stratify(cluster: Ints, attributes: Sequence[Ints]) -> Strata:
+    """Find the strata of N rows from cluster codes (N,) and the codes of the slice attributes, (N,) each."""
+    alone = len(cluster) == 0 or np.bincount(cluster).max() == 1
+    parts = [*attributes] if alone else [cluster, *attributes]
+    of_row, first = combine(parts or [np.zeros_like(cluster)])
+    return Strata(of_row, first, None if alone else cluster[first])
+
+
+def gather(statistics: Counts | Moments, strata: Strata) -> Atoms:
+    """Sum the statistics of rows into atoms."""
+    if isinstance(statistics, Counts):
+        size = int(np.prod(statistics.shape))
+        counted = statistics.column >= 0
+        key = (strata.of_row * size + statistics.column)[counted]
+        key, count = np.unique(key, return_counts=True)
+        return Atoms(key // size, count, key % size, statistics.shape, strata.cluster)
+    stratum, stats = strata.of_row[statistics.kept], statistics.stats[statistics.kept]
+    if strata.cluster is not None:
+        sums = [np.bincount(stratum, weights=column, minlength=len(strata)) for column in stats.T]
+        stratum, stats = np.arange(len(strata)), np.stack(sums, axis=-1)
+    return Atoms(stratum, stats, None, (stats.shape[1],), strata.cluster)
+
+
+def combine(codes: Sequence[Ints]) -> tuple[Ints, Ints]:
+    """Number the combinations of several codes that occur, in lexicographic order.
+
+    Returns the combination of each row (N,) and the first row of each combination.
+
+    >>> combine([np.array([1, 0, 1]), np.array([0, 5, 0])])
+    (array([1, 0, 1]), array([1, 0]))
+    """
+    key = np.zeros_like(codes[0])
+    span = 1
+    for part in codes:
+        width = int(part.max(initial=0)) + 1
+        if span * width >= 2**62:
+            key = np.unique(key, return_inverse=True)[1]
+            span = int(key.max(initial=0)) + 1
+        key, span = key * width + part, span * width
+    if span > _DENSE * len(key):
+        _, first, inverse = np.unique(key, return_index=True, return_inverse=True)
+        return inverse, first
+    # A narrow key needs no sorting. Of repeated indices the last assignment stands: here, the first row.
+    row = np.full(span, -1)
+    row[key[::-1]] = np.arange(len(key))[::-1]
+    occurs = row >= 0
+    return (np.cumsum(occurs) - 1)[key], row[occurs]

@@ -1,0 +1,202 @@
+"""Intervals: what one metric is, and how well it is known, for every value of one slice.
+
+Clusters are the unit. Proportions: the variance of a ratio over clusters, then a Wilson or Clopper-Pearson
+interval on the effective number of rows (Korn, Graubard 1998, Survey Methodology 24). All else: the
+delete-one-cluster jackknife with t (MacKinnon, Webb 2017; Cameron, Gelbach, Miller 2008), rates on the logit
+scale, correlations on atanh, errors on log. Intervals cover the sampling of clusters, not retraining or
+seeds. Refuses an interval below five clusters, and one that would rest on an undefined leave-one-out value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import betaincinv, expit, logit, ndtri, stdtrit
+
+from bench.judge.atoms import Tally
+from bench.judge.metrics import Metric
+from bench.judge.rows import Bools, Floats, Ints
+
+__all__ = [
+    "FEWEST_CLUSTERS", "Inference", "clopper_pearson", "design_effect", "effective", "infer", "linearised",
+    "wilson",
+]  # fmt: skip
+
+FEWEST_CLUSTERS = 5
+_EXTREME = 0.1
+_BLOCK = 1 << 14
+
+
+@dataclass(frozen=True)
+class Inference:
+    """One metric over the V values of a slice: arrays (V,), NaN where there is none.
+
+    ``n`` rows in the denominators and ``clusters`` they lie in; ``n_eff`` of proportions only; ``method`` of
+    the interval or None; ``reason`` why there is no value or no interval, or None.
+    """
+
+    estimate: Floats
+    low: Floats
+    high: Floats
+    df: Floats
+    n_eff: Floats
+    n: Ints
+    clusters: Ints
+    method: tuple[str | None, ...]
+    reason: tuple[str | None, ...]
+
+
+@dataclass(frozen=True)
+class _Scale:
+    method: str
+    forward: Callable[[Floats], Floats]
+    back: Callable[[Floats], Floats]
+
+
+# Errors are positive and skewed: with clusters that differ in spread, simulated 95 % intervals of RMSE cover
+# 90-94 % on the log scale and 87-93 % on the plain one (6 to 50 clusters of 15 rows).
+_SCALES = {
+    "rate": _Scale("jackknife-logit", logit, expit),
+    "correlation": _Scale("jackknife-atanh", np.arctanh, np.tanh),
+    "plain": _Scale("jackknife-log", np.log, np.exp),
+}
+
+
+def infer(metric: Metric, tally: Tally, level: float) -> Inference:
+    """Estimate a metric with its two-sided interval for every slice value of a tally.
+
+    Only clusters with a row in the denominators count as clusters.
+    """
+    tally = tally.where(metric.count(tally.stats) > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (
+            _proportion(metric, tally, level)
+            if metric.kind == "proportion"
+            else _jackknife(metric, tally, level)
+        )
+
+
+def linearised(successes: Floats, trials: Floats, tally: Tally) -> tuple[Floats, Floats]:
+    """The ratio sum(a) / sum(b) over clusters and its variance, (V,) each.
+
+    e_i = a_i - theta b_i; V = G / (G - 1) sum(e_i^2) / (sum b_i)^2 (Taylor linearisation; Cochran 1977,
+    section 6.3). NaN without trials; the variance is NaN for one cluster.
+    """
+    size, clusters = tally.sum(trials), tally.clusters.astype(np.float64)
+    theta = tally.sum(successes) / size
+    residual = successes - theta[tally.value] * trials
+    return theta, clusters / (clusters - 1) * tally.sum(residual**2) / size**2
+
+
+def design_effect(p: Floats, variance: Floats, n: Floats) -> Floats:
+    """DEFF: the variance over that of n independent rows, p (1 - p) / n (Kish 1965)."""
+    return variance / (p * (1 - p) / n)
+
+
+def effective(p: Floats, variance: Floats, n: Floats, clusters: Floats) -> Floats:
+    """The number of independent rows that would know as much: n / DEFF, at most n.
+
+    Where p is 0 or 1 the variance says nothing; the worst case, one row's worth per cluster, is taken.
+    """
+    certain = (p == 0) | (p == 1)
+    return np.where(certain, clusters, np.minimum(n, n / design_effect(p, variance, n)))
+
+
+def wilson(p: Floats, n: Floats, level: float) -> tuple[Floats, Floats]:
+    """Wilson's interval for a proportion p of n, which need not be whole (Brown, Cai, DasGupta 2001)."""
+    z = ndtri((1 + level) / 2)
+    middle = (p + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
+    return middle - half, middle + half
+
+
+def clopper_pearson(p: Floats, n: Floats, level: float) -> tuple[Floats, Floats]:
+    """The Clopper-Pearson interval for a proportion p of n, which need not be whole; [0, ..] at p = 0."""
+    tail, hits = (1 - level) / 2, p * n
+    low = np.where(p > 0, betaincinv(hits, n - hits + 1, tail), 0.0)
+    return low, np.where(p < 1, betaincinv(hits + 1, n - hits, 1 - tail), 1.0)
+
+
+def _proportion(metric: Metric, tally: Tally, level: float) -> Inference:
+    successes, trials = (np.asarray(part, np.float64) for part in metric.formula(tally.stats))
+    p, variance = linearised(successes, trials, tally)
+    n, clusters = tally.sum(trials), tally.clusters
+    n_eff = effective(p, variance, n, clusters.astype(np.float64))
+    # At p = 0 or 1 no variance was estimated, so no t correction: clusters that agree within themselves
+    # make the number of successful clusters binomial, and Clopper-Pearson on G is exact.
+    certain = (p == 0) | (p == 1)
+    shrink = np.where(certain, 1.0, (ndtri((1 + level) / 2) / stdtrit(clusters - 1.0, (1 + level) / 2)) ** 2)
+    extreme = np.minimum(p, 1 - p) < _EXTREME
+    exact, score = clopper_pearson(p, n_eff * shrink, level), wilson(p, n_eff * shrink, level)
+    low, high = (np.where(extreme, e, s) for e, s in zip(exact, score, strict=True))
+    names = np.where(extreme, "clopper-pearson-clustered", "wilson-clustered")
+    return _record(metric, tally, _Interval(p, low, high, names), n_eff, np.full(len(p), None, object))
+
+
+def _jackknife(metric: Metric, tally: Tally, level: float) -> Inference:
+    """theta_(i) on the scale g; V = (G - 1) / G sum (g_i - mean g)^2; g(theta) -+ t_{G-1} sqrt(V)."""
+    scale, total = _SCALES[metric.kind], tally.total
+    estimate = metric.finish(total)
+    left_out, lost = _leave_one_out(metric, tally, total)
+    clusters = tally.clusters.astype(np.float64)
+    scaled = scale.forward(left_out)
+    mean = tally.sum(scaled) / clusters
+    variance = (clusters - 1) / clusters * tally.sum((scaled - mean[tally.value]) ** 2)
+    centre, half = scale.forward(estimate), stdtrit(clusters - 1, (1 + level) / 2) * np.sqrt(variance)
+    low, high = scale.back(centre - half), scale.back(centre + half)
+    reason = np.full(len(estimate), None, object)
+    for why, bad in (
+        ("the value, or the value without one cluster, lies on the bound of its range", ~np.isfinite(scaled)),
+        ("without one cluster the value is undefined", np.isnan(left_out)),
+        ("one class has rows in a single cluster", lost),
+    ):
+        reason[np.unique(tally.value[bad])] = f"no interval: {why}"
+    names = np.full(len(estimate), scale.method)
+    return _record(
+        metric, tally, _Interval(estimate, low, high, names), np.full(len(estimate), np.nan), reason
+    )
+
+
+def _leave_one_out(metric: Metric, tally: Tally, total: Ints | Floats) -> tuple[Floats, Bools]:
+    """The value without each cluster, and whether a class went with it; both (P,).
+
+    Linear in clusters, so it needs no linearised form however many there are; blocks bound the memory.
+    """
+    values, lost = np.full(len(tally.value), np.nan), np.zeros(len(tally.value), np.bool_)
+    present = metric.present(total)
+    for start in range(0, len(values), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        rest = total[tally.value[block]] - tally.stats[block]
+        values[block] = metric.finish(rest)
+        lost[block] = (present[tally.value[block]] & ~metric.present(rest)).any(axis=-1)
+    return np.where(lost, np.nan, values), lost
+
+
+@dataclass(frozen=True)
+class _Interval:
+    estimate: Floats
+    low: Floats
+    high: Floats
+    names: np.ndarray
+
+
+def _record(
+    metric: Metric, tally: Tally, interval: _Interval, n_eff: Floats, reason: np.ndarray
+) -> Inference:
+    clusters, n = tally.clusters, tally.sum(metric.count(tally.stats)).astype(np.int64)
+    reason[clusters < FEWEST_CLUSTERS] = f"no interval: fewer than {FEWEST_CLUSTERS} clusters"
+    reason[np.isnan(interval.estimate)] = f"undefined: {metric.undefined}"
+    known = np.array([why is None for why in reason])
+    return Inference(
+        estimate=interval.estimate,
+        low=np.where(known, interval.low, np.nan),
+        high=np.where(known, interval.high, np.nan),
+        df=np.where(known, clusters - 1.0, np.nan),
+        n_eff=n_eff,
+        n=n,
+        clusters=clusters,
+        method=tuple(str(name) if ok else None for name, ok in zip(interval.names, known, strict=True)),
+        reason=tuple(reason),
+    )

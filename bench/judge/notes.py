@@ -1,0 +1,68 @@
+"""Notes: what a reader must know beside a number, as short sentences for the ``warning`` column."""
+
+from __future__ import annotations
+
+import pyarrow.compute as pc
+
+from bench.judge.metrics import Metric
+from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED
+from bench.judge.slices import Slice
+from bench.judge.sums import Sums
+from bench.tables import Targets
+
+__all__ = ["dataset_notes", "notes"]
+
+
+def dataset_notes(targets: Targets) -> list[str]:
+    """What every number of a data set must say."""
+    said = []
+    if targets.facts.cluster_unit == "clip":
+        said.append("independence of clips is assumed")
+    if (
+        "weight" in targets.table.column_names
+        and pc.count_distinct(targets.table["weight"], mode="all").as_py() > 1
+    ):
+        said.append("row weights are not used")
+    return said
+
+
+def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> list[list[str]]:
+    """What became of rows that are not plainly right or wrong, for every value of a slice."""
+    fates, with_truth = sums.fates(one), sums.with_truth(metric.key, one)
+    judged = fates[:, :DECODE_ERROR].sum(axis=-1)
+    said: list[list[str]] = []
+    for fate, rows, unlabelled in zip(fates, judged, judged - with_truth, strict=True):
+        ties = fate[UNDECIDED] + fate[EMPTY] if metric.key.kernel == "confusion" else 0
+        said.append(
+            [
+                text
+                for count, text in (
+                    (
+                        ties,
+                        f"no decision (tie or empty): {ties / max(rows, 1):.2%} of rows, counted as wrong",
+                    ),
+                    (fate[MODEL_ERROR], f"{_rows(fate[MODEL_ERROR])} with a model error, counted as missing"),
+                    (fate[DECODE_ERROR], f"{_rows(fate[DECODE_ERROR])} with a decode error left out"),
+                    (unlabelled, f"{_rows(unlabelled)} without {metric.key.column or 'label'} left out"),
+                )
+                if count
+            ]
+        )
+    if metric.key.kernel == "confusion":
+        _label_notes(metric, sums, one, labels, said)
+    return said
+
+
+def _label_notes(
+    metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...], said: list[list[str]]
+) -> None:
+    if metric.kind == "rate":
+        for counts, texts in zip(sums.total(metric.key, one).sum(axis=-1), said, strict=True):
+            absent = [label for label, count in zip(labels, counts, strict=True) if not count]
+            texts.extend([f"classes without rows: {', '.join(absent)}"] if absent else [])
+    if sums.rows.outside and not one.attributes:
+        said[0].append(f"{_rows(sums.rows.outside)} predicted outside the label space, counted as wrong")
+
+
+def _rows(count: int) -> str:
+    return f"{count} row" if count == 1 else f"{count} rows"

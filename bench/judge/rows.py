@@ -1,0 +1,113 @@
+"""The rows of one cell as arrays of codes and numbers, in target order.
+
+This is the only place where judge reads text. It refuses predictions that are not in target order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.tables import Targets
+from bench.tables.targets import AFFECT
+
+__all__ = [
+    "DECIDED", "DECODE_ERROR", "EMPTY", "MISSED", "MODEL_ERROR", "OUTCOMES", "UNDECIDED", "Bools", "Floats",
+    "Ints", "Rows", "has_labels", "numbers", "positions", "read_rows",
+]  # fmt: skip
+
+Ints: TypeAlias = npt.NDArray[np.int64]
+Floats: TypeAlias = npt.NDArray[np.float64]
+Bools: TypeAlias = npt.NDArray[np.bool_]
+
+# What became of a row. UNDECIDED has an output but no decision (tied maxima); EMPTY is ok without any output,
+# as a hard label left empty; MISSED is no_face or abstained.
+DECIDED, UNDECIDED, EMPTY, MISSED, MODEL_ERROR, DECODE_ERROR = range(6)
+OUTCOMES = 6
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What kernels see of N targets and their predictions.
+
+    ``truth`` (N,) label codes, -1 where the row has no label; ``decision`` (N,) label codes, ``labels``
+    (the *none* column) where there is no decision or one outside the label space; ``outcome`` (N,) codes
+    above; ``affect`` maps valence, arousal, dominance to (truth, prediction), each (N,), NaN where absent.
+    """
+
+    labels: int
+    truth: Ints
+    decision: Ints
+    outcome: Ints
+    affect: dict[str, tuple[Floats, Floats]]
+    outside: int = 0
+
+    @property
+    def judged(self) -> Bools:
+        """The rows that are not the data's fault: all but decode errors."""
+        return np.not_equal(self.outcome, DECODE_ERROR)
+
+
+def read_rows(targets: Targets, predictions: pa.Table) -> Rows:
+    """Turn the two tables into arrays; ValueError where predictions are not one row per target in order."""
+    table = targets.table
+    if not predictions["target"].equals(table["target"]):
+        raise ValueError("predictions are one row per target, in the order of the targets")
+    ok = positions(predictions["status"], ("ok",)) == 0
+    labels = targets.space.labels
+    truth = positions(table["label"], labels) if "label" in table.column_names else np.full(len(ok), -1)
+    decided = ok & pc.is_valid(predictions["predicted"]).to_numpy(zero_copy_only=False)
+    decision = np.where(decided, positions(predictions["predicted"], labels), -1)
+    affect = {
+        name: (numbers(table[name]), np.where(ok, numbers(predictions[name]), np.nan))
+        for name in AFFECT
+        if name in table.column_names and name in predictions.column_names
+    }
+    return Rows(
+        labels=len(labels),
+        truth=truth,
+        decision=np.where(decision < 0, len(labels), decision),
+        outcome=_outcomes(predictions, ok, decided),
+        affect=affect,
+        outside=int((decided & (decision < 0)).sum()),
+    )
+
+
+def has_labels(predictions: pa.Table) -> bool:
+    """Whether the model gives labels: it has probabilities, a decision, or no other output at all.
+
+    A table of hard labels in which every row is undecided still counts (as wrong throughout).
+    """
+    names = predictions.column_names
+    others = any(name in AFFECT or name.startswith("au_") for name in names)
+    decides = predictions["predicted"].null_count < predictions.num_rows
+    return decides or not others or any(name.startswith("p_") for name in names)
+
+
+def positions(column: pa.ChunkedArray, words: tuple[str, ...]) -> Ints:
+    """The position of every value among the words, -1 for null and for any other value; (N,) int64."""
+    found = pc.index_in(column, value_set=pa.array(words, pa.string()), skip_nulls=True)
+    return pc.fill_null(found, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+
+
+def numbers(column: pa.ChunkedArray) -> Floats:
+    """A column as (N,) float64, NaN for null."""
+    return column.cast(pa.float64()).to_numpy()  # type: ignore[no-any-return]
+
+
+def _outcomes(predictions: pa.Table, ok: Bools, decided: Bools) -> Ints:
+    codes = np.full(len(ok), MISSED)
+    codes[positions(predictions["status"], ("model_error",)) == 0] = MODEL_ERROR
+    codes[positions(predictions["status"], ("decode_error",)) == 0] = DECODE_ERROR
+    output = decided.copy()
+    for name in predictions.column_names:
+        if name in AFFECT or name.startswith(("p_", "au_")):
+            output |= np.isfinite(numbers(predictions[name]))
+    settled = decided if has_labels(predictions) else output
+    codes[ok] = np.where(settled, DECIDED, np.where(output, UNDECIDED, EMPTY))[ok]
+    return codes

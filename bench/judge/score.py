@@ -1,0 +1,128 @@
+"""Score: predictions and targets in, the Estimates table out.
+
+``judge`` streams the cells of a run and writes one row per model, condition, slice value and metric, with
+its interval and status. Row weights of targets are not used: every row counts alike, and the warning says so
+where weights differ. Refuses predictions that are not one row per target in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from bench.judge.metrics import Metric
+from bench.judge.notes import dataset_notes
+from bench.judge.request import asked, check
+from bench.judge.rows import has_labels, read_rows
+from bench.judge.sheet import sheets
+from bench.judge.slices import Slice, cut
+from bench.judge.status import INSUFFICIENT, SUPPRESSED
+from bench.judge.sums import Sums
+from bench.spec import Suite
+from bench.tables import Targets
+from bench.tables.estimates import estimates_table
+
+__all__ = ["Cell", "check", "judge"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Predictions of one model on one data set under one condition, ready to judge.
+
+    ``condition`` is ``clean`` or a perturbation's name, ``severity`` 0 for clean, ``where`` frame, crop or
+    None; ``frames`` is how many frames the model saw, where known.
+    """
+
+    model: str
+    dataset: str
+    condition: str
+    severity: int
+    where: str | None
+    targets: Targets
+    predictions: pa.Table
+    frames: int | None = None
+
+
+def judge(cells: Iterable[Cell], suite: Suite) -> pa.Table:
+    """Judge cells and return the Estimates table, ordered by model, data set, condition and severity.
+
+    Within a cell: the whole first, then the suite's slices in its order, their values in order, metrics in
+    the suite's order. ``n`` counts the rows in the denominators; ``clips`` and ``frames`` what the slice
+    holds; ``coverage`` is of the slice; ``n_eff`` belongs to proportions alone. Raises UserError as ``check``
+    does, ValueError for predictions in another order.
+    """
+    grounds: dict[str, _Ground] = {}
+    blocks = []
+    for cell in cells:
+        ground = grounds.get(cell.dataset)
+        if ground is None or ground.targets is not cell.targets:
+            ground = grounds[cell.dataset] = _Ground(cell.targets, suite)
+        condition = (cell.condition != "clean", cell.condition, cell.where or "", cell.severity)
+        blocks.append(((cell.model, cell.dataset, *condition), list(_rows(cell, ground))))
+    blocks.sort(key=lambda block: block[0])
+    return estimates_table([row for _, rows in blocks for row in rows])
+
+
+class _Ground:
+    """What all cells of one data set share: its slices, the metrics asked of it, what must be said."""
+
+    def __init__(self, targets: Targets, suite: Suite) -> None:
+        def where(kind: str, name: str) -> str:
+            return f"suite {suite.suite}, {kind} {name}"
+
+        check(suite, targets, where)
+        self.targets, self.suite = targets, suite
+        self.cut = cut(targets, suite, where)
+        self.metrics = asked(suite, targets)
+        self.notes = dataset_notes(targets)
+        names = targets.table.column_names
+        self.by_frame = "frame" in names and targets.table["frame"].null_count < len(targets)
+
+    def frames(self, one: Slice, value: int, cell: Cell) -> int | None:
+        """Frames of a slice value: its rows where rows are frames, else known for the whole only."""
+        if self.by_frame:
+            return int(one.rows[value])
+        return cell.frames if one.name is None else None
+
+
+def _rows(cell: Cell, ground: _Ground) -> Iterator[dict[str, Any]]:
+    """The rows of one cell; a requested metric the predictions cannot give has rows that say so."""
+    suite, slices = ground.suite, ground.cut.slices
+    sums = Sums(read_rows(cell.targets, cell.predictions), ground.cut.strata, suite.missing_constant)
+    judged = {
+        metric.name: sheets(metric, sums, slices, ground.targets, suite) if _gives(cell, metric) else None
+        for metric in ground.metrics
+        if suite.metrics or _gives(cell, metric)
+    }
+    key = {name: getattr(cell, name) for name in ("model", "dataset", "condition", "severity", "where")}
+    for index, one in enumerate(slices):
+        for value, text in enumerate(one.values):
+            for name, found in judged.items():
+                row = {**key, "slice": one.name, "value": text if one.name else None, "metric": name}
+                row = {
+                    **row,
+                    **(found[index].row(value) if found else _unavailable(name)),
+                    "level": suite.level,
+                }
+                if found and row["status"] != SUPPRESSED:
+                    row["frames"] = ground.frames(one, value, cell)
+                if row["status"] != SUPPRESSED:
+                    row["warning"] = "; ".join([*filter(None, [row["warning"]]), *ground.notes]) or None
+                yield {**row, "kind": "value", "cluster_unit": ground.targets.facts.cluster_unit}
+
+
+def _gives(cell: Cell, metric: Metric) -> bool:
+    """Whether the predictions hold what a metric needs."""
+    if metric.key.kernel == "confusion":
+        return has_labels(cell.predictions)
+    return not metric.key.column or metric.key.column in cell.predictions.column_names
+
+
+def _unavailable(name: str) -> dict[str, Any]:
+    return {
+        "status": INSUFFICIENT,
+        "warning": f"unavailable: the predictions have no output for {name}",
+    }

@@ -1,0 +1,195 @@
+"""Slices: attributes of targets, and intersections of them to any depth, as memberships of strata.
+
+A missing attribute value is the slice value ``unmeasured``. Numbers are cut at the suite's bins, lower edge
+included; a numeric attribute with many values and no bins is refused, as is an attribute that is not there.
+Attributes may vary within a cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.errors import UserError, listed, nearest
+from bench.judge.atoms import Strata, combine, stratify
+from bench.judge.rows import Ints, numbers, positions
+from bench.spec import Suite
+from bench.tables import Targets
+
+__all__ = ["UNMEASURED", "Cut", "Slice", "attribute", "cut", "labels_of_bins", "slice_names"]
+
+UNMEASURED = "unmeasured"
+MOST_VALUES = 12
+
+Where = Callable[[str, str], str]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """One slice of a data set: its values, which strata have them, and what each holds.
+
+    ``attributes`` is empty for the whole data set; ``values`` (V,) are texts such as ``Asian&Male``;
+    ``codes`` (V, depth) the value of each attribute; ``of_stratum`` (A,) the value of each stratum;
+    ``clusters``, ``clips`` and ``rows`` (V,) count what the targets hold, whatever the predictions are.
+    """
+
+    attributes: tuple[str, ...]
+    values: tuple[str, ...]
+    codes: Ints
+    of_stratum: Ints
+    clusters: Ints
+    clips: Ints
+    rows: Ints
+
+    @property
+    def name(self) -> str | None:
+        """The name in Estimates: null for the whole, ``race&sex`` for an intersection."""
+        return "&".join(self.attributes) or None
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A data set cut into strata and slices; the first slice is the whole."""
+
+    strata: Strata
+    slices: tuple[Slice, ...]
+
+
+def slice_names(suite: Suite) -> list[tuple[str, ...]]:
+    """The slices of a suite as tuples of attributes, without repetition."""
+    tuples = [(names,) if isinstance(names, str) else tuple(dict.fromkeys(names)) for names in suite.slices]
+    return list(dict.fromkeys(tuples))
+
+
+def cut(targets: Targets, suite: Suite, where: Where) -> Cut:
+    """Cut a data set by the suite; UserError for unknown attributes and missing bins."""
+    wanted = slice_names(suite)
+    names = list(dict.fromkeys(name for attributes in wanted for name in attributes))
+    coded = {name: attribute(targets, name, suite, where) for name in names}
+    cluster = _codes(targets.table[targets.cluster])
+    strata = stratify(cluster, [codes for codes, _ in coded.values()])
+    holds = _Holdings(strata, cluster if strata.cluster is not None else None, _clips(targets))
+    whole = _slice((), (), strata, holds)
+    cuts = [_slice(attributes, [coded[name] for name in attributes], strata, holds) for attributes in wanted]
+    return Cut(strata, (whole, *cuts))
+
+
+def attribute(targets: Targets, name: str, suite: Suite, where: Where) -> tuple[Ints, tuple[str, ...]]:
+    """Code an attribute: (N,) codes and the texts of its values in order, ``unmeasured`` last."""
+    if name not in targets.attributes:
+        raise UserError(
+            where("slice", name),
+            f"slice {name!r} is not an attribute of {targets.facts.name}.{nearest(name, targets.attributes)}",
+            f"It has: {listed(targets.attributes) or 'none'}",
+            "Name one of them or add the attribute to the targets",
+        )
+    column = targets.table[name]
+    if pa.types.is_floating(column.type):
+        return _numeric(name, numbers(column), suite, where)
+    if name in suite.bins:
+        raise UserError(
+            where("bins", name), f"bins cut {name!r}, which is text in {targets.facts.name}",
+            "Bins cut numbers", "Take the bins out or correct the attribute",
+        )  # fmt: skip
+    column = pc.fill_null(column.cast(pa.string()), UNMEASURED)
+    values = sorted(pc.unique(column).to_pylist(), key=lambda value: (value == UNMEASURED, value))
+    return positions(column, tuple(values)), tuple(values)
+
+
+def labels_of_bins(edges: Sequence[float]) -> list[str]:
+    """Name the bins between ascending edges, the lower edge included.
+
+    >>> labels_of_bins([20, 30.5])
+    ['<20', '[20, 30.5)', '>=30.5']
+    """
+    texts = [_text(edge) for edge in edges]
+    middle = [f"[{low}, {high})" for low, high in pairwise(texts)]
+    return [f"<{texts[0]}", *middle, f">={texts[-1]}"]
+
+
+def _numeric(name: str, column: np.ndarray, suite: Suite, where: Where) -> tuple[Ints, tuple[str, ...]]:
+    measured = np.isfinite(column)
+    distinct = np.unique(column[measured])
+    if name in suite.bins:
+        codes = np.searchsorted(suite.bins[name], column, side="right")
+        texts = labels_of_bins(suite.bins[name])
+    elif len(distinct) <= MOST_VALUES:
+        codes, texts = np.searchsorted(distinct, column), [_text(value) for value in distinct]
+    else:
+        raise UserError(
+            where("slice", name), f"slice {name!r} is a number with {len(distinct)} values and no bins",
+            f"Without bins a numeric attribute has at most {MOST_VALUES} values",
+            f"Declare bins in the suite, for example 'bins: {{{name}: [{_example(distinct)}]}}'",
+        )  # fmt: skip
+    codes = np.where(measured, codes, len(texts))
+    occurring, codes = np.unique(codes, return_inverse=True)
+    return codes, tuple([*texts, UNMEASURED][code] for code in occurring)
+
+
+def _example(distinct: np.ndarray) -> str:
+    middle = np.quantile(distinct, [0.25, 0.5, 0.75])
+    return ", ".join(dict.fromkeys(f"{edge:.3g}" for edge in middle))
+
+
+def _text(number: float) -> str:
+    return f"{number:.15g}"
+
+
+def _codes(column: pa.ChunkedArray) -> Ints:
+    encoded = column.combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.unify_dictionaries().combine_chunks()
+    return pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+
+
+def _clips(targets: Targets) -> Ints | None:
+    if "clip" not in targets.table.column_names:
+        return None
+    codes = _codes(targets.table["clip"])
+    if codes.max(initial=-1) + 1 == len(codes):
+        return None
+    # A row without a clip is a clip of its own.
+    return np.where(codes < 0, codes.max(initial=0) + 1 + np.arange(len(codes)), codes)
+
+
+@dataclass(frozen=True)
+class _Holdings:
+    """The rows of each slice value, and its distinct clusters and clips; None where every row is one."""
+
+    strata: Strata
+    cluster: Ints | None
+    clip: Ints | None
+
+    def distinct(self, codes: Ints | None, of_stratum: Ints, values: int) -> Ints:
+        value = of_stratum[self.strata.of_row]
+        if codes is not None:
+            value = value[combine([value, codes])[1]]
+        return np.bincount(value, minlength=values)
+
+
+def _slice(
+    attributes: tuple[str, ...],
+    coded: Sequence[tuple[Ints, tuple[str, ...]]],
+    strata: Strata,
+    holds: _Holdings,
+) -> Slice:
+    codes = [column[strata.first] for column, _ in coded] or [np.zeros(len(strata), np.int64)]
+    of_stratum, first = combine(codes)
+    count = len(first)
+    each = np.stack([column[first] for column in codes], axis=1)
+    words = [[texts[code] for code in column] for (_, texts), column in zip(coded, each.T, strict=False)]
+    values = ["&".join(parts) for parts in zip(*words, strict=True)] or [""]
+    return Slice(
+        attributes=attributes,
+        values=tuple(values),
+        codes=each[:, : len(attributes)],
+        of_stratum=of_stratum,
+        clusters=holds.distinct(holds.cluster, of_stratum, count),
+        clips=holds.distinct(holds.clip, of_stratum, count),
+        rows=holds.distinct(None, of_stratum, count),
+    )

@@ -1,0 +1,65 @@
+"""The statistics of one cell: each kernel summed into atoms once, each slice put together once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from bench.judge.atoms import Atoms, Strata, Tally, gather
+from bench.judge.kernels import Counts, Key, Moments, confusion, moments, outcomes
+from bench.judge.metrics import METRICS
+from bench.judge.rows import DECODE_ERROR, Floats, Ints, Rows
+from bench.judge.slices import Slice
+
+__all__ = ["Sums"]
+
+
+class Sums:
+    """Tallies and totals of one cell by kernel and slice, made when first asked for."""
+
+    def __init__(self, rows: Rows, strata: Strata, missing_constant: float) -> None:
+        self.rows, self.strata, self.missing_constant = rows, strata, missing_constant
+        self._atoms: dict[Key, Atoms] = {}
+        self._tallies: dict[tuple[Key, str | None], Tally] = {}
+
+    def tally(self, key: Key, one: Slice) -> Tally:
+        """The statistics per slice value and cluster."""
+        at = key, one.name
+        if at not in self._tallies:
+            if key not in self._atoms:
+                self._atoms[key] = gather(self._statistics(key), self.strata)
+            self._tallies[at] = self._atoms[key].tally(one.of_stratum, len(one.values))
+        return self._tallies[at]
+
+    def total(self, key: Key, one: Slice) -> Any:
+        """The statistics per slice value, (V, *shape)."""
+        return self.tally(key, one).total
+
+    def fates(self, one: Slice) -> Ints:
+        """What became of the rows of each slice value, (V, codes of ``bench.judge.rows``)."""
+        fates: Ints = self.total(METRICS["coverage"].key, one)
+        return fates
+
+    def with_truth(self, key: Key, one: Slice) -> Ints:
+        """How many rows have the truth that a kernel needs, whatever was predicted, (V,)."""
+        if key.kernel == "outcomes":
+            return np.asarray(self.fates(one)[:, :DECODE_ERROR].sum(axis=-1))
+        if key.kernel == "moments":
+            headline: Floats = self.total(key._replace(misses="constant"), one)[:, 0]
+            return headline.astype(np.int64)
+        counts: Ints = self.total(key, one).sum(axis=(-1, -2))
+        return counts
+
+    def coverage(self, key: Key, one: Slice) -> Floats:
+        """The share of rows with the output that a kernel needs, (V,), NaN without rows."""
+        if key.kernel != "moments":
+            return METRICS["coverage"].finish(self.fates(one))
+        rows = self.with_truth(key, one).astype(np.float64)
+        covered: Floats = self.total(key._replace(misses="left out"), one)[:, 0]
+        return np.where(rows > 0, covered / np.maximum(rows, 1), np.nan)
+
+    def _statistics(self, key: Key) -> Counts | Moments:
+        if key.kernel == "moments":
+            return moments(self.rows, key.column, key.misses, self.missing_constant)
+        return confusion(self.rows) if key.kernel == "confusion" else outcomes(self.rows)

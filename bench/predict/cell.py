@@ -1,0 +1,158 @@
+"""A cell: one model on one data set under one condition, its key, and its parts on disk.
+
+The key is the sha256 of the inputs that change outputs: targets, weights, the model's Python files, stages by
+name and version, condition, seed, precision and schema; never batch size, workers or device. Predictions are
+written batch by batch as parts, so that a killed run resumes at a batch boundary and ends in the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from bench.digest import digest_json
+from bench.folder import CellFolder, RunFolder, write_json
+from bench.predict.perturb import PERTURBATIONS
+from bench.predict.zoo import Model
+from bench.tables import Targets, write_table
+
+__all__ = ["CLEAN", "Cell", "Harm", "Store"]
+
+DECODE_VERSION = 1
+AGGREGATE_VERSION = 1
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Harm:
+    """What is done to the media of a cell: one perturbation at one severity, or nothing at severity 0."""
+
+    name: str = "clean"
+    severity: int = 0
+    where: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The condition's folder name.
+
+        >>> Harm("low_light", 3, "frame").label
+        'low_light-3-frame'
+        """
+        return self.name if self.severity == 0 else f"{self.name}-{self.severity}-{self.where}"
+
+    def describe(self) -> dict[str, Any]:
+        """What enters the key: also the version and the amount, which the severity stands for."""
+        if self.severity == 0:
+            return {"name": self.name}
+        perturbation = PERTURBATIONS[self.name]
+        return {
+            "name": self.name,
+            "version": perturbation.version,
+            "amount": perturbation.levels[self.severity - 1],
+            "where": self.where,
+        }
+
+
+CLEAN = Harm()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Model x data set x condition, with all that its key depends on."""
+
+    model: Model
+    dataset: str
+    targets: Targets
+    harm: Harm
+    seed: int
+    precision: str
+
+    @property
+    def key(self) -> str:
+        """The sha256 of the inputs that change outputs."""
+        return digest_json(
+            {
+                "targets": self.targets.digest,
+                "model": self.model.describe(),
+                "condition": self.harm.describe(),
+                "seed": self.seed,
+                "precision": self.precision,
+                "stages": {"decode": DECODE_VERSION, "aggregate": AGGREGATE_VERSION},
+                "schema": SCHEMA_VERSION,
+            }
+        )
+
+
+class Store:
+    """The parts of one cell on disk, and their end as one table.
+
+    ``batch``: targets per part; an unfinished cell keeps the batch it was begun with, since batch boundaries
+    are what makes a resumed run end in the same bytes.
+    """
+
+    def __init__(self, run: RunFolder, cell: Cell, batch: int) -> None:
+        self.cell, self.key = cell, cell.key
+        self.folder: CellFolder = run.cell(cell.model.name, cell.dataset, cell.harm.label)
+        self._parts = self.folder.path / "parts"
+        plan = self._parts / "plan.json"
+        begun = json.loads(plan.read_text()) if plan.is_file() else None
+        if begun is not None and begun["key"] != self.key:
+            shutil.rmtree(self.folder.path)
+            begun = None
+        facts = self.folder.facts
+        self.done = facts is not None and facts["key"] == self.key
+        self.batch = begun["batch"] if begun else batch
+        if not self.done and begun is None:
+            if self.folder.path.exists():
+                shutil.rmtree(self.folder.path)
+            write_json(plan, {"key": self.key, "batch": self.batch})
+        elif self.done and self._parts.exists():
+            shutil.rmtree(self._parts)
+
+    @property
+    def batches(self) -> int:
+        """How many parts the cell has when whole."""
+        return -(-len(self.cell.targets) // self.batch)
+
+    def lacks(self, batch: int) -> bool:
+        """Whether the part of this batch is still to be made."""
+        return not self.done and not (self._parts / f"{batch:06d}.parquet").is_file()
+
+    def write_part(self, batch: int, predictions: pa.Table, frames: pa.Table) -> None:
+        """Write one batch; it counts as made once its predictions are in place."""
+        write_table(frames, self._parts / f"{batch:06d}-frames.parquet")
+        write_table(predictions, self._parts / f"{batch:06d}.parquet")
+
+    def finish(self, provenance: dict[str, Any]) -> None:
+        """Join the parts, write ``cell.json`` last, then remove the parts."""
+        if self.done:
+            return
+        names = [self._parts / f"{batch:06d}.parquet" for batch in range(self.batches)]
+        predictions = pa.concat_tables(pq.read_table(name) for name in names)
+        write_table(predictions, self.folder.predictions)
+        seen = [pq.read_table(n.with_name(n.name.replace(".", "-frames."))) for n in names]
+        frames = pa.concat_tables(seen)
+        if frames.num_rows:
+            write_table(frames, self.folder.frames)
+        statuses = predictions["status"].value_counts().to_pylist()
+        harm = self.cell.harm
+        facts = {
+            "key": self.key,
+            "model": self.cell.model.name,
+            "dataset": self.cell.dataset,
+            "condition": harm.name,
+            "severity": harm.severity,
+            "where": harm.where,
+            "rows": predictions.num_rows,
+            "frames": frames.num_rows or None,
+            "statuses": {entry["values"]: entry["counts"] for entry in statuses},
+            **provenance,
+        }
+        write_json(self.folder.path / "cell.json", facts)
+        shutil.rmtree(self._parts)
+        self.done = True

@@ -1,0 +1,58 @@
+"""Devices and precisions: what a user may choose, and what is noted as provenance."""
+
+from __future__ import annotations
+
+import platform
+from importlib import metadata
+from typing import Any
+
+import torch
+
+from bench.errors import UserError
+
+__all__ = ["PRECISIONS", "choose_device", "choose_precision", "describe_environment"]
+
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+_PACKAGES = ("affectbench", "torch", "numpy", "av", "pyarrow")
+
+
+def choose_device(name: str) -> torch.device:
+    """The device of that name; ``auto`` takes the first CUDA device, else the CPU, never silently less."""
+    if name == "auto":
+        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
+    if name == "cpu":
+        return torch.device("cpu")
+    count = torch.cuda.device_count()
+    if name in {f"cuda:{index}" for index in range(count)}:
+        return torch.device(name)
+    raise UserError(
+        "--device", f"{name!r} is not here", f"auto, cpu{''.join(f', cuda:{i}' for i in range(count))}",
+        "Choose one of these",
+    )  # fmt: skip
+
+
+def choose_precision(name: str) -> torch.dtype:
+    """The dtype of a precision's name."""
+    if name not in PRECISIONS:
+        raise UserError(
+            "--precision", f"{name!r} is not known", f"{', '.join(PRECISIONS)}", "Choose one of these"
+        )
+    return PRECISIONS[name]
+
+
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """What the machine was, as plain values: provenance, never part of a key."""
+    versions = {}
+    for name in _PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "python": platform.python_version(),
+        "platform": platform.machine(),
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
+        "threads": torch.get_num_threads(),
+        "cuda": torch.version.cuda,
+        **versions,
+    }

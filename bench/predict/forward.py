@@ -1,0 +1,94 @@
+"""One model's way from windows to scores: perturb the frame, find faces, perturb the crop, predict.
+
+Every tensor stays on the chosen device. A model that fails on one clip costs that clip; out-of-memory halves
+the batch; a model that breaks its own declaration ends the run, for its numbers would mean nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from bench.errors import MachineError, UserError, listed
+from bench.predict.cell import Harm
+from bench.predict.clip import Clip, Scores
+from bench.predict.perturb import PERTURBATIONS
+from bench.predict.zoo import Model
+
+__all__ = ["harm_clip", "predict_clips"]
+
+_SUM_TOLERANCE = 1e-3
+
+
+def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
+    """Apply the cell's perturbation if it acts here (``frame`` or ``crop``)."""
+    if harm.where != where:
+        return clip
+    return PERTURBATIONS[harm.name](clip, harm.severity, seed)
+
+
+def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exception]:
+    """Predict clips in one call; on failure one by one, so that a failure is a value of its clip.
+
+    Raises MachineError when one clip alone does not fit into memory, and UserError when the model returns
+    something other than it declares.
+    """
+    if not clips:
+        return []
+    try:
+        with torch.inference_mode():
+            scores = model.pipeline.predict(clips)
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        if len(clips) == 1:
+            raise MachineError(
+                model.name, f"out of memory on one clip of {len(clips[0])} frames ({error})",
+                "A window of frames fits into the device's memory", "Use a larger device, or --device cpu",
+            ) from error  # fmt: skip
+        half = len(clips) // 2
+        return predict_clips(model, clips[:half]) + predict_clips(model, clips[half:])
+    except UserError:
+        raise
+    except Exception as error:
+        if len(clips) == 1:
+            return [error]
+        return [result for clip in clips for result in predict_clips(model, [clip])]
+    _check_declaration(model, clips, scores)
+    return list(scores)
+
+
+def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None:
+    if not isinstance(scores, list) or len(scores) != len(clips):
+        raise _broken(model, f"predict returned no list of {len(clips)} Scores", "one Scores per clip")
+    for score in scores:
+        declared, found = set(model.pipeline.outputs), set(score.outputs)
+        if declared != found:
+            raise _broken(
+                model,
+                f"predict returned {listed(found)}",
+                f"it declares {listed(declared)}, no more, no less",
+            )
+        for name, values in score.outputs.items():
+            width = (len(model.pipeline.labels),) if name == "labels" else ()
+            if tuple(values.shape) != (len(score.times), *width):
+                raise _broken(
+                    model, f"{name} has shape {tuple(values.shape)}",
+                    f"{(len(score.times), *width)} for {len(score.times)} times",
+                )  # fmt: skip
+
+
+def check_probabilities(model: Model, rows: Any) -> None:
+    """UserError unless finite rows of labels [R, K] (numpy, on the host) are probabilities."""
+    sums = rows.sum(axis=1)
+    finite = sums == sums
+    bad = finite & ((abs(sums - 1) > _SUM_TOLERANCE) | (rows.min(axis=1, initial=0) < -_SUM_TOLERANCE))
+    if bad.any():
+        raise _broken(
+            model, f"a row of labels sums to {sums[bad][0]:.6g}",
+            "probabilities are at least 0 and sum to 1 within 0.001: apply a softmax",
+        )  # fmt: skip
+
+
+def _broken(model: Model, found: str, allowed: str) -> UserError:
+    return UserError(model.name, found, f"Allowed: {allowed}", "Correct the model's pipeline")

@@ -1,0 +1,102 @@
+"""The face front-end: detect the faces of every frame, track them into persons, align each to a crop.
+
+Frames go in, one clip of upright face crops per person comes out; only boxes, points and scores leave the
+device. It refuses nothing: frames without a face give no clip, and whoever runs it says what that means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.predict.align import cut, squares
+from bench.predict.clip import Clip
+from bench.predict.faces import Detector, Faces
+from bench.predict.track import Tracker
+
+__all__ = ["Detector", "FaceFinder", "Faces", "Front", "Tracker"]
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Front:
+    """How a model wants its faces: which detector finds them, and how the aligned crop is cut.
+
+    ``detector``: a zoo entry, name or name@checkpoint. ``size``: edge of the square crop in pixels.
+    ``margin``: how much wider than the face's square the crop is (0.2 = 20 % of the square's edge, on every
+    side); that square is the one around the detected box, turned upright and put in place by the five points.
+    """
+
+    detector: str = "yunet"
+    size: int = 112
+    margin: float = 0.2
+
+    def describe(self) -> dict[str, Any]:
+        """What enters the key of a cell."""
+        return {"version": VERSION, "detector": self.detector, "size": self.size, "margin": self.margin}
+
+
+@dataclass(frozen=True)
+class FaceFinder:
+    """Detect, track and align windows of media, many windows at a time.
+
+    The windows of one medium share a Tracker (``start``) and must come in order of time.
+    """
+
+    front: Front
+    detector: Detector
+
+    def start(self) -> Tracker:
+        """The empty state of one medium; ``target()`` of it says, at the end, whom the target means."""
+        return Tracker()
+
+    def find(self, windows: Sequence[tuple[Tracker, Clip]]) -> list[list[Clip]]:
+        """For each window one clip of crops per track seen in it, by track number.
+
+        A crop clip has the frames in which its person was found, with their ``index`` and ``times``, and the
+        window's ``id`` and ``sound``.
+        """
+        found = self.detect([clip for _, clip in windows])
+        return [
+            self._cut(tracker, clip, faces) for (tracker, clip), faces in zip(windows, found, strict=True)
+        ]
+
+    def detect(self, clips: Sequence[Clip]) -> list[list[Faces]]:
+        """The faces of every frame of every clip; frames of equal size go through the detector together."""
+        places: dict[tuple[int, ...], list[int]] = {}
+        for place, clip in enumerate(clips):
+            places.setdefault(tuple(clip.frames.shape[1:]), []).append(place)
+        found: dict[int, list[Faces]] = {}
+        for group in places.values():
+            faces = iter(self.detector(torch.cat([clips[place].frames for place in group])))
+            found.update((place, [next(faces) for _ in range(len(clips[place]))]) for place in group)
+        return [found[place] for place in range(len(clips))]
+
+    def _cut(self, tracker: Tracker, clip: Clip, faces: Sequence[Faces]) -> list[Clip]:
+        seen = [tracker.update(float(time), face.boxes) for time, face in zip(clip.times, faces, strict=True)]
+        tracks = np.array([track for numbers in seen for track in numbers], dtype=np.int64)
+        which = np.repeat(np.arange(len(seen)), [len(numbers) for numbers in seen])
+        if not len(tracks):
+            return []
+        order = np.lexsort((which, tracks))  # by track, within it by time
+        boxes, points = np.concatenate([f.boxes for f in faces]), np.concatenate([f.points for f in faces])
+        places = squares(boxes, points, self.front.margin)[order]
+        crops = cut(clip.frames, which[order], places, self.front.size)
+        numbers, counts = np.unique(tracks, return_counts=True)
+        ends = counts.cumsum()
+        parts = zip(numbers, ends - counts, ends, strict=True)
+        return [
+            replace(
+                clip,
+                frames=crops[start:end],
+                index=clip.index[which[order[start:end]]],
+                times=clip.times[which[order[start:end]]],
+                track=int(number),
+            )
+            for number, start, end in parts
+        ]

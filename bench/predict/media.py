@@ -1,0 +1,109 @@
+"""Opening media that nobody vouches for.
+
+A medium is a file or bytes, opened through a Python file object: FFmpeg reads those bytes and nothing else.
+Playlists, scripts and stream descriptions that point elsewhere (m3u8, concat, dash, sdp) are no format here,
+and no protocol is allowed that could fetch what they name. FFmpeg says nothing on stderr; what it raises
+becomes a MediaFault without a path. A medium that cannot be opened as a file (it is gone, the disk fails) is
+no MediaFault: OSError and MemoryError pass through.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import av
+import av.error
+import av.logging
+from av.container import InputContainer
+
+from bench.errors import MediaFault
+
+__all__ = ["MAX_PIXELS", "check_size", "is_image", "opened", "unusable"]
+
+MAX_PIXELS = 64_000_000
+
+IMAGES = ("bmp", "j2k", "jpeg", "pam", "pgm", "png", "ppm", "tiff", "webp")
+VIDEOS = ("apng", "asf", "avi", "flv", "gif", "matroska", "mov", "mpeg", "mpegts", "ogg", "webm")
+SOUNDS = ("aac", "aiff", "flac", "mp3", "wav")
+_DEMUXERS = ",".join((*(f"{name}_pipe" for name in IMAGES), *VIDEOS, *SOUNDS))
+_OPTIONS = {"format_whitelist": _DEMUXERS, "protocol_whitelist": "none", "max_pixels": str(MAX_PIXELS)}
+
+av.logging.set_level(None)
+
+
+def unusable(found: str, allowed: str, remedy: str) -> MediaFault:
+    """The fault of a medium that cannot be decoded, ready to raise."""
+    return MediaFault(f"{found}. {allowed}. {remedy}.", "decode_error")
+
+
+@contextmanager
+def opened(medium: Path | bytes) -> Iterator[InputContainer]:
+    """Open a medium, and turn whatever FFmpeg raises inside the block into a MediaFault.
+
+    Raises MediaFault for empty, unknown or damaged media, and OSError where the file itself cannot be read.
+    """
+    with _file(medium) as file, _faults():
+        if not file.read(1):
+            raise unusable(
+                "the file is empty (0 bytes)",
+                "Allowed: a complete image, video or sound file",
+                "Copy the file again",
+            )
+        file.seek(0)
+        _check_png_size(file)
+        with av.open(_Nameless(file), "r", options=_OPTIONS, metadata_errors="ignore") as container:
+            yield container
+
+
+def is_image(container: InputContainer) -> bool:
+    """Whether the medium is one still image."""
+    return container.format.name.endswith("_pipe")
+
+
+class _Nameless:
+    """A file without its name, so that its content alone says what it is."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _file(medium: Path | bytes) -> BinaryIO:
+    return io.BytesIO(medium) if isinstance(medium, bytes) else medium.open("rb")
+
+
+@contextmanager
+def _faults() -> Iterator[None]:
+    try:
+        yield
+    except MemoryError:
+        raise
+    except av.FFmpegError as error:
+        empty = isinstance(error, av.error.EOFError)
+        raise unusable(
+            "it ends before its first frame" if empty else f"FFmpeg cannot decode it: {error.strerror}",
+            f"Allowed: complete files of {', '.join(sorted((*IMAGES, *VIDEOS, *SOUNDS)))}, "
+            f"at most {MAX_PIXELS // 1_000_000} megapixels a frame",
+            "Copy or encode the file again",
+        ) from error
+
+
+def _check_png_size(file: BinaryIO) -> None:
+    """Refuse a large PNG by its header: FFmpeg refuses it too, but cannot say why."""
+    head = file.read(24)
+    file.seek(0)
+    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) == 24:
+        check_size(int.from_bytes(head[16:20]), int.from_bytes(head[20:24]))
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse frames of more than MAX_PIXELS pixels."""
+    if width * height > MAX_PIXELS:
+        raise unusable(
+            f"its frames are {width} x {height} pixels",
+            f"Allowed: at most {MAX_PIXELS // 1_000_000} megapixels a frame",
+            "Scale it down",
+        )

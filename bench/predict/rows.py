@@ -1,0 +1,123 @@
+"""From scores to rows: what was heard of each target becomes one prediction and its frame rows.
+
+The clip's output is the mean over the rows of the person it means (float64 on the host). Status: decode_error
+when the medium failed, no_face when no face was ever found, model_error when the model failed or returned
+a value that is not finite, abstained when it returned no row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from bench.errors import MediaFault
+from bench.predict.clip import Clip, Scores
+from bench.predict.forward import check_probabilities
+from bench.predict.zoo import Model
+from bench.tables import decide, frames_schema, predictions_schema
+from bench.tables.predictions import output_columns
+
+__all__ = ["Hearing", "frame_rows", "prediction_rows"]
+
+
+@dataclass
+class Hearing:
+    """All that one cell has heard of one target so far."""
+
+    target: str
+    times: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    tracks: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    values: list[np.ndarray] = field(default_factory=list[np.ndarray])
+    faceless: list[float] = field(default_factory=list[float])
+    frames: int = 0
+    status: str = "ok"
+    fault: str | None = None
+
+    def hear(self, model: Model, clip: Clip, scores: Scores) -> None:
+        """Add the rows of one window and person; columns as in ``output_columns``."""
+        columns = []
+        for name in model.pipeline.outputs:
+            values = scores.outputs[name].detach().to("cpu").numpy().astype(np.float64)
+            if name == "labels":
+                check_probabilities(model, values)
+            columns.append(values if name == "labels" else values[:, None])
+        block = np.concatenate(columns, axis=1) if columns else np.empty((len(scores.times), 0))
+        if not np.isfinite(block).all():
+            self.fail("model_error", "the model returned a value that is not finite")
+        self.times.append(np.asarray(scores.times, np.float64))
+        self.tracks.append(np.full(len(scores.times), clip.track, np.int64))
+        self.values.append(block)
+
+    def fail(self, status: str, fault: str) -> None:
+        """Note the first failure; it decides the status."""
+        if self.status == "ok":
+            self.status, self.fault = status, fault
+
+    def fail_decoding(self, fault: MediaFault) -> None:
+        """Note that the medium failed, which outranks everything else."""
+        self.status, self.fault = fault.status, str(fault)
+
+    def conclude(self, track: int | None) -> tuple[str, np.ndarray | None]:
+        """The status, and the mean over the rows of the given person where it is ok."""
+        if self.status != "ok":
+            return self.status, None
+        if track is None:
+            return "no_face", None
+        block = [v[t == track] for v, t in zip(self.values, self.tracks, strict=True)]
+        rows = np.concatenate(block) if block else np.empty((0, 0))
+        return ("ok", rows.mean(axis=0)) if len(rows) else ("abstained", None)
+
+
+def prediction_rows(model: Model, hearings: list[Hearing], tracks: list[int | None]) -> pa.Table:
+    """Exactly one row per hearing, in order."""
+    pipeline = model.pipeline
+    schema = predictions_schema(pipeline.labels, pipeline.outputs)
+    columns = output_columns(pipeline.labels, pipeline.outputs)
+    values = np.full((len(hearings), len(columns)), np.nan)
+    statuses = []
+    for row, (hearing, track) in enumerate(zip(hearings, tracks, strict=True)):
+        status, mean = hearing.conclude(track)
+        statuses.append(status)
+        if mean is not None:
+            values[row] = mean
+    order = [position for position, name in enumerate(columns) if name.startswith("p_")]
+    codes = decide(values[:, order])
+    predicted = [columns[order[code]][2:] if code >= 0 else None for code in codes]
+    arrays = [
+        pa.array([hearing.target for hearing in hearings], pa.string()),
+        pa.array(statuses, pa.string()),
+        pa.array(predicted, pa.string()),
+        *(pa.array(column, pa.float64(), from_pandas=True) for column in values.T),
+        pa.array([hearing.fault for hearing in hearings], pa.string()),
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def frame_rows(model: Model, hearings: list[Hearing]) -> pa.Table:
+    """The rows per frame of every target that is a video, by time, then track; none for still images.
+
+    A medium that failed while it was decoded has none: what came before the fault is no whole.
+    """
+    schema = frames_schema(model.pipeline.labels, model.pipeline.outputs)
+    tables = [_frames_of(h, schema) for h in hearings if h.frames > 1 and h.status != "decode_error"]
+    return pa.concat_tables(tables) if tables else schema.empty_table()
+
+
+def _frames_of(hearing: Hearing, schema: pa.Schema) -> pa.Table:
+    width = len(schema) - 4
+    faceless = np.asarray(hearing.faceless, np.float64)
+    times = np.concatenate([*hearing.times, faceless])
+    tracks = np.concatenate([*hearing.tracks, np.full(len(faceless), -1, np.int64)])
+    values = np.concatenate([*hearing.values, np.full((len(faceless), width), np.nan)])
+    order = np.lexsort((tracks, times))
+    found = tracks[order] >= 0
+    arrays = [
+        pa.array([hearing.target] * len(order), pa.string()),
+        pa.array(times[order], pa.float64()),
+        pa.array(tracks[order], pa.int64(), mask=~found),
+        pa.array(np.where(found, "ok", "no_face").tolist(), pa.string()),
+        *(pa.array(column, pa.float64(), from_pandas=True) for column in values[order].T),
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,282 @@
+"""The zoo: folders of models, loaded by path and never imported by the harness.
+
+A folder holds ``model.py`` with ``build(request)``, ``weights.toml`` and ``CARD.md``. Private zoos stand
+beside the shipped one; ``_parts`` modules of either are importable as ``_parts.NAME``. A private entry may
+not take a shipped name, nor call itself a double: only shipped doubles are ever handed the targets.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+
+from bench.digest import digest_bytes, digest_file
+from bench.errors import UserError, listed, nearest
+from bench.predict.front import FaceFinder
+from bench.predict.lock import Lock, pull, read_lock, verify_format
+from bench.predict.pipeline import Build, Pipeline
+from bench.shipped import shipped
+
+__all__ = ["Choice", "Entry", "Model", "Zoo", "parse_choice"]
+
+_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The model a user asks for: an entry, and a checkpoint or a file of weights instead of it."""
+
+    entry: str
+    checkpoint: str | None = None
+    weights: Path | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One folder of a zoo."""
+
+    name: str
+    folder: Path
+    lock: Lock
+    private: bool
+
+    @property
+    def card(self) -> str:
+        """The text of CARD.md, or a line that says there is none."""
+        path = self.folder / "CARD.md"
+        return path.read_text(encoding="utf-8") if path.is_file() else f"# {self.name}\n\nNo card.\n"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A loaded entry: its pipeline, what finds its faces, and the digests of all it was made of."""
+
+    name: str
+    entry: str
+    checkpoint: str | None
+    pipeline: Pipeline
+    weights_sha256: tuple[str, ...] = ()
+    code_sha256: dict[str, str] = field(default_factory=dict[str, str])
+    finder: FaceFinder | None = None
+    double: bool = False
+
+    def describe(self) -> dict[str, Any]:
+        """What enters the key of a cell."""
+        return {
+            "entry": self.entry,
+            "checkpoint": self.checkpoint if self.double else None,
+            "weights": list(self.weights_sha256),
+            "code": self.code_sha256,
+            "pipeline": self.pipeline.describe(),
+        }
+
+
+def parse_choice(text: str, weights: Path | None = None) -> Choice:
+    """Read ``NAME`` or ``NAME@CHECKPOINT``.
+
+    >>> parse_choice("mini-xception@119-0.65").checkpoint
+    '119-0.65'
+    """
+    name, at, checkpoint = text.partition("@")
+    if not _NAME.match(name) or (at and not checkpoint):
+        raise UserError(
+            "--model", f"{text!r} names no model",
+            "NAME or NAME@CHECKPOINT, in letters, digits, '-' and '_'; or models:/NAME@alias",
+            "See 'affectbench zoo list'",
+        )  # fmt: skip
+    if checkpoint and weights is not None:
+        raise UserError(
+            "--weights", f"a file is given and the model names the checkpoint {checkpoint!r}",
+            "One of the two", "Leave out the @CHECKPOINT or the --weights",
+        )  # fmt: skip
+    return Choice(name, checkpoint or None, weights)
+
+
+class Zoo:
+    """The shipped zoo and any private ones, searched by name."""
+
+    def __init__(self, private: Sequence[Path] = ()) -> None:
+        self._shipped = shipped("model_zoo")
+        for folder in private:
+            if not folder.is_dir():
+                raise UserError(
+                    "--zoo", f"{folder} is not a folder", "A folder of folders with a model.py each",
+                    "Correct the path",
+                )  # fmt: skip
+        self._entries = self._scan(private)
+        self._parts = [zoo / "_parts" for zoo in (*private, self._shipped)]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All entries, by name."""
+        return tuple(self._entries[name] for name in sorted(self._entries))
+
+    def find(self, name: str, where: str = "--model") -> Entry:
+        """The entry of that name; UserError with the nearest name otherwise."""
+        if name not in self._entries:
+            raise UserError(
+                where, f"there is no model {name!r} in the zoo.{nearest(name, self._entries)}",
+                f"It has: {listed(self._entries, 40)}", "Name one of them, or add a folder with --zoo DIR",
+            )  # fmt: skip
+        return self._entries[name]
+
+    def load(self, choice: Choice, request: Build) -> Model:
+        """Verify the weights, run the entry's ``build``, and note the digest of all that was loaded.
+
+        ``request`` gives device, dtype, seed and, for doubles, the targets, which no one else is handed.
+        """
+        entry = self.find(choice.entry)
+        if entry.lock.kind == "detector":
+            raise UserError(
+                "--model", f"{entry.name!r} is a face detector", "Models and doubles can be run",
+                "See 'affectbench zoo list'",
+            )  # fmt: skip
+        double = entry.lock.kind == "double"
+        weights, checkpoint = self._weights(entry, choice)
+        targets = request.targets if double else None
+        built = self._build(entry, replace(request, weights=weights, checkpoint=checkpoint, targets=targets))
+        pipeline = _expect(built, Pipeline, entry)
+        code, digests = self._code(entry), [digest_file(weights)] if weights else []
+        finder = None
+        if pipeline.front is not None:
+            finder, detector, more = self._finder(pipeline, request)
+            code, digests = {**code, **self._code(detector)}, [*digests, *more]
+        name = _label(entry.name, checkpoint, choice.weights, digests)
+        return Model(name, entry.name, checkpoint, pipeline, tuple(digests), code, finder, double)
+
+    def _finder(self, pipeline: Pipeline, request: Build) -> tuple[FaceFinder, Entry, list[str]]:
+        assert pipeline.front is not None
+        choice = parse_choice(pipeline.front.detector)
+        entry = self.find(choice.entry, "front.detector")
+        weights, checkpoint = self._weights(entry, choice)
+        asked = replace(request, weights=weights, checkpoint=checkpoint, targets=None)
+        finder = FaceFinder(pipeline.front, self._build(entry, asked))
+        return finder, entry, [digest_file(weights)] if weights else []
+
+    def _weights(self, entry: Entry, choice: Choice) -> tuple[Path | None, str | None]:
+        if choice.weights is not None:
+            return verify_format(choice.weights), None
+        if entry.lock.kind == "double":
+            return None, choice.checkpoint
+        where = str(entry.folder.name + "/weights.toml")
+        checkpoint = entry.lock.choose(choice.checkpoint, where)
+        return (None, None) if checkpoint is None else (pull(checkpoint, where), checkpoint.name)
+
+    def _build(self, entry: Entry, request: Build) -> Any:
+        self._expose_parts()
+        module = _import_folder(entry.folder)
+        if not hasattr(module, "build"):
+            raise UserError(
+                f"{entry.name}/model.py", "there is no function build",
+                "def build(request: Build) -> Pipeline", "Add it; the README has an example",
+            )  # fmt: skip
+        with torch.inference_mode():
+            return module.build(request)
+
+    def _expose_parts(self) -> None:
+        """Make ``_parts`` a package whose modules come from the private zoos first, then the shipped one."""
+        paths = [str(path) for path in self._parts if path.is_dir()]
+        parts = sys.modules.get("_parts")
+        if parts is None or list(parts.__path__) != paths:
+            for name in [name for name in sys.modules if name.split(".")[0] == "_parts"]:
+                del sys.modules[name]
+            parts = ModuleType("_parts", "Shared modules of the zoos.")
+            parts.__path__ = paths
+            sys.modules["_parts"] = parts
+
+    def _code(self, entry: Entry) -> dict[str, str]:
+        """The sha256 of every Python file of the folder, and of each ``_parts`` file they import."""
+        files = {f"{entry.name}/{p.relative_to(entry.folder)}": p for p in entry.folder.rglob("*.py")}
+        waiting = list(files.values())
+        while waiting:
+            for name in sorted(_parts_imported(waiting.pop())):
+                path = next((p / f"{name}.py" for p in self._parts if (p / f"{name}.py").is_file()), None)
+                if path is not None and f"_parts/{name}.py" not in files:
+                    files[f"_parts/{name}.py"] = path
+                    waiting.append(path)
+        return {name: digest_file(path) for name, path in sorted(files.items())}
+
+    def _scan(self, private: Sequence[Path]) -> dict[str, Entry]:
+        entries: dict[str, Entry] = {}
+        for zoo in (self._shipped, *private):
+            for folder in sorted(zoo.iterdir()):
+                if not (folder / "model.py").is_file():
+                    continue
+                entry = Entry(folder.name, folder, read_lock(folder / "weights.toml"), zoo != self._shipped)
+                _admit(entry, entries)
+                entries[entry.name] = entry
+        return entries
+
+
+def _admit(entry: Entry, entries: dict[str, Entry]) -> None:
+    if not _NAME.match(entry.name):
+        raise UserError(
+            str(entry.folder), f"{entry.name!r} is no name for a model", "Letters, digits, '-' and '_'",
+            "Rename the folder",
+        )  # fmt: skip
+    if entry.name in entries:
+        raise UserError(
+            str(entry.folder), f"the zoo already has a model {entry.name!r}",
+            "A name means one model, so that a number means one thing", "Rename the folder",
+        )  # fmt: skip
+    if entry.private and entry.lock.kind == "double":
+        raise UserError(
+            str(entry.folder / "weights.toml"), "kind is 'double'",
+            "Only doubles that ship with affectbench are handed the targets", "Set kind = \"model\"",
+        )  # fmt: skip
+
+
+def _label(entry: str, checkpoint: str | None, weights: Path | None, digests: list[str]) -> str:
+    if weights is not None:
+        return f"{entry}@{digests[0][:12]}"
+    return f"{entry}@{checkpoint}" if checkpoint else entry
+
+
+def _expect(built: Any, kind: type[Pipeline], entry: Entry) -> Pipeline:
+    if not isinstance(built, kind):
+        raise UserError(
+            f"{entry.name}/model.py", f"build returned {type(built).__name__}", "build returns a Pipeline",
+            "Return bench.predict.pipeline.Pipeline(...)",
+        )  # fmt: skip
+    return built
+
+
+def _import_folder(folder: Path) -> ModuleType:
+    """Import a folder's model.py as a package of its own name, so that ``from .net import Net`` works."""
+    path = folder / "model.py"
+    name = f"affectbench_zoo_{digest_bytes(str(folder.resolve()).encode())[:16]}"
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(folder)])
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except SyntaxError as error:
+        raise UserError(
+            f"{folder.name}/model.py:{error.lineno}", f"the file is not Python: {error.msg}",
+            "A Python module with a function build", "Correct the file",
+        ) from None  # fmt: skip
+    return module
+
+
+def _parts_imported(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        else:
+            continue
+        found |= {name.split(".")[1] for name in names if name.startswith("_parts.")}
+    return found

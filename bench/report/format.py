@@ -1,0 +1,168 @@
+"""Numbers, names and states as text: the only place where a report rounds.
+
+What is withheld reads "withheld", what is undefined reads "undefined"; neither is ever 0 or blank. Nothing
+here computes with the numbers.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = [
+    "CLUSTERS", "DASH", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count", "estimate",
+    "heading", "interval", "metric", "number", "percent", "plain", "short", "spanned",
+]  # fmt: skip
+
+THIN = "\u202f"
+DASH = "\u2013"
+WITHHELD, UNDEFINED = "withheld", "undefined"
+CLUSTERS = {"person": "persons", "video": "videos", "clip": "clips"}
+_METRICS = {
+    "accuracy": "accuracy (WAR)",
+    "uar": "UAR",
+    "macro_f1": "macro F1",
+    "ccc": "CCC",
+    "pcc": "PCC",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "sagr": "SAGR",
+}
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with fixed decimals, without a sign on zero; None and NaN read "undefined".
+
+    >>> number(0.65518), number(-0.0001), number(None)
+    ('0.655', '0.000', 'undefined')
+    """
+    if value is None or math.isnan(value):
+        return UNDEFINED
+    text = f"{value:.{digits}f}"
+    return text.removeprefix("-") if float(text) == 0 else text
+
+
+def count(value: float | None, separator: str = THIN) -> str:
+    """A count in groups of three; a fractional count (an effective n) as a whole number.
+
+    >>> count(3573, " "), count(None)
+    ('3 573', '–')
+    """
+    return DASH if value is None or math.isnan(value) else f"{value:,.0f}".replace(",", separator)
+
+
+def interval(row: dict[str, Any]) -> str:
+    """The interval of an estimate, or that there is none.
+
+    >>> interval({"low": 0.64, "high": 0.671})
+    '[0.640, 0.671]'
+    """
+    if row["low"] is None or row["high"] is None:
+        return "(no interval)"
+    return f"[{number(row['low'])}, {number(row['high'])}]"
+
+
+def estimate(row: dict[str, Any], digits: int = 3) -> str:
+    """An estimate with its interval, or "withheld" or "undefined".
+
+    >>> estimate({"estimate": 0.6552, "low": 0.64, "high": 0.671, "status": "reportable"})
+    '0.655 [0.640, 0.671]'
+    """
+    if row["status"] == "suppressed":
+        return WITHHELD
+    if row["estimate"] is None:
+        return UNDEFINED
+    return f"{number(row['estimate'], digits)} {interval(row)}"
+
+
+def clusters(value: int | None, unit: str | None, separator: str = THIN) -> str:
+    """A count of clusters with its unit.
+
+    >>> clusters(91, "person"), clusters(1, "clip")
+    ('91 persons', '1 clip')
+    """
+    name = unit or "cluster"
+    return f"{count(value, separator)} {name if value == 1 else CLUSTERS.get(name, 'clusters')}"
+
+
+def percent(share: float) -> str:
+    """A share in percent.
+
+    >>> percent(0.95), percent(0.999)
+    ('95 %', '99.9 %')
+    """
+    return f"{100 * share:.4g} %"
+
+
+def spanned(values: Iterable[int | None], separator: str = THIN) -> str:
+    """The range of counts that should be equal over models but need not be.
+
+    >>> spanned([12, 12, None]), spanned([10, 12]), spanned([])
+    ('12', '10–12', '–')
+    """
+    known = sorted({value for value in values if value is not None})
+    if len(known) > 1:
+        return f"{count(known[0], separator)}{DASH}{count(known[-1], separator)}"
+    return count(known[0] if known else None, separator)
+
+
+def metric(name: str) -> str:
+    """The name of a metric as the field writes it; unknown names stay as they are.
+
+    >>> metric("ccc_valence_covered"), metric("recall/fear"), metric("macro_f1")
+    ('CCC valence, covered only', 'recall: fear', 'macro F1')
+    """
+    if "/" in name:
+        kind, _, label = name.partition("/")
+        return f"{metric(kind)}: {label}"
+    if name in _METRICS:
+        return _METRICS[name]
+    head, _, rest = name.partition("_")
+    if rest.split("_")[0] in ("valence", "arousal", "dominance"):
+        return f"{_METRICS.get(head, head)} {rest.removesuffix('_covered')}" + (
+            ", covered only" if rest.endswith("_covered") else ""
+        )
+    return name.replace("_", " ")
+
+
+def heading(name: str) -> str:
+    """The name of a metric at the beginning of a sentence or over a column.
+
+    >>> heading("accuracy")
+    'Accuracy (WAR)'
+    """
+    text = metric(name)
+    return text[:1].upper() + text[1:]
+
+
+def condition(name: str, severity: int | None, where: str | None) -> str:
+    """A condition in words.
+
+    >>> condition("clean", None, None), condition("low_light", 3, "frame")
+    ('clean', 'low light, severity 3, on the frame')
+    """
+    if not severity:
+        return name.replace("_", " ")
+    return f"{name.replace('_', ' ')}, severity {severity}, on the {where or 'frame'}"
+
+
+def plain(text: str) -> str:
+    r"""Text from elsewhere with every invisible or direction-changing character made visible.
+
+    >>> plain("a\x1b[31mb")
+    'a\ufffd[31mb'
+    """
+    return "".join("\ufffd" if unicodedata.category(c) in _INVISIBLE and c != "\n" else c for c in text)
+
+
+def short(text: str, limit: int) -> str:
+    """Text cut to a number of characters, the cut shown.
+
+    >>> short("an endless name", 8)
+    'an endl…'
+    """
+    text = plain(text)
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,196 @@
+"""The sentences of a report and the facts they rest on: banners, what was measured, method, what is missing.
+
+Plain words, no verdicts: nothing here says that a system conforms to a law or is free of bias.
+"""
+
+from __future__ import annotations
+
+from bench.report import format as fmt
+from bench.report.results import Dataset, Model, Results, unique
+from bench.report.table import MARK, state_of
+
+__all__ = [
+    "CONDITIONS", "COVERED_BY_INTERVALS", "DIFFERENCES", "LOWEST", "MARKS", "MISSES", "STATES", "affect",
+    "banners", "doubles", "independence", "intervals", "measured", "of_dataset", "states", "unmeasured",
+]  # fmt: skip
+
+COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
+LOWEST = (
+    "The lowest of several slices is low partly by chance, more so the more slices are compared and the "
+    "smaller they are. This is a description, not a test of a difference."
+)
+MISSES = (
+    "A row without an answer (no face, abstained, model error, or a tie at the top) counts as wrong and "
+    "stays in the denominators. A decode error is the data's fault: it leaves all denominators and is "
+    "counted."
+)
+STATES = (
+    "Insufficient slices are too small to compare: shown, and left out where slices are compared. Suppressed "
+    "ones are withheld. The thresholds stand under the heading on how to read these numbers."
+)
+MARKS = (
+    f"Insufficient slices carry {MARK} and are hollow in figures: their value is shown, and they are left "
+    "out where slices are compared. Coverage is the share of rows with an answer."
+)
+CONDITIONS = (
+    "Conditions on the frame perturb the whole picture before the face is sought and so measure the system; "
+    "conditions on the crop perturb the aligned face and so measure the classifier. Slices are shown for the "
+    "first condition of the table only; the others are in estimates.parquet."
+)
+DIFFERENCES = (
+    "No difference between slices, models or conditions was tested here. Intervals that overlap do not "
+    "show that two values are equal, and intervals that do not overlap are no test either, since many are "
+    "compared and the same rows stand behind the models.",
+    "A metric over labels says how often an output agrees with a label. It does not say that the label is "
+    "what the person felt.",
+)
+
+
+def doubles(results: Results) -> str:
+    """Say which models are doubles; empty where none is."""
+    names = [model.name for model in results.models if model.double]
+    if not names:
+        return ""
+    if len(names) == len(results.models):
+        return "These are doubles of known quality, not models."
+    return f"{', '.join(names)}: these are doubles of known quality, not models."
+
+
+def independence(results: Results) -> str:
+    """Say where clips are the clusters; empty where none are."""
+    names = [data.name for data in results.datasets if data.facts.cluster_unit == "clip"]
+    if not names:
+        return ""
+    text = "with clips as clusters independence is assumed; if persons recur, intervals are too narrow."
+    return f"{', '.join(names)}: {text}"
+
+
+def banners(results: Results) -> tuple[str, ...]:
+    """What a reader must know before any number."""
+    trained = []
+    for data in results.datasets:
+        seen = [m.name for m in results.models if {m.name, m.entry} & set(data.facts.trained_on_by)]
+        if seen:
+            text = f"trained on {data.name}, so its numbers there do not measure new data."
+            trained.append(f"{', '.join(seen)}: {text}")
+    return tuple(text for text in (doubles(results), independence(results), *trained) if text)
+
+
+def measured(results: Results) -> tuple[tuple[str, str], ...]:
+    """What was measured, for the first screen."""
+    facts = [
+        ("Models", "; ".join(_model(model) for model in results.models)),
+        ("Suite", f"{results.suite.suite} (digest {results.suite_digest[:12]})"),
+    ]
+    facts += [
+        (f"Data: {data.name}", f"{fmt.count(data.rows)} rows, {_cluster_count(results, data)}")
+        for data in results.datasets
+    ]
+    slices = unique(name for data in results.datasets for name, _ in results.slices(data.name))
+    facts.append(("Slices", ", ".join(slices) or "none"))
+    perturbed = unique(
+        p.condition.replace("_", " ") for d in results.datasets for p in results.places(d.name)
+    )
+    facts.append(("Conditions", ", ".join(perturbed)))
+    made = "made elsewhere, scored here" if results.kind == "score" else "made by this run"
+    told = [made, *(value for value in (results.device, results.precision) if value)]
+    facts.append(("Predictions", ", ".join(told)))
+    return tuple(facts)
+
+
+def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
+    """The facts of a data set."""
+    facts = data.facts
+    kinds = {"frame": "whole frames with a face", "aligned": "faces already cropped"}
+    sources = unique(facts.attributes.values())
+    provenance = "; ".join(
+        f"{', '.join(name for name, other in facts.attributes.items() if other == source)}: {source}"
+        for source in sources
+    )
+    return (
+        ("Rows", f"{fmt.count(data.rows)}, {_cluster_count(results, data)}"),
+        ("Labels", f"{facts.label_space or 'none'}: {', '.join(facts.labels) or 'none'}"),
+        ("Media", kinds[facts.media_kind]),
+        ("Attributes", provenance or "none"),
+        (
+            "Small groups",
+            "may be shown (attributes are public)" if facts.attributes_public else "are withheld",
+        ),
+        ("Licence", facts.licence),
+        ("Trained on by", ", ".join(facts.trained_on_by) or "none stated"),
+    )
+
+
+def states(results: Results) -> tuple[str, ...]:
+    """What the states of slices mean, with the thresholds of the suite."""
+    rule = results.suite.slice_rule
+    return (
+        f"Suppressed: fewer than {rule.suppress_below} clusters, or a slice from which such a one could be "
+        "worked out; every number is withheld. Data sets with public attributes show them as insufficient.",
+        f"Insufficient: fewer than {rule.clusters} clusters; for proportions an effective n (n_eff) "
+        f"below {rule.n_eff} or fewer than {rule.successes_and_failures} successes or failures; for other "
+        f"metrics fewer than {rule.rows_in_class} rows in a class. Undefined: the metric has no "
+        "value on these rows.",
+    )
+
+
+def affect(results: Results) -> tuple[str, ...]:
+    """How missing valence and arousal count."""
+    constant = fmt.number(results.suite.missing_constant)
+    return (
+        f"A missing prediction scores as {constant}; metrics named covered only leave such rows out. CCC "
+        "depends on how much the labels vary, so compare it across slices only beside RMSE and bias.",
+    )
+
+
+def intervals(results: Results) -> tuple[str, ...]:
+    """What the intervals rest on."""
+    units = unique(fmt.CLUSTERS[data.facts.cluster_unit] for data in results.datasets)
+    found = [
+        COVERED_BY_INTERVALS,
+        f"Intervals are at {fmt.percent(results.suite.level)}. Rows of one cluster are not independent, so "
+        f"whole clusters ({', '.join(units)}) are what an interval is built from; with fewer than 5 there is "
+        "none. n_eff is the number of independent rows that would say as much.",
+        independence(results),
+    ]
+    return tuple(text for text in found if text)
+
+
+def unmeasured(results: Results) -> tuple[str, ...]:
+    """What the suite asked for and nobody could measure, and what this report leaves out."""
+    found = []
+    for data in results.datasets:
+        present = {name.partition("/")[0] for name in results.metrics(data.name)} | set(
+            results.metrics(data.name)
+        )
+        absent = [fmt.metric(name) for name in results.suite.metrics if name not in present]
+        if absent:
+            found.append(f"On {data.name} unavailable for every model: {', '.join(absent)}.")
+        place = results.reference(data.name)
+        for model in results.models:
+            rows = [row for row in results.at(model.name, data.name, place) if row["slice"] is None]
+            for state in ("unavailable", "undefined"):
+                void = [fmt.metric(row["metric"]) for row in rows if state_of(row) == state]
+                if void:
+                    found.append(f"On {data.name} {state} over all rows for {model.name}: {', '.join(void)}.")
+    return (
+        *found,
+        "Left out by this report: tests of differences between slices, models and conditions; recall of each "
+        "class by slice, and slices under further conditions, which stand in estimates.parquet.",
+    )
+
+
+def _cluster_count(results: Results, data: Dataset) -> str:
+    place = results.reference(data.name)
+    rows = [
+        row for m in results.models for row in results.at(m.name, data.name, place) if row["slice"] is None
+    ]
+    known = [row for row in rows if row["clusters"] is not None]
+    if not known:
+        return f"clusters: {fmt.CLUSTERS[data.facts.cluster_unit]}"
+    most = max(known, key=lambda row: int(row["clusters"]))
+    return fmt.clusters(most["clusters"], most["cluster_unit"])
+
+
+def _model(model: Model) -> str:
+    return f"{model.name} (double)" if model.double else model.name

@@ -1,0 +1,165 @@
+"""The report as a tree of text: what the template loops over, first screen first.
+
+Every sentence a report may print stands here or in ``bench.report.notes``; every number in it was made by
+``bench.report.format``. The page describes: it tests no difference and calls nothing fair or unfair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from bench.report import figures, notes, provenance, table
+from bench.report.figures import Figure
+from bench.report.results import Dataset, Results
+from bench.report.table import Table
+
+__all__ = ["Page", "Part", "Section", "page"]
+
+_AFFECT = ("valence", "arousal", "dominance")
+# So many metrics stand side by side in one table of slices.
+_ABREAST = 3
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of a section under its own heading: sentences, figures, tables."""
+
+    title: str
+    text: tuple[str, ...] = ()
+    figures: tuple[Figure, ...] = ()
+    tables: tuple[Table, ...] = ()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section with an anchor: terms with what they are, then parts."""
+
+    anchor: str
+    title: str
+    facts: tuple[tuple[str, str], ...] = ()
+    parts: tuple[Part, ...] = ()
+
+
+@dataclass(frozen=True)
+class Page:
+    """The whole report."""
+
+    title: str
+    about: str
+    banners: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    summary: tuple[Part, ...]
+    sections: tuple[Section, ...]
+    digests: tuple[tuple[str, str], ...]
+
+
+def page(results: Results) -> Page:
+    """Arrange a run: the answers of the first screen, a section per data set, then what stands behind."""
+    named = results.suite.suite
+    return Page(
+        title=f"affectbench report: {named}",
+        about=results.suite.about,
+        banners=notes.banners(results),
+        facts=notes.measured(results),
+        summary=_summary(results),
+        sections=(
+            *(_section(results, data, f"data-{i}") for i, data in enumerate(results.datasets, 1)),
+            Section("not-measured", "What was not measured", parts=(_unmeasured(results),)),
+            Section("method", "How to read these numbers", parts=_method(results)),
+            Section(
+                "provenance",
+                "Provenance",
+                parts=(Part("Where it comes from", tables=provenance.provenance(results)),),
+            ),
+        ),
+        digests=tuple(sorted(results.digests.items())),
+    )
+
+
+def _summary(results: Results) -> tuple[Part, ...]:
+    parts = [Part("Headline", (notes.COVERED_BY_INTERVALS,), tables=(table.headline(results),))]
+    lowest = table.lowest(results)
+    if lowest.groups:
+        parts.append(Part("Lowest reportable slices", (notes.LOWEST,), tables=(lowest,)))
+        parts.append(Part("State of the slices", (notes.STATES,), tables=(table.slice_states(results),)))
+    every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]
+    missed = tuple(t for t in every if t.groups)
+    if missed:
+        parts.append(Part("Misses", (notes.MISSES,), tables=missed))
+    return tuple(parts)
+
+
+def _section(results: Results, data: Dataset, anchor: str) -> Section:
+    metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
+    affect = [name for name in metrics if _is_affect(name)]
+    classes = [name for name in metrics if not _is_affect(name)]
+    parts = []
+    if classes:
+        caption = f"Categories on {data.name}: every metric over all rows"
+        parts.append(Part("All rows", tables=(table.overall(results, data.name, classes, caption),)))
+    if affect:
+        caption = f"Valence and arousal on {data.name}: every metric over all rows"
+        shown = table.overall(results, data.name, affect, caption)
+        parts.append(Part("Valence and arousal", notes.affect(results), tables=(shown,)))
+    recall, drawn = table.class_recall(results, data.name), figures.recall_forest(results, data.name)
+    if recall and drawn:
+        parts.append(Part("Recall of each class", figures=(drawn,), tables=(recall,)))
+    if results.slices(data.name):
+        parts += _slice_parts(results, data, classes, affect)
+    parts += _condition_parts(results, data)
+    return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), tuple(parts))
+
+
+def _slice_parts(
+    results: Results, data: Dataset, classes: Sequence[str], affect: Sequence[str]
+) -> list[Part]:
+    metric = results.leading(data.name)
+    drawn = tuple(figures.slice_forests(results, data.name, metric)) if metric else ()
+    parts = [Part("Slices", (notes.MARKS,), figures=drawn)]
+    shown = [*_abreast(classes, lambda _: ""), *_abreast(affect, _dimension)]
+    for model in results.models:
+        cut = results.cut(model.name, data.name)
+        present = [here for names in shown if (here := [name for name in names if name in cut])]
+        tables = tuple(table.slice_table(results, model.name, data.name, names) for names in present)
+        parts.append(Part(f"Slices of {model.name}", tables=tables))
+    return parts
+
+
+def _condition_parts(results: Results, data: Dataset) -> list[Part]:
+    metric, places = results.leading(data.name), results.places(data.name)
+    if metric is None or len(places) < 2:
+        return []
+    curves = tuple(figures.severity_curves(results, data.name, metric))
+    shown = [table.condition_table(results, data.name, metric)]
+    missed = table.misses(results, data.name, [place for place in places if place.severity])
+    tables = (*shown, *([missed] if missed.groups else []))
+    return [Part("Conditions", (notes.CONDITIONS,), curves, tables)]
+
+
+def _unmeasured(results: Results) -> Part:
+    warned = provenance.warnings(results)
+    return Part("Gaps of this report", notes.unmeasured(results), tables=(warned,) if warned.groups else ())
+
+
+def _method(results: Results) -> tuple[Part, ...]:
+    return (
+        Part("Intervals", notes.intervals(results), tables=(provenance.methods(results),)),
+        Part("Misses and states", (notes.MISSES, *notes.states(results))),
+        Part("What a difference means", notes.DIFFERENCES),
+    )
+
+
+def _abreast(names: Sequence[str], kind: Callable[[str], str]) -> list[list[str]]:
+    """Metrics of one kind in tables of at most three."""
+    kinds = dict.fromkeys(kind(name) for name in names)
+    sorted_out = [[name for name in names if kind(name) == one] for one in kinds]
+    return [part[i : i + _ABREAST] for part in sorted_out for i in range(0, len(part), _ABREAST)]
+
+
+def _is_affect(metric: str) -> bool:
+    return bool(_dimension(metric))
+
+
+def _dimension(metric: str) -> str:
+    return next((name for name in _AFFECT if name in metric.split("_")), "")

@@ -1,0 +1,128 @@
+"""Where the numbers come from, as tables: interval methods, warnings, digests, environment.
+
+Everything is read from the run; nothing is looked up on this machine, so a report does not depend on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from bench.report import format as fmt
+from bench.report.results import Model, Results, Row, unique
+from bench.report.table import Entry, Group, Line, Table, words
+
+__all__ = ["methods", "provenance", "warnings"]
+
+_JACKKNIFE = "Leaves out one cluster at a time and sees how far the value moves; Student's t over clusters"
+_METHODS = {
+    "wilson-clustered": "Wilson's interval on the effective n, Student's t over clusters (Korn, Graubard).",
+    "clopper-pearson-clustered": "Clopper and Pearson's interval on the effective n, for shares near 0 or 1.",
+    "jackknife-logit": f"{_JACKKNIFE}, on the logit scale.",
+    "jackknife-atanh": f"{_JACKKNIFE}, on the atanh scale.",
+    "jackknife-log": f"{_JACKKNIFE}, on the log scale.",
+}
+
+
+def methods(results: Results) -> Table:
+    """Which method made the intervals of which metric, and what it does."""
+    used: dict[str, list[str]] = {}
+    for row in results.rows:
+        if row["method"] and row["low"] is not None:
+            used.setdefault(row["method"], []).append(_stem(row))
+    lines = tuple(
+        Line(
+            method, (Entry(", ".join(unique(found)), "text"), Entry(_METHODS.get(method, "as named"), "text"))
+        )
+        for method, found in used.items()
+    )
+    return Table("Methods of the intervals", ("Method", "Metrics", "What it does"), (Group(lines),))
+
+
+def warnings(results: Results) -> Table:
+    """The warnings of the estimates: as they stand over all rows, by their kind over slices."""
+    groups = []
+    for data in results.datasets:
+        place = results.reference(data.name)
+        rows = [row for m in results.models for row in results.at(m.name, data.name, place) if row["warning"]]
+        whole = [(text, row) for row in rows if row["slice"] is None for text in _texts(row)]
+        cut = [(_kind(text), row) for row in rows if row["slice"] is not None for text in _texts(row)]
+        for title, found in (("all rows", whole), ("slices, by kind of warning", cut)):
+            if found:
+                groups.append(Group(_warned(found), f"{data.name}, {title}"))
+    columns = ("Warning", "Models", "Metrics", "Estimates")
+    return Table("Warnings of the estimates", columns, tuple(groups))
+
+
+def provenance(results: Results) -> tuple[Table, ...]:
+    """Digests, seed and environment."""
+    models = tuple(Group(_lines(model.digests), _origin(model)) for model in results.models if model.digests)
+    run = [
+        ("affectbench", results.version),
+        ("Suite digest", results.suite_digest),
+        ("Seed", str(results.suite.seed)),
+        *(
+            (name, value)
+            for name, value in (("Device", results.device), ("Precision", results.precision))
+            if value
+        ),
+        *((f"{name} in cells", value) for name, value in _environment(results)),
+    ]
+    cells = [(f"{cell.model}, {cell.dataset}, {words(cell.place)}", cell.key) for cell in results.cells]
+    tables = (
+        Table("What each model rests on", ("What", "sha256"), models),
+        Table(
+            "Digests of the targets",
+            ("Data set", "sha256"),
+            (Group(_lines((d.name, d.digest) for d in results.datasets)),),
+        ),
+        Table("The run", ("What", "Value"), (Group(_lines(run)),)),
+        Table("Keys of the cells", ("Cell", "Key"), (Group(_lines(cells)),) if cells else ()),
+    )
+    return tuple(table for table in tables if table.groups)
+
+
+def _lines(pairs: Iterable[tuple[str, str]]) -> tuple[Line, ...]:
+    return tuple(Line(name, (Entry(value, "digest"),)) for name, value in pairs)
+
+
+def _stem(row: Row) -> str:
+    """A metric without its label."""
+    return fmt.metric(row["metric"].partition("/")[0])
+
+
+def _texts(row: Row) -> list[str]:
+    return str(row["warning"]).split("; ")
+
+
+def _kind(text: str) -> str:
+    """A warning without its numbers: what stands before a colon or after a count of rows.
+
+    >>> _kind("3 rows without label left out"), _kind("no interval: fewer than 5 clusters")
+    ('without label left out', 'no interval')
+    """
+    return re.sub(r"^\d+ rows? ", "", text).partition(":")[0]
+
+
+def _warned(found: list[tuple[str, Row]]) -> tuple[Line, ...]:
+    lines = []
+    for text in unique(text for text, _ in found):
+        rows = [row for other, row in found if other == text]
+        models = ", ".join(unique(row["model"] for row in rows))
+        metrics = ", ".join(unique(_stem(row) for row in rows))
+        count = Entry(fmt.count(len(rows)))
+        lines.append(Line(text, (Entry(models, "text"), Entry(metrics, "text"), count)))
+    return tuple(lines)
+
+
+def _origin(model: Model) -> str:
+    entry = f", entry {model.entry}" if model.entry and model.entry != model.name else ""
+    return f"{model.name}{entry}" + (f", checkpoint {model.checkpoint}" if model.checkpoint else "")
+
+
+def _environment(results: Results) -> list[tuple[str, str]]:
+    names = unique(name for cell in results.cells for name in cell.environment)
+    return [
+        (name, ", ".join(unique(str(c.environment[name]) for c in results.cells if name in c.environment)))
+        for name in names
+    ]

@@ -1,0 +1,226 @@
+"""A finished run as it lies on disk: what was run, what came of each cell, and the estimates.
+
+Read only. Numbers of suppressed rows are removed while reading, so that no table, figure or JSON built
+from here can show one, whatever the file holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from bench.digest import digest_file
+from bench.errors import UserError
+from bench.folder import RunFolder
+from bench.spec import Facts, Suite
+from bench.tables import ESTIMATES, read_table
+
+__all__ = ["Cell", "Dataset", "Model", "Place", "Results", "Row", "read_results", "unique"]
+
+Row = dict[str, Any]
+_T = TypeVar("_T")
+# What ranks slices and leads the report, best known first; higher is better in each of them.
+_LEADING = ("uar", "accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "ccc_dominance")
+_NUMBERS = tuple(f.name for f in ESTIMATES if str(f.type) in ("double", "int64") and f.name != "severity")
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A condition as a key: its name, severity (0 for clean) and where it acts ("" for clean)."""
+
+    condition: str
+    where: str = ""
+    severity: int = 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the run; ``double`` means of known quality by construction, not a model.
+
+    ``digests`` names every sha256 that its numbers rest on: weights, code, predictions made elsewhere.
+    """
+
+    name: str
+    entry: str | None
+    checkpoint: str | None
+    double: bool
+    digests: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set of the run: the digest of its targets, their number, and its facts."""
+
+    name: str
+    digest: str
+    rows: int
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one data set under one condition: how many rows ended in which status."""
+
+    model: str
+    dataset: str
+    place: Place
+    key: str
+    statuses: dict[str, int]
+    environment: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything a report shows; ``rows`` are the estimates of kind "value", in file order."""
+
+    run: Path
+    kind: str
+    version: str
+    suite: Suite
+    suite_digest: str
+    device: str | None
+    precision: str | None
+    models: tuple[Model, ...]
+    datasets: tuple[Dataset, ...]
+    cells: tuple[Cell, ...]
+    rows: tuple[Row, ...]
+    digests: dict[str, str]
+
+    @cached_property
+    def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
+        index: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]] = {}
+        for row in self.rows:
+            inner = index.setdefault((row["model"], row["dataset"], _place(row)), {})
+            inner[(row["slice"], row["value"], row["metric"])] = row
+        return index
+
+    def at(self, model: str, dataset: str, place: Place) -> list[Row]:
+        """The estimates of one cell, in file order."""
+        return list(self._index.get((model, dataset, place), {}).values())
+
+    def find(
+        self, cell: tuple[str, str, Place], metric: str, part: tuple[str | None, str | None]
+    ) -> Row | None:
+        """One estimate: of a (model, data set, place), a metric and a (slice, value), both None overall."""
+        return self._index.get(cell, {}).get((*part, metric))
+
+    def places(self, dataset: str) -> list[Place]:
+        """The conditions of a data set: clean first, then by name, where and severity."""
+        found = {_place(row) for row in self.rows if row["dataset"] == dataset}
+        found |= {cell.place for cell in self.cells if cell.dataset == dataset}
+        return sorted(found, key=lambda place: (place.severity > 0, place))
+
+    def reference(self, dataset: str) -> Place:
+        """The condition whose slices are shown: clean, or the first one where clean was not run."""
+        return next(iter(self.places(dataset)), Place("clean"))
+
+    def metrics(self, dataset: str) -> list[str]:
+        """The metrics with an overall row under the reference condition, in the order of the file."""
+        place = self.reference(dataset)
+        rows = (row for model in self.models for row in self.at(model.name, dataset, place))
+        return unique(row["metric"] for row in rows if row["slice"] is None)
+
+    def cut(self, model: str, dataset: str) -> set[str]:
+        """The metrics that a model has by slice under the reference condition.
+
+        Coverage is one of them only where rows are missed; elsewhere the column of that name says it all.
+        """
+        rows = self.at(model, dataset, self.reference(dataset))
+        cut = [row for row in rows if row["slice"] is not None]
+        whole = all(row["estimate"] in (1.0, None) for row in cut if row["metric"] == "coverage")
+        return {row["metric"] for row in cut} - ({"coverage"} if whole else set())
+
+    def leading(self, dataset: str) -> str | None:
+        """The metric that leads: the first the suite names, else UAR, accuracy, ..., CCC."""
+        present = self.metrics(dataset)
+        order = [name for name in self.suite.metrics if name in _LEADING] + list(_LEADING)
+        return next((name for name in order if name in present), None)
+
+    def slices(self, dataset: str) -> list[tuple[str, list[str]]]:
+        """Each slice with its values, in the order of the file."""
+        place = self.reference(dataset)
+        rows = [row for model in self.models for row in self.at(model.name, dataset, place)]
+        cut = unique((row["slice"], row["value"]) for row in rows if row["slice"] is not None)
+        return [(name, [value for s, value in cut if s == name]) for name in unique(s for s, _ in cut)]
+
+    def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
+        """The record of one cell, None where a score has none."""
+        wanted = (model, dataset, place)
+        return next((c for c in self.cells if (c.model, c.dataset, c.place) == wanted), None)
+
+
+def unique(items: Iterable[_T]) -> list[_T]:
+    """The items without repetition, in the order of their first appearance."""
+    return list(dict.fromkeys(items))
+
+
+def read_results(run: Path) -> Results:
+    """Read a run folder; UserError where it is not finished, not a run, or of another version."""
+    folder = RunFolder(run)
+    info = folder.plan
+    table = read_table(folder.estimates)
+    if not table.schema.equals(ESTIMATES):
+        raise _unreadable(folder.estimates, "the columns are not those of Estimates")
+    try:
+        cells = tuple(_cell(cell.facts) for cell in folder.cells() if cell.facts)
+        return Results(
+            run=run,
+            kind=info["kind"],
+            version=info["affectbench"],
+            suite=Suite.model_validate(info["suite"]),
+            suite_digest=info["suite_digest"],
+            device=info["device"],
+            precision=info["precision"],
+            models=tuple(_model(entry) for entry in info["models"]),
+            datasets=tuple(
+                Dataset(**{**d, "facts": Facts.model_validate(d["facts"])}) for d in info["datasets"]
+            ),
+            cells=cells,
+            rows=tuple(_withheld(row) for row in table.to_pylist() if row["kind"] == "value"),
+            digests={name: digest_file(run / name) for name in ("estimates.parquet", "run.json")},
+        )
+    except (KeyError, TypeError, ValidationError) as error:
+        cause = str(error).splitlines()[0]
+        raise _unreadable(run / "run.json", f"a field is missing or wrong: {cause}") from None
+
+
+def _model(entry: dict[str, Any]) -> Model:
+    digests = [("weights", digest) for digest in entry["weights_sha256"]]
+    digests += sorted((entry.get("code_sha256") or {}).items())
+    if entry.get("predictions_sha256"):
+        digests.append(("predictions", entry["predictions_sha256"]))
+    return Model(entry["name"], entry["entry"], entry["checkpoint"], entry["double"], tuple(digests))
+
+
+def _cell(record: dict[str, Any]) -> Cell:
+    return Cell(
+        model=record["model"],
+        dataset=record["dataset"],
+        place=_place(record),
+        key=record["key"],
+        statuses=dict(record["statuses"]),
+        environment=dict(record.get("environment") or {}),
+    )
+
+
+def _place(record: dict[str, Any]) -> Place:
+    severity = record["severity"] or 0
+    return Place(record["condition"], (record["where"] or "") if severity else "", severity)
+
+
+def _withheld(row: Row) -> Row:
+    if row["status"] != "suppressed":
+        return row
+    return {**row, **dict.fromkeys(_NUMBERS), "warning": None}
+
+
+def _unreadable(path: Path, found: str) -> UserError:
+    return UserError(
+        str(path), found, "A report is made from a run folder of this version of affectbench",
+        "Run it again, or use the version that wrote it",
+    )  # fmt: skip

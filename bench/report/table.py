@@ -1,0 +1,302 @@
+"""Tables of a report as records of text, and the builders that fill them from results.
+
+A template only loops over these; every string was made by ``bench.report.format``. A table has a caption
+and every row a head, so that a screen reader can say what a number is of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from bench.report import format as fmt
+from bench.report.results import Place, Results, Row, unique
+from bench.tables import STATUSES
+
+__all__ = [
+    "Entry", "Group", "Line", "Table", "class_recall", "condition_table", "headline", "lowest", "misses",
+    "overall", "slice_states", "slice_table", "state_of", "words",
+]  # fmt: skip
+
+HEADLINE = ("accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal")
+MARK = "\u2020"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One entry of a table: its text and what it is, which decides how it looks."""
+
+    text: str
+    kind: str = "number"
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row of a table: what it is about, and its entries."""
+
+    head: str
+    entries: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that belong together, under a title or none."""
+
+    lines: tuple[Line, ...]
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A caption, the heads of all columns (the first is over the row heads), and the groups."""
+
+    caption: str
+    columns: tuple[str, ...]
+    groups: tuple[Group, ...]
+
+    @property
+    def heads(self) -> list[Entry]:
+        """The column heads, each text or number as the entries below it."""
+        lines = [line.entries for group in self.groups for line in group.lines]
+        kinds = {i for entries in lines for i, e in enumerate(entries, 1) if e.kind in ("text", "digest")}
+        return [Entry(name, "text" if i in kinds else "number") for i, name in enumerate(self.columns)]
+
+
+def state_of(row: Row | None) -> str:
+    """The state that a reader must know.
+
+    absent, suppressed, unavailable (the predictions lack the output), undefined, insufficient or reportable.
+    """
+    if row is None:
+        return "absent"
+    if row["status"] == "suppressed" or row["estimate"] is not None:
+        return str(row["status"])
+    return "unavailable" if (row["warning"] or "").startswith("unavailable") else "undefined"
+
+
+def shown(row: Row | None, digits: int = 3) -> Entry:
+    """An estimate with its interval; insufficient ones carry a dagger, absent ones say so."""
+    state = state_of(row)
+    if row is None:
+        return Entry("not measured", state)
+    if state == "unavailable":
+        return Entry(state, state)
+    mark = f"{MARK} " if state == "insufficient" else ""
+    return Entry(mark + fmt.estimate(row, digits), state)
+
+
+def counted(row: Row | None, name: str) -> Entry:
+    """A count of an estimate's row: withheld where the value is."""
+    if row is not None and row["status"] == "suppressed":
+        return Entry(fmt.WITHHELD, "suppressed")
+    if row is not None and name == "clusters":
+        return Entry(fmt.clusters(row["clusters"], row["cluster_unit"]))
+    return Entry(fmt.count(row[name] if row is not None else None))
+
+
+def headline(results: Results) -> Table:
+    """Models against the leading metrics, one group per data set."""
+    present = {name for data in results.datasets for name in results.metrics(data.name)}
+    metrics = [name for name in HEADLINE if name in present]
+    groups = []
+    for data in results.datasets:
+        lines = []
+        for model in results.models:
+            cell = (model.name, data.name, results.reference(data.name))
+            rows = [results.find(cell, name, (None, None)) for name in metrics]
+            first = next((row for row in rows if row is not None), None)
+            entries = (counted(first, "n"), counted(first, "clusters"), *(shown(row, 4) for row in rows))
+            lines.append(Line(_named(model.name, is_double=model.double), entries))
+        title = f"{data.name}, {words(results.reference(data.name))}"
+        groups.append(Group(tuple(lines), title))
+    columns = ("Model", "n", "Clusters", *(fmt.heading(name) for name in metrics))
+    return Table(
+        f"Headline numbers over all rows, estimate and {_level(results)} interval", columns, tuple(groups)
+    )
+
+
+def lowest(results: Results) -> Table:
+    """The lowest reportable slice of each attribute, per model, by the metric that leads."""
+    groups = []
+    for data in results.datasets:
+        lines = []
+        metric = results.leading(data.name)
+        for name, values in results.slices(data.name) if metric else []:
+            for model in results.models:
+                cell = (model.name, data.name, results.reference(data.name))
+                rows = [results.find(cell, str(metric), (name, value)) for value in values]
+                lines.append(Line(name, (Entry(model.name, "text"), *_lowest_of(rows))))
+        if lines:
+            groups.append(Group(tuple(lines), f"{data.name}, by {fmt.metric(str(metric))}"))
+    columns = ("Attribute", "Model", "Lowest slice", "Estimate and interval", "n", "Clusters", "Reportable")
+    return Table("Lowest reportable slice of each attribute", columns, tuple(groups))
+
+
+def _lowest_of(rows: Sequence[Row | None]) -> tuple[Entry, ...]:
+    known = [row for row in rows if row is not None and state_of(row) == "reportable"]
+    compared = Entry(f"{len(known)} of {len(rows)}")
+    if not known:
+        return (Entry("none reportable", "text"), *[Entry(fmt.DASH)] * 3, compared)
+    row = min(known, key=lambda r: float(r["estimate"]))
+    alone = " (the only one)" if len(known) == 1 else ""
+    value = Entry(f"{row['value']}{alone}", "text")
+    return (value, shown(row), counted(row, "n"), counted(row, "clusters"), compared)
+
+
+def slice_states(results: Results) -> Table:
+    """How many slices are in which state, per data set and model, by the metric that leads."""
+    groups = []
+    states = ("reportable", "insufficient", "suppressed", "undefined")
+    for data in results.datasets:
+        parts = [(name, value) for name, values in results.slices(data.name) for value in values]
+        metric = results.leading(data.name)
+        if not parts or metric is None:
+            continue
+        lines = []
+        for model in results.models:
+            cell = (model.name, data.name, results.reference(data.name))
+            found = [state_of(results.find(cell, metric, part)) for part in parts]
+            lines.append(Line(model.name, tuple(Entry(fmt.count(found.count(s))) for s in states)))
+        groups.append(Group(tuple(lines), f"{data.name}, by {fmt.metric(metric)}"))
+    return Table(
+        "Slices by state", ("Model", "Reportable", "Insufficient", "Suppressed", "Undefined"), tuple(groups)
+    )
+
+
+def misses(results: Results, dataset: str, places: Iterable[Place]) -> Table:
+    """Rows by status, per condition and model."""
+    known = [s for s in STATUSES if s != "ok"]
+    groups = []
+    for place in places:
+        cells = [cell for m in results.models if (cell := results.cell(m.name, dataset, place))]
+        lines = [
+            Line(cell.model, tuple(
+                Entry(fmt.count(n))
+                for n in (sum(cell.statuses.values()), *(cell.statuses.get(s, 0) for s in ("ok", *known)))
+            ))
+            for cell in cells
+        ]  # fmt: skip
+        if lines:
+            groups.append(Group(tuple(lines), f"{dataset}, {words(place)}"))
+    columns = ("Model", "Rows", "ok", *(status.replace("_", " ") for status in known))
+    return Table(
+        "Rows by status: a miss counts as wrong, a decode error leaves the denominators",
+        columns,
+        tuple(groups),
+    )
+
+
+def overall(results: Results, dataset: str, metrics: Sequence[str], caption: str) -> Table:
+    """Metrics over all rows: one row each, an estimate and n per model."""
+    place = results.reference(dataset)
+    lines = []
+    for name in metrics:
+        rows = [results.find((m.name, dataset, place), name, (None, None)) for m in results.models]
+        counts = [row["n"] for row in rows if row is not None]
+        known = next((row for row in rows if row is not None), None)
+        clusters = counted(known, "clusters")
+        lines.append(Line(fmt.metric(name), (Entry(fmt.spanned(counts)), clusters, *map(shown, rows))))
+    columns = ("Metric", "n", "Clusters", *(model.name for model in results.models))
+    return Table(caption, columns, (Group(tuple(lines)),))
+
+
+def class_recall(results: Results, dataset: str) -> Table | None:
+    """Recall of each class, the share of its rows that were called so; None where no class was measured."""
+    metrics = [name for name in results.metrics(dataset) if name.startswith("recall/")]
+    if not metrics:
+        return None
+    table = overall(results, dataset, metrics, "Recall of each class, over all rows")
+    named = tuple(
+        Line(name.removeprefix("recall/"), line.entries)
+        for name, line in zip(metrics, table.groups[0].lines, strict=True)
+    )
+    return Table(table.caption, ("Class", *table.columns[1:]), (Group(named),))
+
+
+def slice_table(results: Results, model: str, dataset: str, metrics: Sequence[str]) -> Table:
+    """Every slice of one model: counts, coverage, and each metric with interval, effective n and state."""
+    cell = (model, dataset, results.reference(dataset))
+    every: list[tuple[str | None, str | None, str]] = [(None, None, "all rows")]
+    groups = [Group(tuple(_slice_line(results, cell, metrics, part) for part in every))]
+    for name, values in results.slices(dataset):
+        lines = tuple(_slice_line(results, cell, metrics, (name, value, value)) for value in values)
+        groups.append(Group(lines, name))
+    columns = ["Slice", "n", "Clusters", "Coverage"]
+    sized = _with_effective_n(results, cell, metrics)
+    for name in metrics:
+        columns += [fmt.heading(name), *(["n_eff"] if name in sized else [])]
+    named = ", ".join(fmt.metric(name) for name in metrics)
+    caption = f"{model} on {dataset}: {named} by slice, estimate and {_level(results)} interval"
+    return Table(caption, (*columns, "State"), tuple(groups))
+
+
+def _slice_line(
+    results: Results, cell: tuple[str, str, Place], metrics: Sequence[str],
+    part: tuple[str | None, str | None, str],
+) -> Line:  # fmt: skip
+    rows = [results.find(cell, name, part[:2]) for name in metrics]
+    first = next((row for row in rows if row is not None), None)
+    entries = [counted(first, "n"), counted(first, "clusters"), _coverage(first)]
+    sized = _with_effective_n(results, cell, metrics)
+    for name, row in zip(metrics, rows, strict=True):
+        entries += [shown(row), *([counted(row, "n_eff")] if name in sized else [])]
+    return Line(part[2], (*entries, _state(metrics, rows)))
+
+
+def _with_effective_n(results: Results, cell: tuple[str, str, Place], metrics: Sequence[str]) -> set[str]:
+    return {row["metric"] for row in results.at(*cell) if row["n_eff"] is not None} & set(metrics)
+
+
+def _coverage(row: Row | None) -> Entry:
+    if row is None or row["status"] == "suppressed":
+        return counted(row, "n")
+    return Entry(fmt.number(row["coverage"]) if row["coverage"] is not None else fmt.DASH)
+
+
+def _state(metrics: Sequence[str], rows: Sequence[Row | None]) -> Entry:
+    """One state where all metrics agree, else each state with its metrics."""
+    by_state: dict[str, list[str]] = {}
+    for name, row in zip(metrics, rows, strict=True):
+        by_state.setdefault(state_of(row), []).append(fmt.metric(name).removesuffix(" (WAR)"))
+    if len(by_state) == 1:
+        return Entry(next(iter(by_state)), "text")
+    told = [f"{state}: {', '.join(names)}" for state, names in by_state.items()]
+    return Entry("; ".join(told), "text")
+
+
+def condition_table(results: Results, dataset: str, metric: str) -> Table:
+    """Each condition and severity: one metric over all rows, with coverage, per model."""
+    places = results.places(dataset)
+    groups = []
+    for title in unique(_family(place) for place in places):
+        lines = []
+        for place in (p for p in places if _family(p) == title):
+            rows = [results.find((m.name, dataset, place), metric, (None, None)) for m in results.models]
+            counts = Entry(fmt.spanned(row["n"] for row in rows if row is not None))
+            entries = [entry for row in rows for entry in (shown(row), _coverage(row))]
+            head = f"severity {place.severity}" if place.severity else "no perturbation"
+            lines.append(Line(head, (counts, counted(next(filter(None, rows), None), "clusters"), *entries)))
+        groups.append(Group(tuple(lines), title))
+    pairs = [text for model in results.models for text in (model.name, "Coverage")]
+    caption = (
+        f"{fmt.metric(metric)} on {dataset} under each condition, estimate and {_level(results)} interval"
+    )
+    return Table(caption, ("Condition", "n", "Clusters", *pairs), tuple(groups))
+
+
+def _family(place: Place) -> str:
+    words = place.condition.replace("_", " ")
+    return f"{words}, on the {place.where}" if place.where else words
+
+
+def words(place: Place) -> str:
+    """A condition in words."""
+    return fmt.condition(place.condition, place.severity, place.where)
+
+
+def _named(name: str, *, is_double: bool) -> str:
+    return f"{name} (double)" if is_double else name
+
+
+def _level(results: Results) -> str:
+    return fmt.percent(results.suite.level)

@@ -1,0 +1,195 @@
+"""A run in the terminal: the headline, the slices of the leading metric, the misses, where the rest is.
+
+Tables fold names and never cut a number, whatever the width, and are plain where the output is no terminal.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.cells import cell_len
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bench.folder import RunFolder
+from bench.report import format as fmt
+from bench.report import notes
+from bench.report.results import Dataset, Place, Results, Row, read_results
+from bench.report.table import HEADLINE, state_of
+from bench.tables import STATUSES
+
+__all__ = ["as_json", "summarise"]
+
+# What a column of names keeps where numbers take the rest.
+_NAME_WIDTH = 9
+_SHOWN = ("estimate", "low", "high", "level", "method", "n", "clusters", "cluster_unit", "n_eff", "coverage")
+
+
+def summarise(run: Path, console: Console) -> None:
+    """Print the summary of a finished run; UserError where the folder holds none."""
+    results = read_results(run)
+    for text in notes.banners(results):
+        _print(console, Text(fmt.plain(text), style="yellow"))
+    for data in results.datasets:
+        _print(console, _headline(results, data))
+        metric = results.leading(data.name)
+        if metric and results.slices(data.name):
+            for model in results.models:
+                _print(console, _slices(results, data, model.name, metric))
+        missed = _misses(results, data)
+        if missed.row_count:
+            _print(console, missed)
+    _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
+    report = RunFolder(run).report
+    if report.is_file():
+        # A path is for copying: one line, however long.
+        console.print(Text(f"Report: {fmt.plain(os.fspath(report))}"), soft_wrap=True)
+
+
+def as_json(run: Path) -> dict[str, Any]:
+    """The summary as plain JSON values: models, headline estimates, states of slices, rows by status.
+
+    What is withheld or undefined is null beside its status. ``report`` is null while there is none.
+    """
+    results = read_results(run)
+    report = RunFolder(run).report
+    return {
+        "affectbench": results.version,
+        "run": os.fspath(run),
+        "report": os.fspath(report) if report.is_file() else None,
+        "suite": results.suite.suite,
+        "suite_digest": results.suite_digest,
+        "models": [{"name": model.name, "double": model.double} for model in results.models],
+        "datasets": [{"name": d.name, "digest": d.digest, "rows": d.rows} for d in results.datasets],
+        "headline": [entry for data in results.datasets for entry in _headline_json(results, data)],
+        "slices": [entry for data in results.datasets for entry in _slices_json(results, data)],
+        "statuses": [
+            {
+                "model": cell.model, "dataset": cell.dataset, "condition": cell.place.condition,
+                "severity": cell.place.severity, "where": cell.place.where or None, "statuses": cell.statuses,
+            }
+            for cell in results.cells
+        ],
+    }  # fmt: skip
+
+
+def _headline(results: Results, data: Dataset) -> Table:
+    place = results.reference(data.name)
+    table = _table(f"{data.name}, all rows", place)
+    for heading in ("Model", "Metric"):
+        table.add_column(heading, overflow="fold")
+    _number_columns(table)
+    for model in results.models:
+        name = f"{model.name} (double)" if model.double else model.name
+        for metric, row in _leading_rows(results, data, model.name):
+            table.add_row(_text(name), _text(fmt.metric(metric)), *_numbers(row, 4))
+            name = ""
+    return table
+
+
+def _slices(results: Results, data: Dataset, model: str, metric: str) -> Table:
+    cell = (model, data.name, results.reference(data.name))
+    table = _table(f"{model} on {data.name}, {fmt.metric(metric)} by slice", cell[2])
+    for heading in ("Slice", "Value"):
+        table.add_column(heading, overflow="fold")
+    _number_columns(table)
+    table.add_column("State", no_wrap=True)
+    for name, values in results.slices(data.name):
+        head = name
+        for value in values:
+            row = results.find(cell, metric, (name, value))
+            table.add_row(_text(head), _text(value), *_numbers(row, 3), Text(state_of(row)))
+            head = ""
+    return table
+
+
+def _misses(results: Results, data: Dataset) -> Table:
+    place = results.reference(data.name)
+    table = _table(f"{data.name}, rows by status", place)
+    table.add_column("Model", overflow="fold")
+    for status in STATUSES:
+        table.add_column(status.replace("_", " "), justify="right", no_wrap=True)
+    for model in results.models:
+        cell = results.cell(model.name, data.name, place)
+        if cell is not None:
+            counts = (fmt.count(cell.statuses.get(status, 0), " ") for status in STATUSES)
+            table.add_row(_text(model.name), *counts)
+    return table
+
+
+def _table(title: str, place: Place) -> Table:
+    words = fmt.condition(place.condition, place.severity, place.where)
+    heading = Text(fmt.plain(f"{title} ({words})"), style="bold")
+    return Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
+
+
+def _number_columns(table: Table) -> None:
+    table.add_column("Estimate, interval", no_wrap=True)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column("Clusters", justify="right", no_wrap=True)
+
+
+def _numbers(row: Row | None, digits: int) -> tuple[Text, ...]:
+    if row is None:
+        return Text("not measured", style="dim"), Text(fmt.DASH), Text(fmt.DASH)
+    if row["status"] == "suppressed":
+        return tuple(Text(fmt.WITHHELD, style="dim") for _ in range(3))
+    if state_of(row) == "unavailable":
+        return Text("unavailable", style="dim"), Text(fmt.DASH), Text(fmt.DASH)
+    clusters = fmt.clusters(row["clusters"], row["cluster_unit"], " ")
+    return Text(fmt.estimate(row, digits)), Text(fmt.count(row["n"], " ")), Text(clusters)
+
+
+def _text(name: str) -> Text:
+    """Untrusted text: no markup, no control characters."""
+    return Text(fmt.plain(name))
+
+
+def _print(console: Console, what: Table | Text) -> None:
+    """Print; a table whose numbers need more than the console has is as wide as they need."""
+    if isinstance(what, Table) and (least := _least(what)) > console.width:
+        what.width = least
+    console.print(what, crop=False)
+
+
+def _least(table: Table) -> int:
+    """The width in characters at which no number is cut."""
+    widths = []
+    for column in table.columns:
+        longest = max(cell_len(str(cell)) for cell in [column.header, *column.cells])
+        widths.append(longest if column.no_wrap else min(longest, _NAME_WIDTH))
+    # Three spaces stand between columns, one at each edge.
+    return sum(widths) + 3 * len(widths) - 1
+
+
+def _leading_rows(results: Results, data: Dataset, model: str) -> list[tuple[str, Row]]:
+    cell = (model, data.name, results.reference(data.name))
+    found = ((metric, results.find(cell, metric, (None, None))) for metric in HEADLINE)
+    return [(metric, row) for metric, row in found if row is not None]
+
+
+def _headline_json(results: Results, data: Dataset) -> list[dict[str, Any]]:
+    return [
+        {"model": model.name, "dataset": data.name, "metric": metric, "status": state_of(row)}
+        | {name: row[name] for name in _SHOWN}
+        for model in results.models
+        for metric, row in _leading_rows(results, data, model.name)
+    ]
+
+
+def _slices_json(results: Results, data: Dataset) -> list[dict[str, Any]]:
+    metric = results.leading(data.name)
+    found = []
+    for model in results.models if metric else ():
+        cell = (model.name, data.name, results.reference(data.name))
+        states = dict.fromkeys(("reportable", "insufficient", "suppressed", "undefined"), 0)
+        for name, values in results.slices(data.name):
+            for value in values:
+                state = state_of(results.find(cell, str(metric), (name, value)))
+                states[state] = states.get(state, 0) + 1
+        found.append({"model": model.name, "dataset": data.name, "metric": metric, **states})
+    return found

@@ -1,0 +1,173 @@
+"""What a suite may say, as frozen records that refuse unknown fields.
+
+No functions, no inheritance and no templates live in a suite: it is data. ``bench.suite`` reads it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from bench.errors import nearest
+
+__all__ = ["Condition", "DataSource", "Facts", "SliceRule", "Suite"]
+
+ClusterUnit = Literal["person", "video", "clip"]
+MediaKind = Literal["frame", "aligned"]
+Severity = Annotated[int, Field(ge=1, le=5)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+Word = Annotated[str, Field(min_length=1)]
+_SEVERITIES = "One condition lists all its severities"
+
+
+class Record(BaseModel):
+    """A frozen record without unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Facts(Record):
+    """What is true of a whole data set and is printed beside its numbers.
+
+    ``cluster_unit`` is what intervals resample; ``media_kind`` aligned means faces already cropped, which
+    skip the front-end; ``attributes`` maps each attribute to where it comes from; ``attributes_public``
+    means that small groups may be shown (they are then insufficient, not suppressed).
+    """
+
+    name: str
+    labels: tuple[str, ...] = ()
+    label_space: str = ""
+    cluster_unit: ClusterUnit = "person"
+    media_kind: MediaKind = "frame"
+    attributes: dict[str, str] = {}
+    attributes_public: bool = False
+    licence: str = "unknown"
+    trained_on_by: tuple[str, ...] = ()
+
+
+class DataSource(Record):
+    """One data set of a suite: an adapter, a split and, for plain tables, the facts it cannot know."""
+
+    adapter: Word
+    name: Name | None = None
+    split: str | None = None
+    targets: str | None = None
+    labels: str | None = None
+    cluster_unit: ClusterUnit | None = None
+    media_kind: MediaKind | None = None
+    attributes_public: bool | None = None
+
+    @property
+    def key(self) -> str:
+        """The name that ``--data NAME=ROOT`` gives a folder to."""
+        return self.name or self.adapter
+
+
+class Condition(Record):
+    """What is done to the media: nothing (``clean``) or one perturbation at some severities.
+
+    ``where: frame`` perturbs the full frame before detection (the system), ``crop`` the aligned face
+    (the classifier): two different claims.
+    """
+
+    perturb: Word
+    severities: tuple[Severity, ...] = (1, 2, 3, 4, 5)
+    where: Literal["frame", "crop"] = "frame"
+
+    @field_validator("severities")
+    @classmethod
+    def _ascending(cls, value: tuple[int, ...]) -> tuple[int, ...]:
+        if not value or list(value) != sorted(set(value)):
+            raise ValueError(f"severities are {list(value)}. They ascend without repetition, as [1, 3, 5]")
+        return value
+
+
+class SliceRule(Record):
+    """When a slice is shown and when it may be compared (thresholds of STATISTICS, Slice status)."""
+
+    suppress_below: Annotated[int, Field(ge=1)] = 5
+    clusters: Annotated[int, Field(ge=2)] = 20
+    n_eff: Annotated[int, Field(ge=1)] = 50
+    successes_and_failures: Annotated[int, Field(ge=0)] = 10
+    rows_in_class: Annotated[int, Field(ge=0)] = 10
+
+
+class Suite(Record):
+    """A plan: which data, under which conditions, cut into which slices, measured by which metrics.
+
+    A slice is one attribute or a list of attributes (their intersection); ``bins`` cuts a numeric
+    attribute at the given edges, lower edge included.
+    """
+
+    suite: Name
+    about: str = ""
+    data: tuple[DataSource, ...]
+    clean: bool = True
+    conditions: tuple[Condition, ...] = ()
+    slices: tuple[Word | tuple[Word, ...], ...] = ()
+    bins: dict[str, tuple[float, ...]] = {}
+    metrics: tuple[Word, ...] = ()
+    level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    missing_constant: Annotated[float, Field(ge=-1, le=1)] = 0.0
+    slice_rule: SliceRule = SliceRule()
+
+    @field_validator("bins")
+    @classmethod
+    def _cut_what_is_sliced(
+        cls, value: dict[str, tuple[float, ...]], info: ValidationInfo
+    ) -> dict[str, tuple[float, ...]]:
+        slices = info.data.get("slices", ())
+        sliced = {name for s in slices for name in ([s] if isinstance(s, str) else s)}
+        for name, edges in value.items():
+            if not edges or list(edges) != sorted(set(edges)):
+                shown = ", ".join(f"{edge:g}" for edge in edges)
+                raise ValueError(f"the edges of {name!r} are [{shown}]. Edges ascend without repetition")
+            if name not in sliced:
+                near = nearest(name, sliced)
+                raise ValueError(f"bins cut {name!r}, which no slice uses.{near} Bins cut a sliced attribute")
+        return value
+
+    @field_validator("slices")
+    @classmethod
+    def _attributes_once(cls, value: tuple[str | tuple[str, ...], ...]) -> tuple[str | tuple[str, ...], ...]:
+        for attributes in value:
+            if isinstance(attributes, tuple) and (not attributes or len(set(attributes)) < len(attributes)):
+                raise ValueError(f"a slice is {list(attributes)}. An intersection is as [sex, race]")
+        _require_distinct(value, "slice")
+        return value
+
+    @field_validator("metrics")
+    @classmethod
+    def _metrics_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        _require_distinct(value, "metric")
+        return value
+
+    @field_validator("conditions")
+    @classmethod
+    def _conditions_once(cls, value: tuple[Condition, ...]) -> tuple[Condition, ...]:
+        _require_distinct([f"{c.perturb} on the {c.where}" for c in value], "condition", _SEVERITIES)
+        return value
+
+    @field_validator("data")
+    @classmethod
+    def _names_once(cls, value: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
+        if not value:
+            raise ValueError("'data' is an empty list. A suite names at least one data set")
+        _require_distinct([source.key for source in value], "data set", "Give each its own 'name'")
+        return value
+
+    @model_validator(mode="after")
+    def _something_to_run(self) -> Suite:
+        if not self.clean and not self.conditions:
+            raise ValueError("the suite runs nothing. Without clean media it names at least one condition")
+        return self
+
+
+def _require_distinct(values: Sequence[object], what: str, allowed: str = "Once is enough") -> None:
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            shown = list(value) if isinstance(value, tuple) else value
+            raise ValueError(f"{what} {shown!r} is there twice. {allowed}")

@@ -1,0 +1,54 @@
+"""Estimates: one long table that every report table, figure, gate and MLflow metric is a filter of.
+
+Overall rows have null ``slice``; an intersection is ``slice = race&sex``, ``value = Asian&Male``. What is
+undefined is null, never 0. ``status`` suppressed rows carry no number.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.tables.files import write_table
+
+__all__ = ["ESTIMATES", "estimates_table", "write_estimates"]
+
+_TEXT, _COUNT, _NUMBER = pa.string(), pa.int64(), pa.float64()
+_COLUMNS = {
+    _TEXT: "model dataset condition where slice value metric kind reference side method cluster_unit "
+    "family role status warning",
+    _COUNT: "severity n clips frames clusters slices_left_out",
+    _NUMBER: "estimate low high level n_eff df p p_adjusted null_mean null_p95 sdd80 coverage",
+}
+_TYPE = {name: dtype for dtype, names in _COLUMNS.items() for name in names.split()}
+_NAMES = (
+    "model dataset condition severity where slice value metric kind reference estimate low high level side "
+    "method n clips frames clusters cluster_unit n_eff df p p_adjusted family role null_mean null_p95 sdd80 "
+    "coverage slices_left_out status warning"
+)
+_ORDER = _NAMES.split()
+
+ESTIMATES = pa.schema([(name, _TYPE[name]) for name in _ORDER])
+
+
+def estimates_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Build the table from rows; absent fields and NaN become null, unknown fields are refused."""
+    for row in rows:
+        unknown = set(row) - set(_TYPE)
+        if unknown:
+            raise ValueError(f"no such column of Estimates: {sorted(unknown)}")
+    columns = [pa.array([_plain(row.get(n)) for row in rows], _TYPE[n]) for n in _ORDER]
+    return pa.Table.from_arrays(columns, schema=ESTIMATES)
+
+
+def write_estimates(table: pa.Table, path: Path) -> None:
+    """Write the table as Parquet after checking that it has the schema of ESTIMATES."""
+    if not table.schema.equals(ESTIMATES):
+        raise ValueError("this is not an Estimates table")
+    write_table(table, path)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value

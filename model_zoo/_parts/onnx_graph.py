@@ -1,0 +1,171 @@
+"""An ONNX file as an ordinary torch module: one file runs on every device and dtype torch has.
+
+The graph is read with ``onnx`` and each node calls one torch function. What only steers shapes stays numpy
+on the host, so that the chosen device sees the pixels' path and nothing else. It refuses operators it does
+not know, settings of known operators that it does not honour, weights outside the file, and big files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import onnx
+import torch
+import torch.nn.functional as F
+from onnx import numpy_helper
+from torch import nn
+
+from bench.errors import UserError, listed
+
+__all__ = ["OnnxGraph"]
+
+_LARGEST = 256 << 20
+Settings = dict[str, Any]
+
+
+class OnnxGraph(nn.Module):
+    """The graph of an ONNX file; ``forward`` takes its one input and returns every output by name.
+
+    ``batch``: the batch size the file is fixed to, None where it takes any.
+    Raises UserError for a file that is not a self-contained ONNX graph of the known operators.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self._path = path
+        graph = _read(path).graph
+        # Second and later inputs of these operators are shapes and factors, not weights.
+        steering = {name for node in graph.node if node.op_type in _SHAPED for name in node.input[1:]}
+        self._constants: dict[str, np.ndarray] = {}
+        self._buffer_of: dict[str, str] = {}
+        for tensor in graph.initializer:
+            self._keep(tensor, on_host=tensor.name in steering)
+        inputs = [value for value in graph.input if value.name not in self._constants | self._buffer_of]
+        if len(inputs) != 1:
+            raise _refusal(path, f"the graph has {len(inputs)} inputs", "One input")
+        self._input = inputs[0].name
+        first = inputs[0].type.tensor_type.shape.dim[0]
+        self.batch: int | None = first.dim_value if first.HasField("dim_value") else None
+        self._outputs = [value.name for value in graph.output]
+        self._steps = [self._step(node) for node in graph.node]
+        last = {name: place for place, step in enumerate(self._steps) for name in step.sources}
+        made = {step.target for step in self._steps} - set(self._outputs)
+        self._done = [[name for name in made if last.get(name) == place] for place in range(len(self._steps))]
+
+    def forward(self, pixels: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Run the graph."""
+        known: dict[str, Any] = {"": None, **self._constants, self._input: pixels}
+        known.update((name, self.get_buffer(buffer)) for name, buffer in self._buffer_of.items())
+        for step, done in zip(self._steps, self._done, strict=True):
+            known[step.target] = step.function(step.settings, *(known[name] for name in step.sources))
+            for name in done:  # memory that the next step may take
+                del known[name]
+        return {name: known[name] for name in self._outputs}
+
+    def _keep(self, tensor: onnx.TensorProto, *, on_host: bool) -> None:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise _refusal(
+                self._path, f"tensor {tensor.name!r} lies outside the file", "One file with all weights"
+            )
+        array = numpy_helper.to_array(tensor)
+        if on_host or array.dtype != np.float32:
+            self._constants[tensor.name] = array
+        else:
+            self._buffer_of[tensor.name] = f"constant_{len(self._buffer_of)}"
+            self.register_buffer(self._buffer_of[tensor.name], torch.from_numpy(array.copy()))
+
+    def _step(self, node: onnx.NodeProto) -> _Step:
+        if node.op_type not in _OPERATORS or node.domain not in ("", "ai.onnx") or len(node.output) != 1:
+            found = f"operator {node.op_type!r} of node {node.name!r} is not known"
+            raise _refusal(self._path, found, f"Known operators: {listed(_OPERATORS)}")
+        function, honoured = _OPERATORS[node.op_type]
+        settings = {item.name: onnx.helper.get_attribute_value(item) for item in node.attribute}
+        for name, value in settings.items():
+            allowed = honoured.get(name, ())
+            if allowed is not _ANY and value not in allowed:
+                found = f"{node.op_type} of node {node.name!r} has {name} = {value!r}"
+                raise _refusal(
+                    self._path, found, f"Allowed: {listed(map(repr, allowed)) or 'no such setting'}"
+                )
+        return _Step(function, settings, tuple(node.input), node.output[0])
+
+
+class _Step(NamedTuple):
+    function: Callable[..., Any]
+    settings: Settings
+    sources: tuple[str, ...]
+    target: str
+
+
+def _read(path: Path) -> onnx.ModelProto:
+    size = path.stat().st_size
+    if size > _LARGEST:
+        raise _refusal(path, f"the file has {size} bytes", f"At most {_LARGEST} bytes")
+    try:
+        return onnx.load(path, load_external_data=False)
+    except Exception as error:  # protobuf's own error class moved between its versions
+        raise _refusal(path, "this is not an ONNX file", "One ONNX model") from error
+
+
+def _refusal(path: Path, found: str, allowed: str) -> UserError:
+    return UserError(str(path), found, allowed, "Choose another weight file")
+
+
+def _convolve(
+    settings: Settings, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    top, left, bottom, right = settings.get("pads", (0, 0, 0, 0))
+    even = (top, left) == (bottom, right)
+    return F.conv2d(
+        x if even else F.pad(x, (left, right, top, bottom)),
+        weight,
+        bias,
+        stride=settings.get("strides", 1),
+        padding=(top, left) if even else 0,
+        dilation=settings.get("dilations", 1),
+        groups=settings.get("group", 1),
+    )
+
+
+def _pool(settings: Settings, x: torch.Tensor) -> torch.Tensor:
+    return F.max_pool2d(x, settings["kernel_shape"], settings.get("strides", 1))
+
+
+def _repeat_pixels(_: Settings, x: torch.Tensor, _region: object, factors: np.ndarray) -> torch.Tensor:
+    # "nearest", "asymmetric" and "floor" together are what torch calls nearest.
+    return F.interpolate(x, scale_factor=tuple(factors[2:].tolist()), mode="nearest")
+
+
+def _reshape(_: Settings, x: torch.Tensor, shape: np.ndarray) -> torch.Tensor:
+    return x.reshape([x.shape[place] if size == 0 else size for place, size in enumerate(shape.tolist())])
+
+
+_ANY = object()
+_SHAPED = ("Reshape", "Resize", "Unsqueeze")
+_CONV = {"kernel_shape": _ANY, "strides": _ANY, "pads": _ANY, "dilations": _ANY, "group": _ANY}
+_POOL = {"kernel_shape": _ANY, "strides": _ANY, "pads": ([0, 0, 0, 0],), "ceil_mode": (0,)}
+_RESIZE = {
+    "mode": (b"nearest",),
+    "coordinate_transformation_mode": (b"asymmetric",),
+    "nearest_mode": (b"floor",),
+    "cubic_coeff_a": _ANY,  # means nothing under nearest
+}
+# Each operator's function, and the settings it honours. Shape, Gather, Unsqueeze and Concat are known for
+# shapes alone: they see numpy.
+_OPERATORS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
+    "Add": (lambda _, x, y: x + y, {}),
+    "Concat": (lambda _, *parts: np.concatenate(parts), {"axis": (0,)}),
+    "Conv": (_convolve, {**_CONV, "auto_pad": (b"NOTSET",)}),
+    "Gather": (lambda _, x, places: x[places], {"axis": (0,)}),
+    "MaxPool": (_pool, {**_POOL, "auto_pad": (b"NOTSET",)}),
+    "Relu": (lambda _, x: F.relu(x), {}),
+    "Reshape": (_reshape, {"allowzero": (0,)}),
+    "Resize": (_repeat_pixels, _RESIZE),
+    "Shape": (lambda _, x: np.array(x.shape), {}),
+    "Sigmoid": (lambda _, x: torch.sigmoid(x), {}),
+    "Transpose": (lambda settings, x: x.permute(settings["perm"]), {"perm": _ANY}),
+    "Unsqueeze": (lambda settings, x: np.expand_dims(x, tuple(settings["axes"])), {"axes": ([0],)}),
+}

@@ -1,0 +1,137 @@
+"""``affectbench run`` from the outside: what it writes, what it refuses, and that a kill changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.e2e.conftest import Affectbench
+
+DEMO = ("--suite", "demo", "--tracking-uri", "off")
+
+
+def run_words(drawn: Path, out: Path, *more: object) -> list[object]:
+    return ["run", "--model", "oracle", "--data", f"drawn={drawn}", "--out", out, *DEMO, *more]
+
+
+@pytest.fixture(scope="module")
+def finished(affectbench: Affectbench, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("finished") / "run"
+    done = affectbench(*run_words(drawn, out, "--model", "planted_bias@tint=cool", "--batch", 8), cwd=drawn)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip().splitlines()[-1] == f"report: {out / 'report.html'}"
+    return out
+
+
+def test_every_cell_has_every_target_once(finished: Path) -> None:
+    targets = pq.read_table(finished / "targets" / "drawn.parquet")["target"].to_pylist()
+    cells = sorted(finished.glob("cells/*/*/*/predictions.parquet"))
+    assert len(cells) == 2 * 7
+    for cell in cells:
+        table = pq.read_table(cell)
+        assert table["target"].to_pylist() == targets
+        assert set(table["status"].to_pylist()) == {"ok"}
+        assert json.loads((cell.parent / "cell.json").read_text())["rows"] == 42
+
+
+def test_doubles_are_found_for_what_they_are(finished: Path) -> None:
+    rows = pq.read_table(finished / "estimates.parquet").to_pylist()
+    chosen = [r for r in rows if r["metric"] == "accuracy" and r["condition"] == "clean"]
+    overall = {r["model"]: r["estimate"] for r in chosen if r["slice"] is None}
+    assert overall["oracle"] == 1
+    biased = {r["value"]: r["estimate"] for r in chosen if r["slice"] == "tint" and r["model"] != "oracle"}
+    # 21 targets a group: 0.8 of them is 17, 0.6 of them is 13 (the double rounds to whole rows).
+    assert biased == pytest.approx({"warm": 17 / 21, "cool": 13 / 21})
+    ccc = [r for r in rows if r["metric"] == "ccc_valence" and r["slice"] is None and r["model"] == "oracle"]
+    assert {r["estimate"] for r in ccc} == {pytest.approx(1, abs=1e-12)}
+
+
+def outcome(run: Path) -> dict[str, bytes]:
+    names = ("predictions.parquet", "frames.parquet", "estimates.parquet", "report.html")
+    files = [path for name in names for path in run.rglob(name)]
+    return {str(path.relative_to(run)): path.read_bytes() for path in files}
+
+
+def test_the_same_run_gives_the_same_bytes(
+    affectbench: Affectbench, drawn: Path, finished: Path, tmp_path: Path
+) -> None:
+    words = run_words(drawn, tmp_path / "again", "--model", "planted_bias@tint=cool", "--batch", 8)
+    assert affectbench(*words, cwd=tmp_path).returncode == 0
+    again, before = outcome(tmp_path / "again"), outcome(finished)
+    assert set(again) == set(before)
+    differing = [name for name in again if again[name] != before[name] and name != "report.html"]
+    assert not differing
+
+
+@pytest.mark.parametrize("seconds_after_first_part", [0.0, 0.15, 0.4])
+def test_a_killed_run_ends_in_the_same_bytes(
+    affectbench: Affectbench, drawn: Path, finished: Path, tmp_path: Path, seconds_after_first_part: float
+) -> None:
+    out = tmp_path / "killed"
+    words = run_words(drawn, out, "--model", "planted_bias@tint=cool", "--batch", 8)
+    command = [sys.executable, "-c", "from bench.cli import main; main()", *map(str, words)]
+    with subprocess.Popen(
+        command, cwd=tmp_path, env={**os.environ, "OMP_NUM_THREADS": "1"}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    ) as process:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not list(out.rglob("parts/0*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(seconds_after_first_part)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert not (out / "estimates.parquet").exists()
+    left = {path: path.stat().st_mtime_ns for path in out.rglob("parts/0*.parquet")}
+    done = affectbench(*words, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert left or list(out.rglob("cell.json"))
+    before, after = outcome(finished), outcome(out)
+    assert {n: b for n, b in before.items() if n != "report.html"} == {
+        n: b for n, b in after.items() if n != "report.html"
+    }
+    assert not list(out.rglob("parts"))
+
+
+def test_a_finished_run_predicts_nothing_again(
+    affectbench: Affectbench, drawn: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    stamps = {path: path.stat().st_mtime_ns for path in out.rglob("predictions.parquet")}
+    words = run_words(drawn, out, "--model", "planted_bias@tint=cool", "--batch", 8)
+    assert affectbench(*words, cwd=tmp_path).returncode == 0
+    assert stamps == {path: path.stat().st_mtime_ns for path in out.rglob("predictions.parquet")}
+
+
+def test_a_folder_of_another_run_is_refused(
+    affectbench: Affectbench, drawn: Path, finished: Path, tmp_path: Path
+) -> None:
+    before = {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+    done = affectbench(*run_words(drawn, finished), cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {finished}: the folder holds another run; these differ: models. A folder holds one run, and "
+        "the same command again finishes it. Choose another --out.\n"
+    )
+    assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
+
+
+def test_json_is_one_object_and_quiet_is_nothing(
+    affectbench: Affectbench, finished: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(finished, tmp_path / "run")
+    done = affectbench("report", tmp_path / "run", "--json", cwd=tmp_path)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)
+    quiet = affectbench("report", tmp_path / "run", "--quiet", cwd=tmp_path)
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    table = affectbench("report", tmp_path / "run", cwd=tmp_path)
+    assert "\x1b" not in table.stdout

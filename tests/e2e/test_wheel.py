@@ -1,0 +1,90 @@
+"""A wheel built from the tree, in an environment of its own, from an empty folder: as good as a checkout."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def call(*words: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*map(str, words)], cwd=cwd, text=True, capture_output=True, timeout=500, env={**os.environ, **(env or {})}
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A new environment that holds the wheel; the packages it needs are seen from this one by a .pth line.
+
+    Installing them again would take gigabytes and prove nothing more: the wheel's own metadata is checked.
+    """
+    folder = tmp_path_factory.mktemp("wheel")
+    built = call(
+        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, cwd=ROOT,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = folder.glob("*.whl")
+    assert call(sys.executable, "-m", "venv", folder / "venv", cwd=folder).returncode == 0
+    python = folder / "venv" / "bin" / "python"
+    done = call(python, "-m", "pip", "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    (site,) = (folder / "venv").glob("lib/python*/site-packages")
+    (site / "needs.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    return folder / "venv" / "bin"
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    folder = tmp_path / "empty"
+    folder.mkdir()
+    return folder
+
+
+def test_the_wheel_is_what_is_imported(installed: Path, empty: Path) -> None:
+    done = call(installed / "python", "-c", "import bench; print(bench.__file__)", cwd=empty)
+    assert str(installed.parent) in done.stdout
+
+
+def test_the_demo_runs_from_an_empty_folder(installed: Path, empty: Path) -> None:
+    done = call(installed / "affectbench", "demo", "--out", "demo", cwd=empty)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.strip().splitlines()
+    assert lines[0].startswith("This demo draws simple faces and runs doubles")
+    assert lines[-1] == "report: demo/run/report.html"
+    assert (empty / "demo" / "run" / "report.html").stat().st_size > 10_000
+    assert (empty / "mlflow.db").is_file()
+
+
+def readme_model() -> str:
+    """The private model as the README prints it."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"<!-- private model -->\n+```python\n(.*?)```", text, re.S)
+    return code
+
+
+def test_a_private_model_from_the_readme_runs(installed: Path, empty: Path) -> None:
+    code = readme_model()
+    assert len(code.splitlines()) < 60
+    (empty / "zoo" / "brightness").mkdir(parents=True)
+    (empty / "zoo" / "brightness" / "model.py").write_text(code)
+    drawn = call(
+        installed / "python", "-c",
+        "from pathlib import Path; from bench.synth.drawn import draw_set; draw_set(Path('drawn'), 6, 4)", cwd=empty,
+    )  # fmt: skip
+    assert drawn.returncode == 0, drawn.stderr
+    checked = call(installed / "affectbench", "zoo", "check", "brightness", "--zoo", "zoo", cwd=empty)
+    assert checked.returncode == 0, checked.stdout + checked.stderr
+    done = call(
+        installed / "affectbench", "run", "--model", "brightness", "--zoo", "zoo", "--suite", "demo",
+        "--data", "drawn=drawn", "--out", "out", "--tracking-uri", "off", cwd=empty,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(list((empty / "out").glob("cells/brightness/drawn/*/cell.json"))) == 7

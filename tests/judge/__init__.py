@@ -1,0 +1,1 @@
+"""Tests of judge: every number has a second source."""

@@ -1,0 +1,194 @@
+"""Laws that hold for every metric of METRICS, by table; and one that must not hold for all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.judge.atoms import combine, gather, stratify
+from bench.judge.infer import infer
+from bench.judge.kernels import confusion, moments, outcomes, total
+from bench.judge.metrics import METRICS, expand
+from bench.judge.rows import OUTCOMES, Rows
+from tests.judge.made import LABELS
+
+ALL = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+RNG = np.random.default_rng(2)
+N, CLUSTERS, K = 600, 30, len(LABELS)
+CLUSTER = RNG.integers(0, CLUSTERS, N)
+GROUP, LIGHT = CLUSTER % 3, RNG.integers(0, 2, N)
+
+
+def make_rows(seed=4, count=N):
+    rng = np.random.default_rng(seed)
+    outcome = rng.choice(OUTCOMES, count, p=[0.7, 0.06, 0.06, 0.06, 0.06, 0.06])
+    truth = rng.integers(-1, K, count)
+    decision = np.where(
+        outcome == 0, np.where(rng.random(count) < 0.6, truth % K, rng.integers(0, K, count)), K
+    )
+    x = rng.uniform(-1, 1, count)
+    y = np.where(outcome == 0, 0.5 * x + rng.normal(0, 0.3, count), np.nan)
+    return Rows(K, truth, decision, outcome, dict.fromkeys(("valence", "arousal", "dominance"), (x, y)))
+
+
+def take(rows, index):
+    affect = {name: (x[index], y[index]) for name, (x, y) in rows.affect.items()}
+    return Rows(rows.labels, rows.truth[index], rows.decision[index], rows.outcome[index], affect)
+
+
+def statistics(metric, rows):
+    if metric.key.kernel == "moments":
+        return moments(rows, metric.key.column, metric.misses, 0.0)
+    return {"confusion": confusion, "outcomes": outcomes}[metric.key.kernel](rows)
+
+
+def tally(metric, rows, cluster, *attributes, by=()):
+    """The tally of a slice by some attributes, over atoms of all attributes."""
+    strata = stratify(cluster, attributes)
+    of_stratum, first = combine([b[strata.first] for b in by] or [np.zeros(len(strata), int)])
+    return gather(statistics(metric, rows), strata).tally(of_stratum, len(first))
+
+
+@ALL
+def test_kernels_add(metric):
+    rows = make_rows()
+    parts = [total(statistics(metric, take(rows, part))) for part in np.array_split(np.arange(N), 3)]
+    assert sum(parts) == pytest.approx(total(statistics(metric, rows)), rel=1e-12)
+
+
+@ALL
+def test_atoms_and_slices_sum_to_the_whole(metric):
+    rows = make_rows()
+    whole = total(statistics(metric, rows))
+    for by in ((), (GROUP,), (LIGHT,), (GROUP, LIGHT)):
+        for cluster in (CLUSTER, np.arange(N)):
+            sums = tally(metric, rows, cluster, GROUP, LIGHT, by=by).total
+            assert sums.sum(axis=0) == pytest.approx(whole, rel=1e-12)
+            assert sums.dtype == whole.dtype
+
+
+@ALL
+def test_row_order_does_not_matter(metric):
+    rows, order = make_rows(), np.random.default_rng(9).permutation(N)
+    one, other = total(statistics(metric, rows)), total(statistics(metric, take(rows, order)))
+    assert metric.finish(other) == pytest.approx(metric.finish(one), rel=1e-12, nan_ok=True)
+
+
+@ALL
+def test_weights_are_repetition_of_clusters(metric):
+    rows, weight = make_rows(), np.random.default_rng(8).integers(0, 4, CLUSTERS)
+    once = tally(metric, rows, CLUSTER)
+    assert len(once.stats) == CLUSTERS
+    weighted = np.tensordot(weight, once.stats, axes=1)
+    repeated = total(statistics(metric, take(rows, np.repeat(np.arange(N), weight[CLUSTER]))))
+    assert weighted == pytest.approx(repeated, rel=1e-12)
+
+
+@ALL
+def test_multiplicity_is_repetition_of_equal_clusters(metric):
+    """Intervals too: an entry that stands for three clusters weighs as three entries."""
+    metrics = expand([metric.name], LABELS)
+    once = tally(metric, make_rows(), CLUSTER, by=(GROUP,))
+    times = np.random.default_rng(1).integers(1, 4, len(once.value))
+    heavy = type(once)(once.stats, once.value, times, once.values)
+    index = np.repeat(np.arange(len(once.value)), times)
+    long = type(once)(once.stats[index], once.value[index], np.ones(len(index), int), once.values)
+    for each in metrics:
+        a, b = infer(each, heavy, 0.95), infer(each, long, 0.95)
+        for name in ("estimate", "low", "high", "df", "n_eff", "n", "clusters"):
+            assert getattr(a, name) == pytest.approx(getattr(b, name), rel=1e-9, nan_ok=True)
+        assert np.isfinite(a.low).all()
+
+
+@ALL
+def test_range_and_interval_hold_the_value(metric):
+    low, high = metric.range
+    for seed in range(5):
+        for each in expand([metric.name], LABELS):
+            found = infer(each, tally(metric, make_rows(seed), CLUSTER, by=(GROUP,)), 0.95)
+            assert ((found.estimate >= low) & (found.estimate <= high)).all()
+            assert ((found.low < found.estimate) & (found.estimate < found.high)).all()
+            assert ((found.low >= low) & (found.high <= high)).all()
+
+
+@ALL
+def test_empty_is_nan_and_leading_axes_broadcast(metric):
+    whole = total(statistics(metric, make_rows()))
+    empty = np.zeros_like(whole)
+    assert np.isnan(metric.finish(empty)).all()
+    both = metric.finish(np.stack([[whole, empty], [empty, whole]]))
+    assert both[0, 0] == pytest.approx(metric.finish(whole), rel=1e-12)
+    assert both[1, 1] == pytest.approx(metric.finish(whole), rel=1e-12)
+    assert np.isnan(both[0, 1]).all()
+
+
+@ALL
+def test_the_better_prediction_scores_better(metric):
+    rows = make_rows()
+    clean = np.where((rows.outcome == 0) & (rows.truth >= 0), rows.truth, rows.decision)
+    perfect = Rows(
+        K,
+        rows.truth,
+        clean,
+        rows.outcome,
+        {n: (x, np.where(np.isnan(y), y, x)) for n, (x, y) in rows.affect.items()},
+    )
+    if metric.name == "coverage":
+        perfect = Rows(K, rows.truth, clean, np.where(rows.outcome == 5, 5, 0), rows.affect)
+    before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, perfect))
+    assert (after > before if metric.direction == "higher" else after < before).all()
+
+
+MISSES_LOWER = {"accuracy", "uar", "macro_f1", "recall", "coverage"}
+
+
+@ALL
+def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
+    """The law, and its negation for the metrics outside it, so that the table cannot rot."""
+    rows = make_rows()
+    hit = np.flatnonzero((rows.outcome == 0) & (rows.decision == rows.truth))[::7]
+    missed = np.isin(np.arange(N), hit)
+    nan = {name: (x, np.where(missed, np.nan, y)) for name, (x, y) in rows.affect.items()}
+    failing = Rows(K, rows.truth, np.where(missed, K, rows.decision), np.where(missed, 3, rows.outcome), nan)
+    before, after = (total(statistics(metric, r)) for r in (rows, failing))
+    if metric.name in MISSES_LOWER:
+        assert (metric.finish(after) < metric.finish(before)).all()
+        assert metric.count(after) == pytest.approx(metric.count(before))
+    elif metric.misses == "left out":
+        assert metric.count(after) == metric.count(before) - len(hit)
+    else:
+        assert metric.count(after) == metric.count(before)
+        assert metric.finish(after) != pytest.approx(metric.finish(before), abs=1e-9)
+
+
+def test_swapping_truth_and_decision_leaves_accuracy_and_ccc_but_not_uar():
+    rows = make_rows()
+    kept = take(rows, np.flatnonzero((rows.outcome == 0) & (rows.truth >= 0)))
+    swapped = Rows(
+        K, kept.decision, kept.truth, kept.outcome, {n: (y, x) for n, (x, y) in kept.affect.items()}
+    )
+    for name, symmetric in (
+        ("accuracy", True),
+        ("macro_f1", True),
+        ("ccc_valence", True),
+        ("uar", False),
+        ("recall", False),
+    ):
+        one, other = (METRICS[name].finish(total(statistics(METRICS[name], r))) for r in (kept, swapped))
+        assert np.allclose(one, other, rtol=1e-12) == symmetric, name
+
+
+@ALL
+def test_every_metric_says_its_formula(metric):
+    assert metric.about.strip()
+    assert metric.name.islower()
+
+
+def test_dense_and_sorted_combinations_agree():
+    rng = np.random.default_rng(0)
+    small, wide = rng.integers(0, 5, 200), rng.integers(0, 7, 200)
+    dense, sorted_ = combine([small, wide]), combine([small, wide * 10**6])
+    for one, other in zip(dense, sorted_, strict=True):
+        assert np.array_equal(one, other)
+    huge = combine([small * 2**40, wide * 2**40])
+    assert np.array_equal(huge[0], dense[0])

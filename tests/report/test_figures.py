@@ -1,0 +1,97 @@
+"""Figures: marks stand where the estimates are, gaps stay gaps, text is text."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import fake_run
+import matplotlib
+import numpy as np
+import pytest
+
+from bench.report.figures import recall_forest, severity_curves, slice_forests
+from bench.report.results import read_results
+from bench.spec import Facts
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def marks(svg: bytes, colour: str = "#0072b2") -> list[tuple[float, float, str]]:
+    """x, y and fill of the markers drawn in a colour, in document order."""
+    found = []
+    for use in ET.fromstring(svg).iter(f"{SVG}use"):  # noqa: S314
+        style = use.get("style", "")
+        if f"stroke: {colour}" in style:
+            fill = re.search(r"fill: (#\w+)", style)
+            assert fill is not None
+            found.append((float(use.get("x", "nan")), float(use.get("y", "nan")), fill[1]))
+    return found
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> fake_run.FakeRun:
+    facts = Facts(name="d", attributes={"a": "given"})
+    return fake_run.FakeRun(facts, [fake_run.model("m")], rows=10, slices=("a",))
+
+
+def test_marks_stand_at_their_estimates(run: fake_run.FakeRun, tmp_path: Path) -> None:
+    values = [0.5, 0.31, 0.62, 0.77]
+    run.estimate("m", "accuracy", values[0])
+    for name, value in zip("pqr", values[1:], strict=True):
+        run.estimate(
+            "m", "accuracy", value, part=("a", name), status="insufficient" if name == "q" else "reportable"
+        )
+    run.estimate("m", "accuracy", 0.9, part=("a", "s"), status="suppressed")
+    (figure,) = slice_forests(read_results(run.write(tmp_path / "run")), "d", "accuracy")
+    drawn = marks(figure.svg)
+    assert len(drawn) == len(values)
+    slope, start = np.polyfit(values, [x for x, _, _ in drawn], 1)
+    assert slope > 0
+    np.testing.assert_allclose([x for x, _, _ in drawn], slope * np.array(values) + start, atol=1e-3)
+    assert [fill for _, _, fill in drawn] == ["#0072b2", "#0072b2", "#ffffff", "#0072b2"]
+    assert [y for _, y, _ in drawn] == sorted(y for _, y, _ in drawn)
+    assert b">withheld<" in figure.svg
+
+
+def test_an_undefined_severity_breaks_the_line(run: fake_run.FakeRun, tmp_path: Path) -> None:
+    for severity, value in enumerate([0.8, 0.7, None, 0.5]):
+        place = ("low_light", severity, "frame") if severity else fake_run.CLEAN
+        run.estimate("m", "uar", value, place=place, half=None)
+    (figure,) = severity_curves(read_results(run.write(tmp_path / "run")), "d", "uar")
+    points = marks(figure.svg)
+    assert len(points) == 3 + 1  # and the key
+    lines = [p.get("d", "") for p in ET.fromstring(figure.svg).iter(f"{SVG}path")]  # noqa: S314
+    broken = [d for d in lines if d.count("M") == 2 and d.count("L") == 1]
+    assert len(broken) == 1
+
+
+def test_many_slices_and_models_make_more_figures(tmp_path: Path) -> None:
+    facts = Facts(name="d", attributes={"a": "given", "b": "given"})
+    names = [f"m{i}" for i in range(6)]
+    run = fake_run.FakeRun(facts, [fake_run.model(name) for name in names], rows=10, slices=("a", "b"))
+    for name in names:
+        run.estimate(name, "uar", 0.5)
+        for part in [(a, str(i)) for a in "ab" for i in range(30)]:
+            run.estimate(name, "uar", 0.4, part=part)
+    figures = slice_forests(read_results(run.write(tmp_path / "run")), "d", "uar")
+    assert len(figures) == 4
+    assert sum(len(marks(figure.svg)) for figure in figures) == 6 * (1 + 30) * 2
+
+
+def test_recall_is_none_without_classes(run: fake_run.FakeRun, tmp_path: Path) -> None:
+    run.estimate("m", "uar", 0.5)
+    assert recall_forest(read_results(run.write(tmp_path / "run")), "d") is None
+
+
+def test_drawing_leaves_no_trace(hostile_run: Path) -> None:
+    before = dict(matplotlib.rcParams)
+    results = read_results(hostile_run)
+    first = slice_forests(results, "data <b>&amp;", "uar")
+    assert dict(matplotlib.rcParams) == before
+    assert first == slice_forests(results, "data <b>&amp;", "uar")
+    for figure in first:
+        ET.fromstring(figure.svg)  # noqa: S314
+        assert b"<script" not in figure.svg
+        assert b"&lt;script&gt;" in figure.svg

@@ -1,0 +1,339 @@
+"""The HTML report: safe, well-formed, reproducible, and showing the planted numbers and no withheld one."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html.parser
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import fake_run
+import pytest
+
+from bench.errors import UserError
+from bench.report.render import render
+from bench.spec import Facts
+
+VOID = {"meta", "img", "br", "link"}
+
+
+class Reader(html.parser.HTMLParser):
+    """Collects what a test asks of a page, and fails on tags that do not balance."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.headings: list[int] = []
+        self.texts: list[str] = []
+        self.tables: list[tuple[str, list[list[str]]]] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        assert len(attrs) == len(dict(attrs)), f"an attribute is repeated in {tag}"
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "table":
+            self.tables.append(("", []))
+        if tag == "tr":
+            self.tables[-1][1].append([])
+        if tag in ("td", "th"):
+            self.tables[-1][1][-1].append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"</{tag}> closes nothing"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if "style" in self.open:
+            return
+        self.texts.append(data)
+        if "caption" in self.open:
+            caption, rows = self.tables[-1]
+            self.tables[-1] = (caption + data, rows)
+        if self.open and self.open[-1] in ("td", "th"):
+            self.tables[-1][1][-1][-1] += data
+
+    def table(self, caption: str) -> list[list[str]]:
+        """The rows of the only table whose caption begins so."""
+        found = [rows for c, rows in self.tables if c.startswith(caption)]
+        assert len(found) == 1, [c for c, _ in self.tables]
+        return found[0]
+
+
+def read(run: Path) -> tuple[str, Reader]:
+    text = render(run).read_text(encoding="utf-8")
+    return text, Reader(text)
+
+
+def svgs(page: Reader) -> list[ET.Element]:
+    prefix = "data:image/svg+xml;base64,"
+    sources = [attrs["src"] or "" for tag, attrs in page.tags if tag == "img"]
+    assert sources
+    assert all(source.startswith(prefix) for source in sources)
+    return [ET.fromstring(base64.b64decode(source.removeprefix(prefix))) for source in sources]  # noqa: S314
+
+
+def svg_text(root: ET.Element) -> list[str]:
+    return ["".join(node.itertext()) for node in root.iter("{http://www.w3.org/2000/svg}text")]
+
+
+@pytest.fixture(scope="module", params=["crema_run", "hostile_run"])
+def page(request: pytest.FixtureRequest) -> tuple[str, Reader]:
+    return read(request.getfixturevalue(request.param))
+
+
+def test_every_element_is_one_that_the_templates_write(page: tuple[str, Reader]) -> None:
+    structure = {
+        "html",
+        "head",
+        "meta",
+        "title",
+        "style",
+        "body",
+        "header",
+        "nav",
+        "main",
+        "section",
+        "footer",
+    }
+    text = {
+        "h1",
+        "h2",
+        "h3",
+        "p",
+        "ul",
+        "li",
+        "a",
+        "div",
+        "span",
+        "dl",
+        "dt",
+        "dd",
+        "figure",
+        "img",
+        "figcaption",
+    }
+    table = {"table", "caption", "thead", "tbody", "tr", "th", "td"}
+    assert {tag for tag, _ in page[1].tags} <= structure | text | table
+
+
+def test_nothing_is_fetched_and_nothing_acts(page: tuple[str, Reader]) -> None:
+    for _, attrs in page[1].tags:
+        assert not {name for name in attrs if name.startswith("on") or name in ("style", "action", "srcset")}
+        assert (attrs.get("href") or "#").startswith("#")
+        assert (attrs.get("src", "data:image/svg+xml;base64,") or "").startswith("data:image/svg+xml;base64,")
+    style = re.search("<style>(.*)</style>", page[0], re.DOTALL)
+    assert style is not None
+    assert "url(" not in style[1]
+    assert "@import" not in style[1]
+    assert not re.search(r"https?://", page[0])
+
+
+def test_the_policy_allows_exactly_the_style_of_the_page(page: tuple[str, Reader]) -> None:
+    style = re.search("<style>(.*)</style>", page[0], re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1].encode()).digest()).decode()
+    policy = next(a["content"] for t, a in page[1].tags if t == "meta" and "http-equiv" in a)
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def test_a_screen_reader_finds_its_way(page: tuple[str, Reader]) -> None:
+    _, reader = page
+    assert reader.headings[0] == 1
+    assert reader.headings.count(1) == 1
+    steps = zip(reader.headings, reader.headings[1:], strict=False)
+    assert all(after <= before + 1 for before, after in steps)
+    assert all(attrs.get("alt") for tag, attrs in reader.tags if tag == "img")
+    assert all(caption for caption, _ in reader.tables)
+    assert all(attrs.get("scope") for tag, attrs in reader.tags if tag == "th")
+    assert ("html", {"lang": "en"}) in reader.tags
+    ids = [attrs["id"] for _, attrs in reader.tags if "id" in attrs]
+    assert len(set(ids)) == len(ids)
+    assert {a["href"] for t, a in reader.tags if t == "a"} <= {f"#{i}" for i in ids}
+
+
+def test_every_row_of_a_table_has_every_column(page: tuple[str, Reader]) -> None:
+    for caption, rows in page[1].tables:
+        lengths = {len(row) for row in rows[1:]} - {1}  # one entry: the title of a group
+        assert lengths <= {len(rows[0])}, caption
+        assert all(entry.strip() for row in rows for entry in row), caption
+
+
+def test_hostile_names_are_shown_and_do_nothing(hostile_run: Path) -> None:
+    text, page = read(hostile_run)
+    shown = "".join(page.texts)
+    for name in (fake_run.SCRIPT, fake_run.QUOTES, fake_run.LONG):
+        assert name in shown
+    assert "<script" not in text
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    drawn = [text for root in svgs(page) for text in svg_text(root)]
+    assert fake_run.SCRIPT in drawn
+    assert any(text.startswith("Loooo") and text.endswith("…") for text in drawn)
+
+
+def test_withheld_numbers_are_nowhere(hostile_run: Path, tmp_path: Path) -> None:
+    """The report of a file that leaks equals that of one that does not, but for the file's digest."""
+    honest = render(fake_run.hostile(tmp_path / "honest", leaky=False)).read_text()
+    leaky, page = read(hostile_run)
+    digest = re.compile(r"sha256 [0-9a-f]{64}")
+    assert digest.sub("", leaky) == digest.sub("", honest)
+    assert leaky != honest
+    assert page.table(f"{fake_run.SCRIPT} on ")[-1] == ["few", *["withheld"] * 7, "suppressed"]
+    assert all("few" in svg_text(root) for root in svgs(page)[1:2])
+
+
+def test_undefined_and_insufficient_are_said(hostile_run: Path) -> None:
+    page = read(hostile_run)[1]
+    rows = {row[0]: row for row in page.table(f"{fake_run.SCRIPT} on ")}
+    assert rows["un\ufffdknown\ufffd"][4:] == ["undefined", "280", "undefined", "280", "undefined"]
+    assert rows[fake_run.LONG][4] == "† 0.600 [0.580, 0.620]"
+    assert rows[fake_run.LONG][-1] == "insufficient"
+    assert page.table("Slices by state")[2][1:] == ["1"] * 4
+    lowest = page.table("Lowest reportable slice of each attribute")
+    assert lowest[2][2:4] == [f"{fake_run.QUOTES} (the only one)", "0.700 [0.680, 0.720]"]
+    assert lowest[4][2] == "none reportable"
+
+
+def test_the_banners_and_the_gaps_are_said(hostile_run: Path) -> None:
+    shown = "".join(read(hostile_run)[1].texts)
+    assert f"{fake_run.QUOTES}: these are doubles of known quality, not models." in shown
+    assert "with clips as clusters independence is assumed" in shown
+    assert "Intervals cover the sampling of subjects, not retraining or seeds." in shown
+    assert "unavailable for every model: auroc." in shown
+    assert "undefined over all rows for <script>alert('x')</script>: CCC valence." in shown
+    assert "constant \ufffd[31m" in shown
+
+
+def test_conditions_stand_with_severities_coverage_and_misses(hostile_run: Path) -> None:
+    page = read(hostile_run)[1]
+    rows = page.table("UAR on data <b>&amp; under each condition")
+    assert [row[0] for row in rows[3:]] == [
+        "low light, on the frame",
+        *(f"severity {s}" for s in range(1, 6)),
+    ]
+    # 0.61 falls by 0.05 a severity.
+    assert [row[3].split()[0] for row in rows[4:]] == ["0.560", "0.510", "0.460", "0.410", "0.360"]
+    assert rows[4][4] == "0.998"
+    missed = [rows for caption, rows in page.tables if caption.startswith("Rows by status")][1]
+    assert missed[2][1:] == ["1\u202f234", "1\u202f229", "4", "0", "1", "0"]
+
+
+def test_planted_numbers_arrive(crema_run: Path) -> None:
+    page = read(crema_run)[1]
+    headline = {row[0]: row for row in page.table("Headline numbers")}
+    assert headline["face"][1:4] == ["7\u202f442", "91 persons", "0.6626 [0.649, 0.677]"]
+    rows = {row[0]: row for row in page.table("face on crema-d")}
+    # By hand: .6626 less .036, half the interval .14 over the root of 48; n is 82 times 48 less 20.
+    assert rows["Male"][1:6] == ["3\u202f916", "48 persons", "0.998", "0.627 [0.606, 0.647]", "1\u202f566"]
+    assert rows["Unknown"][4] == "† 0.693 (no interval)"
+    lowest = page.table("Lowest reportable slice of each attribute")
+    race = next(row for row in lowest if row[:2] == ["race", "face"])
+    assert race[2:] == ["African American", "0.663 [0.633, 0.692]", "1\u202f784", "22 persons", "2 of 4"]
+
+
+@pytest.fixture
+def small_run() -> fake_run.FakeRun:
+    facts = Facts(name="d", attributes={"a": "given", "b": "given"}, trained_on_by=("m",))
+    return fake_run.FakeRun(facts, [fake_run.model("m@2"), fake_run.model("other")], rows=10, slices=("a",))
+
+
+def test_a_model_trained_on_the_data_is_named(small_run: fake_run.FakeRun, tmp_path: Path) -> None:
+    for who in ("m@2", "other"):
+        small_run.estimate(who, "uar", 0.5)
+    shown = "".join(read(small_run.write(tmp_path / "run"))[1].texts)
+    assert "m@2: trained on d, so its numbers there do not measure new data." in shown
+    assert "m@2, entry m, checkpoint 2" in shown
+
+
+def test_valence_and_arousal_stand_apart(small_run: fake_run.FakeRun, tmp_path: Path) -> None:
+    for metric in ("ccc_valence", "ccc_valence_covered", "rmse_valence", "ccc_arousal"):
+        for part in ((None, None), ("a", "x")):
+            small_run.estimate("m@2", metric, 0.321, part=part, n=812)
+    page = read(small_run.write(tmp_path / "run"))[1]
+    rows = page.table("Valence and arousal on d")
+    assert [row[0] for row in rows[1:]] == [
+        "CCC valence",
+        "CCC valence, covered only",
+        "RMSE valence",
+        "CCC arousal",
+    ]
+    assert rows[1][1:] == ["812", "91 persons", "0.321 [0.301, 0.341]", "not measured"]
+    captions = [caption for caption, _ in page.tables if "by slice" in caption]
+    assert [caption.partition(":")[2].partition(" by slice")[0].strip() for caption in captions] == [
+        "CCC valence, CCC valence, covered only, RMSE valence",
+        "CCC arousal",
+    ]
+
+
+@pytest.mark.parametrize(("missed", "tables"), [(0.0, 0), (0.1, 1)])
+def test_coverage_by_slice_has_a_table_where_rows_are_missed(
+    small_run: fake_run.FakeRun, tmp_path: Path, missed: float, tables: int
+) -> None:
+    for part in ((None, None), ("a", "x")):
+        small_run.estimate("m@2", "coverage", 1.0 - missed, part=part)
+    page = read(small_run.write(tmp_path / "run"))[1]
+    assert len([caption for caption, _ in page.tables if "coverage by slice" in caption]) == tables
+
+
+def test_what_predictions_lack_is_unavailable(small_run: fake_run.FakeRun, tmp_path: Path) -> None:
+    text = "unavailable: the predictions have no output for uar; independence of clips is assumed"
+    small_run.estimate("m@2", "uar", None, part=(None, None), status="insufficient", warning=text)
+    small_run.estimate("m@2", "uar", 0.4, part=("a", "x"), warning="3 rows without label left out")
+    small_run.estimate("m@2", "uar", 0.4, part=("a", "y"), warning="1 row without label left out")
+    page = read(small_run.write(tmp_path / "run"))[1]
+    assert page.table("Headline numbers")[2][3] == "unavailable"
+    assert "On d unavailable over all rows for m@2: UAR." in "".join(page.texts)
+    warned = {row[0]: row[-1] for row in page.table("Warnings of the estimates")}
+    assert warned["independence of clips is assumed"] == "1"
+    assert warned["without label left out"] == "2"
+
+
+def test_scored_predictions_are_named_by_their_digest(crema_run: Path) -> None:
+    page = read(crema_run)[1]
+    rows = page.table("What each model rests on")
+    assert rows[1:3] == [["voice"], ["predictions", fake_run.scored("voice")["predictions_sha256"]]]
+    assert "made elsewhere, scored here" in page.texts
+    assert "Device" not in {row[0] for row in page.table("The run")}
+
+
+def test_it_calls_nothing_lawful_or_fair(crema_run: Path) -> None:
+    shown = "".join(read(crema_run)[1].texts).lower()
+    for word in ("complian", "certif", "conformity", "ai act", "unbiased", "fair"):
+        assert word not in shown
+
+
+def test_the_same_run_gives_the_same_bytes(crema_run: Path) -> None:
+    first = render(crema_run).read_bytes()
+    code = "import sys, pathlib; from bench.report.render import render; render(pathlib.Path(sys.argv[1]))"
+    subprocess.run([sys.executable, "-c", code, str(crema_run)], check=True)
+    assert (crema_run / "report.html").read_bytes() == first
+    assert [p.name for p in crema_run.iterdir() if p.name.startswith(".")] == []
+
+
+def test_what_is_no_finished_run_is_refused(tmp_path: Path, crema_run: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no readable run\.json"):
+        render(tmp_path)
+    (tmp_path / "run.json").write_bytes((crema_run / "run.json").read_bytes())
+    with pytest.raises(UserError, match="there is no such file"):
+        render(tmp_path)
+    (tmp_path / "estimates.parquet").write_bytes((crema_run / "estimates.parquet").read_bytes())
+    plan = json.loads((tmp_path / "run.json").read_text())
+    del plan["device"]
+    (tmp_path / "run.json").write_text(json.dumps(plan))
+    with pytest.raises(UserError, match="a field is missing or wrong: 'device'"):
+        render(tmp_path)
+    assert not (tmp_path / "report.html").exists()

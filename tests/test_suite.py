@@ -1,0 +1,145 @@
+"""Reading a suite: values, lines and places. The texts of all faults are in tests/broken."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from bench.errors import UserError
+from bench.shipped import shipped
+from bench.spec import Condition, DataSource
+from bench.suite import find_suite, read_suite
+
+WHOLE = """\
+suite: whole
+about: >-
+  Two lines of
+  text.
+data:
+  - adapter: manifest
+    name: mine
+    targets: T.csv
+  - {adapter: fer2013, split: test}
+clean: false
+conditions:
+  - perturb: low_light
+    severities: [1, 3]
+    where: crop
+slices:
+  - sex
+  - [sex, race]
+  - age
+bins: {age: [18, 65.5]}
+metrics:
+  - uar
+level: 0.9
+slice_rule:
+  clusters: 30
+"""
+
+
+@pytest.fixture
+def whole(tmp_path: Path) -> Path:
+    path = tmp_path / "whole.yaml"
+    path.write_text(WHOLE, encoding="utf-8")
+    return path
+
+
+def test_values(whole: Path) -> None:
+    suite = read_suite(whole).suite
+    assert suite.about == "Two lines of text."
+    assert suite.data[0] == DataSource(adapter="manifest", name="mine", targets="T.csv")
+    assert suite.conditions == (Condition(perturb="low_light", severities=(1, 3), where="crop"),)
+    assert suite.slices == ("sex", ("sex", "race"), "age")
+    assert suite.bins == {"age": (18.0, 65.5)}
+    assert (suite.level, suite.slice_rule.clusters, suite.slice_rule.n_eff) == (0.9, 30, 50)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "line"),
+    [
+        ("slice", "sex", 16),
+        ("slice", "race", 17),
+        ("slice", "age", 18),
+        ("metric", "uar", 21),
+        ("perturbation", "low_light", 12),
+        ("bins", "age", 19),
+        ("adapter", "fer2013", 9),
+        ("data", "mine", 6),
+    ],
+)
+def test_place(whole: Path, kind: str, name: str, line: int) -> None:
+    assert read_suite(whole).place(kind, name) == f"{whole}:{line}"  # type: ignore[arg-type]
+
+
+def test_place_of_what_came_from_elsewhere_is_the_file(whole: Path) -> None:
+    assert read_suite(whole).place("slice", "gendr") == str(whole)
+
+
+def test_byte_order_mark_is_no_part_of_the_suite(whole: Path) -> None:
+    whole.write_bytes(b"\xef\xbb\xbf" + whole.read_bytes())
+    assert read_suite(whole).suite.suite == "whole"
+
+
+def test_first_fault_of_several_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "two.yaml"
+    path.write_text("suite: a\ndata:\n  - adapter: x\nlevel: high\nseed: low\n", encoding="utf-8")
+    with pytest.raises(UserError) as caught:
+        read_suite(path)
+    assert caught.value.where == f"{path}:4"
+
+
+def test_dates_and_equal_signs_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "dates.yaml"
+    path.write_text("suite: 2024-01-01\nabout: =\ndata:\n  - adapter: x\n", encoding="utf-8")
+    suite = read_suite(path).suite
+    assert (suite.suite, suite.about) == ("2024-01-01", "=")
+
+
+@pytest.mark.parametrize("text", ["seed: 0b2\n", "seed: !!int x\n", "seed: 1__:60\n"])
+def test_strange_numbers_are_refused_not_raised(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "x.yaml"
+    path.write_text(f"suite: a\ndata:\n  - adapter: x\n{text}", encoding="utf-8")
+    with pytest.raises(UserError, match=r"x\.yaml:4: "):
+        read_suite(path)
+
+
+@given(st.text(max_size=80) | st.text("[]{}:-&*!<|>'\"#,? \n\tab1", max_size=60) | st.binary(max_size=60))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_text_is_a_suite_or_a_message(tmp_path: Path, content: str | bytes) -> None:
+    path = tmp_path / "any.yaml"
+    path.write_bytes(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
+    with pytest.raises(UserError, match=r"^.*any\.yaml"):
+        read_suite(path)
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"there is no such file. A suite is a YAML file. Correct the path\."):
+        read_suite(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("path", sorted(shipped("suites").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_suite(path: Path) -> None:
+    suite = read_suite(path).suite
+    assert suite.suite == path.stem
+    assert suite.about
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+def test_find_takes_a_path_before_a_name(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(whole.parent)
+    assert find_suite("whole.yaml") == Path("whole.yaml")
+    assert find_suite("ferplus") == shipped("suites") / "ferplus.yaml"
+    (whole.parent / "ferplus").write_text("mine", encoding="utf-8")
+    assert find_suite("ferplus") == Path("ferplus")
+
+
+@pytest.mark.parametrize("name", ["crema", "../suites/crema-d", "", "nowhere/x.yaml"])
+def test_find_refuses_other_names(name: str) -> None:
+    with pytest.raises(
+        UserError, match=r"there is no such file and no such suite.*Shipped suites: .*crema-d"
+    ):
+        find_suite(name)

@@ -1,0 +1,429 @@
+"""What was asked to be sent is read back with MLflow's own client, from SQLite and from a server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import mlflow.data
+import pyarrow.parquet as pq
+import pytest
+from mlflow.entities import ViewType
+from mlflow.tracking import MlflowClient
+
+from bench.digest import digest_file
+from bench.errors import MachineError, UserError
+from bench.track import TrackError, Unreachable, send
+from bench.track.content import Reading
+
+DIGEST = "4f" * 32
+CHILDREN = {"faces clean", "faces low_light frame", "faces low_light crop"}
+CLEAN = {
+    "uar": 0.6552, "uar.low": 0.64, "uar.high": 0.67,
+    "uar/sex/Female": 0.7, "uar/sex/Female.low": 0.65, "uar/sex/Female.high": 0.75,
+    "uar/race.and.sex/Asian.and.Male": 0.5,
+    "gap/uar/sex": 0.08,
+    "contrast/uar/sex/Female.vs.rest": 0.0,
+    "contrast/uar/sex/Female.vs.rest.low": -0.1, "contrast/uar/sex/Female.vs.rest.high": 0.1,
+    "ccc_valence": 0.0,
+}  # fmt: skip
+
+
+def active(uri: str, experiment: str):
+    return MlflowClient(uri).search_runs([experiment])
+
+
+def files_of(client: MlflowClient, run_id: str, under: str = "") -> set[str]:
+    found = set()
+    for info in client.list_artifacts(run_id, under or None):
+        found |= files_of(client, run_id, info.path) if info.is_dir else {info.path}
+    return found
+
+
+def fetched(client: MlflowClient, run_id: str, name: str, folder: Path) -> bytes:
+    folder.mkdir(exist_ok=True)
+    return Path(client.download_artifacts(run_id, name, str(folder))).read_bytes()
+
+
+def test_everything_sent_is_read_back(store, make_run, tmp_path):
+    run = make_run(suite="read-back")
+    sent = send.send(run, store)
+    client = MlflowClient(store)
+    assert client.get_experiment(sent.experiment_id).name == sent.experiment == "affectbench/read-back"
+    (made,) = sent.runs
+    parent = client.get_run(made.parent)
+    children = {name: client.get_run(run_id) for name, run_id in made.children.items()}
+    assert set(children) == CHILDREN
+    assert len(active(store, sent.experiment_id)) == 4
+    for name, child in children.items():
+        assert child.data.tags["mlflow.parentRunId"] == made.parent
+        assert child.info.run_name == name
+    assert {found.info.status for found in [parent, *children.values()]} == {"FINISHED"}
+
+    assert parent.data.metrics == CLEAN == children["faces clean"].data.metrics
+    history = client.get_metric_history(made.children["faces low_light frame"], "uar")
+    assert [(m.step, m.value) for m in history] == [(1, 0.61), (3, 0.44)]
+    highs = client.get_metric_history(made.children["faces low_light frame"], "uar.high")
+    assert [(m.step, m.value) for m in highs] == [(1, 0.62), (3, 0.48)]
+    crop = client.get_metric_history(made.children["faces low_light crop"], "uar")
+    assert [(m.step, m.value) for m in crop] == [(3, 0.41)]
+
+    found = client.search_runs(
+        [sent.experiment_id], "metrics.uar > 0.65 and params.model = 'mini-xception@102-0.66'"
+    )
+    assert {run.info.run_id for run in found} == {made.parent, made.children["faces clean"]}
+
+
+def test_parameters_inputs_and_tags_describe_the_run(store, make_run):
+    sent = send.send(make_run(suite="described"), store, upload=False)
+    client = MlflowClient(store)
+    parent = client.get_run(sent.runs[0].parent)
+    assert parent.data.params == {
+        "affectbench": "0.1.0", "kind": "run", "suite": "described", "suite_digest": "ab" * 32, "seed": "0",
+        "model": "mini-xception@102-0.66", "entry": "mini-xception", "checkpoint": "102-0.66",
+        "weights_sha256": "cd" * 32, "double": "no", "device": "cpu", "precision": "fp32",
+        "datasets": "faces", "targets_digest/faces": DIGEST,
+    }  # fmt: skip
+    child = client.get_run(sent.runs[0].children["faces low_light frame"])
+    own = {k: v for k, v in child.data.params.items() if k not in parent.data.params}
+    assert own == {"dataset": "faces", "condition": "low_light", "where": "frame", "targets_digest": DIGEST}
+    assert parent.data.tags["affectbench.insufficient"] == "1"
+    assert parent.data.tags["affectbench.suppressed"] == "1"
+    for found in (parent, child):
+        (given,) = found.inputs.dataset_inputs
+        assert (given.dataset.name, given.dataset.digest) == ("faces", DIGEST[:36])
+        assert {tag.key: tag.value for tag in given.tags}["affectbench.digest"] == DIGEST
+        assert json.loads(given.dataset.profile) == {"num_rows": 3}
+        assert mlflow.data.get_source(given).to_dict()["tags"]["licence"] == "CC0"
+    assert files_of(client, sent.runs[0].parent) == set()
+
+
+def test_artifacts_come_back_byte_for_byte(store, make_run, tmp_path):
+    run = make_run(suite="files")
+    sent = send.send(run, store)
+    client = MlflowClient(store)
+    made = sent.runs[0]
+    location = client.get_experiment(sent.experiment_id).artifact_location
+    beside = (tmp_path / "mlartifacts").as_uri()
+    assert location.startswith("mlflow-artifacts:" if store.startswith("http") else beside)
+    assert files_of(client, made.parent) == {
+        "run.json", "suite.json", "environment.json", "estimates.parquet", "report.html",
+        "targets/faces.json",
+    }  # fmt: skip
+    for name in ("estimates.parquet", "report.html"):
+        assert fetched(client, made.parent, name, tmp_path / "got") == (run / name).read_bytes()
+    child = made.children["faces low_light frame"]
+    cells = {"low_light-1-frame", "low_light-3-frame"}
+    assert files_of(client, child) == {
+        f"{cell}/{name}" for cell in cells for name in ("predictions.parquet", "cell.json")
+    }
+    folder = run / "cells" / "mini-xception@102-0.66" / "faces" / "low_light-3-frame"
+    for name in ("predictions.parquet", "cell.json"):
+        got = fetched(client, child, f"low_light-3-frame/{name}", tmp_path / "got")
+        assert got == (folder / name).read_bytes()
+    facts = json.loads(fetched(client, made.parent, "targets/faces.json", tmp_path / "got"))
+    assert (facts["digest"], facts["rows"], facts["facts"]["licence"]) == (DIGEST, 3, "CC0")
+    environments = json.loads(fetched(client, made.parent, "environment.json", tmp_path / "got"))
+    assert environments == [{"torch": "2.13.0"}]
+    record = json.loads(fetched(client, made.parent, "run.json", tmp_path / "got"))
+    assert (record["suite_digest"], record["datasets"][0]["digest"]) == ("ab" * 32, DIGEST)
+    assert "root" not in record["datasets"][0], "where media lie is nobody else's business"
+    suite = json.loads(fetched(client, made.parent, "suite.json", tmp_path / "got"))
+    assert (suite["suite"], suite["data"][0]["targets"]) == ("files", "T.csv")
+
+
+def test_no_person_no_path_and_no_suppressed_number_leaves(sqlite, make_run, tmp_path):
+    run = make_run()
+    send.send(run, sqlite)
+    client = MlflowClient(sqlite)
+    texts = []
+    for found in active(sqlite, "1"):
+        texts.append(json.dumps(found.to_dictionary()).replace(found.info.artifact_uri, ""))
+        assert "uar/race/Other" not in found.data.metrics, "suppressed, though the row holds a number"
+        assert "uar/race/None" not in found.data.metrics, "undefined is not logged, least of all as 0"
+        assert 0.123 not in found.data.metrics.values()
+        run_id = found.info.run_id
+        files = [fetched(client, run_id, name, tmp_path / "got") for name in files_of(client, run_id)]
+        texts += [file.decode("latin-1") for file in files]
+    joined = "\n".join(texts)
+    assert "low_light" in joined
+    for secret in ("jane", str(tmp_path), "/home"):
+        assert secret not in joined
+
+
+def test_numbers_equal_the_estimates_table(sqlite, make_run):
+    run = make_run()
+    sent = send.send(run, sqlite)
+    client = MlflowClient(sqlite)
+    logged = []
+    for run_id in sent.runs[0].children.values():
+        for name in client.get_run(run_id).data.metrics:
+            logged += [(m.value, m.step) for m in client.get_metric_history(run_id, name)]
+    rows = [r for r in pq.read_table(run / "estimates.parquet").to_pylist() if r["status"] != "suppressed"]
+    expected = [
+        (row[column], row["severity"] or 0)
+        for row in rows
+        for column in ("estimate", "low", "high")
+        if row[column] is not None
+    ]
+    assert sorted(logged) == sorted(expected)
+
+
+def test_models_and_rows_over_data_sets_have_their_places(sqlite, make_run, rows):
+    across = (None, None, None, None, None, None, "uar", "difference", None, 0.25, None, None, "reportable")
+    run = make_run(models=("oracle", "chance"), rows=[*rows, across])
+    sent = send.send(run, sqlite)
+    client = MlflowClient(sqlite)
+    assert [made.name for made in sent.runs] == ["oracle spine", "chance spine"]
+    oracle = client.get_run(sent.runs[0].parent)
+    assert oracle.data.params["double"] == "yes"
+    assert oracle.data.metrics["difference/uar"] == 0.25
+
+
+def test_numbers_travel_in_batches_of_a_thousand(sqlite, monkeypatch):
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    sizes, whole = [], SqlAlchemyStore.log_batch
+
+    def counted(self, run_id, metrics, params, tags):
+        sizes.append((len(metrics), len(params)))
+        return whole(self, run_id, metrics, params, tags)
+
+    monkeypatch.setattr(SqlAlchemyStore, "log_batch", counted)
+    client = MlflowClient(sqlite)
+    run_id = client.create_run("0").info.run_id
+    send.log(client, run_id, tuple(Reading(f"uar/{i}", float(i), 0) for i in range(2500)), {"model": "m"})
+    assert sizes == [(999, 1), (1000, 0), (501, 0)]
+    assert client.get_run(run_id).data.metrics == {f"uar/{i}": float(i) for i in range(2500)}
+
+
+def test_sending_twice_sends_once(store, make_run):
+    run = make_run(suite="twice")
+    first = send.send(run, store)
+    before = {found.info.run_id for found in active(store, first.experiment_id)}
+    second = send.send(run, store)
+    assert first.new
+    assert not second.new
+    assert second.runs == first.runs
+    assert {found.info.run_id for found in active(store, first.experiment_id)} == before
+    history = MlflowClient(store).get_metric_history(first.runs[0].parent, "uar")
+    assert len(history) == 1
+    memory = json.loads((run / "track.json").read_text())
+    (entry,) = memory["sent"]
+    assert entry["uri"] == store
+    assert entry["estimates"] == digest_file(run / "estimates.parquet")
+    assert entry["runs"][0]["parent"] == first.runs[0].parent
+
+
+def test_a_new_report_is_uploaded_into_the_same_run_and_late_uploads_too(sqlite, make_run, tmp_path):
+    run = make_run()
+    first = send.send(run, sqlite, upload=False)
+    client = MlflowClient(sqlite)
+    client.set_tag(first.runs[0].parent, "mlflow.runName", "renamed by a person")
+    second = send.send(run, sqlite)
+    assert second.new
+    assert second.runs == first.runs
+    (run / "report.html").write_text("<html>better</html>")
+    third = send.send(run, sqlite)
+    assert third.runs == first.runs
+    assert fetched(client, first.runs[0].parent, "report.html", tmp_path / "got") == b"<html>better</html>"
+    assert len(active(sqlite, first.experiment_id)) == 4
+
+
+def test_new_estimates_replace_the_old_run(sqlite, make_run, rows):
+    run = make_run()
+    first = send.send(run, sqlite)
+    make_run(rows=[(*rows[0][:9], 0.9, None, None, "reportable")])
+    second = send.send(run, sqlite)
+    assert second.runs[0].parent != first.runs[0].parent
+    runs = active(sqlite, first.experiment_id)
+    assert {found.info.run_id for found in runs} == {
+        second.runs[0].parent, *second.runs[0].children.values(),
+    }  # fmt: skip
+    assert MlflowClient(sqlite).get_run(second.runs[0].parent).data.metrics["uar"] == 0.9
+    assert len(json.loads((run / "track.json").read_text())["sent"]) == 1
+
+
+@pytest.mark.parametrize("step", ["_start", "log", "_upload"])
+@pytest.mark.parametrize("call", [1, 2, 4])
+def test_an_interrupted_send_is_replaced_without_duplicates(sqlite, make_run, monkeypatch, step, call):
+    run = make_run()
+    whole, calls = getattr(send, step), []
+
+    def interrupted(*arguments):
+        calls.append(arguments)
+        if len(calls) == call:
+            raise KeyboardInterrupt
+        return whole(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(send, step, interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            send.send(run, sqlite)
+    assert len(calls) == call
+    sent = send.send(run, sqlite)
+    runs = active(sqlite, sent.experiment_id)
+    assert {found.info.run_id for found in runs} == {sent.runs[0].parent, *sent.runs[0].children.values()}
+    assert set(sent.runs[0].children) == CHILDREN
+    assert {found.info.status for found in runs} == {"FINISHED"}
+    client = MlflowClient(sqlite)
+    assert "report.html" in files_of(client, sent.runs[0].parent)
+    assert len(client.get_metric_history(sent.runs[0].parent, "uar")) == 1
+
+
+def test_a_killed_send_is_replaced_without_duplicates(server, make_run):
+    run = make_run(suite="killed")
+    program = (
+        "import os, signal, sys, pathlib\n"
+        "from bench.track import send\n"
+        "send._upload = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "send.send(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
+    )
+    killed = subprocess.run([sys.executable, "-c", program, str(run), server], capture_output=True)
+    assert killed.returncode == -9
+    experiment = MlflowClient(server).get_experiment_by_name("affectbench/killed").experiment_id
+    assert len(active(server, experiment)) == 4, "the kill came when the runs were there"
+    sent = send.send(run, server)
+    assert {found.info.run_id for found in active(server, experiment)} == {
+        sent.runs[0].parent, *sent.runs[0].children.values(),
+    }  # fmt: skip
+
+
+def test_runs_that_somebody_deleted_are_sent_again(sqlite, make_run):
+    run = make_run()
+    first = send.send(run, sqlite)
+    MlflowClient(sqlite).delete_run(first.runs[0].children["faces clean"])
+    second = send.send(run, sqlite)
+    assert second.new
+    assert len(active(sqlite, first.experiment_id)) == 4
+    deleted = MlflowClient(sqlite).search_runs([first.experiment_id], run_view_type=ViewType.DELETED_ONLY)
+    assert first.runs[0].parent in {found.info.run_id for found in deleted}
+
+
+def test_two_folders_are_two_runs_and_two_stores_two_places(sqlite, server, make_run):
+    one, two = make_run("one", suite="places"), make_run("two", suite="places")
+    first, second = send.send(one, sqlite), send.send(two, sqlite)
+    assert first.runs != second.runs
+    assert len(active(sqlite, first.experiment_id)) == 8
+    send.send(one, server)
+    assert [entry["uri"] for entry in json.loads((one / "track.json").read_text())["sent"]] == [
+        sqlite,
+        server,
+    ]
+
+
+def test_an_unreachable_server_costs_seconds_and_writes_nothing(make_run, closed_port, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run = make_run()
+    before = sorted(tmp_path.rglob("*"))
+    started = time.monotonic()
+    with pytest.raises(Unreachable) as caught:
+        send.send(run, f"http://jane:secret@127.0.0.1:{closed_port}")
+    assert time.monotonic() - started < 10
+    assert sorted(tmp_path.rglob("*")) == before
+    text = str(caught.value)
+    assert f"affectbench track {run} --tracking-uri http://127.0.0.1:{closed_port}" in text
+    assert "jane" not in text
+    assert "secret" not in text
+    assert isinstance(caught.value, MachineError)
+
+
+def test_a_silent_server_costs_seconds(make_run):
+    import socket
+
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        started = time.monotonic()
+        with pytest.raises(Unreachable):
+            send.send(make_run(), f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert time.monotonic() - started < 10
+
+
+@pytest.mark.parametrize(
+    "uri", ["foo://x", "file:///tmp/mlruns-nowhere", "postgresql://a:secret@127.0.0.1/b"]
+)
+def test_a_store_mlflow_cannot_open_is_unreachable(make_run, uri):
+    with pytest.raises(Unreachable) as caught:
+        send.send(make_run(), uri)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_file_that_is_no_database_is_unreachable(make_run, tmp_path):
+    (tmp_path / "notes.db").write_text("these are notes, " * 100)
+    started = time.monotonic()
+    with pytest.raises(Unreachable):
+        send.send(make_run(), f"sqlite:///{tmp_path}/notes.db")
+    assert time.monotonic() - started < 30
+
+
+def test_a_store_lost_on_the_way_is_an_error_that_names_the_remedy(sqlite, make_run, monkeypatch):
+    def lost(*_):
+        raise ConnectionResetError("the server went away")
+
+    run = make_run()
+    with monkeypatch.context() as patch:
+        patch.setattr(send, "_upload", lost)
+        with pytest.raises(TrackError, match=r"the server went away.*affectbench track") as caught:
+            send.send(run, sqlite)
+    assert not isinstance(caught.value, Unreachable)
+    assert send.send(run, sqlite).new
+
+
+def test_the_environment_is_put_back_and_the_users_settings_win(sqlite, make_run, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
+    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+    before, seen, whole = dict(os.environ), [], send._create
+    monkeypatch.setattr(send, "_create", lambda *a: (seen.append(dict(os.environ)), whole(*a))[1])
+    assert send.send(make_run(), sqlite).experiment == "ours"
+    assert seen[0]["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
+    assert seen[0]["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
+    assert dict(os.environ) == before
+
+
+def test_sending_says_nothing_and_leaves_nothing_where_it_ran(make_run, tmp_path):
+    run, here = make_run(), tmp_path / "elsewhere"
+    here.mkdir()
+    program = (
+        "import pathlib, sys\n"
+        "from bench import track\n"
+        "assert 'mlflow' not in sys.modules\n"
+        "from bench.track.send import send\n"
+        "run = pathlib.Path(sys.argv[1])\n"
+        "send(run, track.default_uri(run))\n"
+    )
+    settings = {k: v for k, v in os.environ.items() if not k.startswith("MLFLOW_")}
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(run)], capture_output=True, text=True, cwd=here, env=settings
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert list(here.iterdir()) == []
+    assert (run / "mlflow.db").is_file()
+    assert list((run / "mlartifacts").rglob("report.html"))
+
+
+def test_an_unfinished_or_damaged_folder_is_named(sqlite, make_run):
+    run = make_run()
+    (run / "estimates.parquet").unlink()
+    with pytest.raises(UserError, match=r"there is no estimates\.parquet"):
+        send.send(run, sqlite)
+    (run / "estimates.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UserError, match=r"estimates\.parquet cannot be read"):
+        send.send(run, sqlite)
+    make_run()
+    (run / "track.json").write_text("{}")
+    with pytest.raises(UserError, match=r"track\.json: the file is damaged"):
+        send.send(run, sqlite)
+    (run / "run.json").write_text("{")
+    with pytest.raises(UserError, match=r"run\.json is not JSON"):
+        send.send(run, sqlite)
+
+
+def test_two_estimates_of_one_name_are_refused(sqlite, make_run, rows):
+    with pytest.raises(ValueError, match="two estimates are called 'uar' at severity 0"):
+        send.send(make_run(rows=[rows[0], rows[0]]), sqlite)
