@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -19,13 +19,12 @@ from bench.errors import UserError, listed, nearest
 from bench.shipped import shipped
 from bench.spec import Condition, DataSource, SliceRule, Suite
 
-__all__ = ["Plan", "find_suite", "read_suite"]
+__all__ = ["Plan", "find_suite", "read_mapping", "read_suite"]
 
 _LIMIT = 1 << 20
 _RECORDS: dict[str, type[BaseModel]] = {"data": DataSource, "conditions": Condition, "slice_rule": SliceRule}
-_PLAIN = "A suite is plain data: no anchors, aliases, merge keys or tags"
+_PLAIN = "The file is plain data: no anchors, aliases, merge keys or tags"
 _Loc = tuple[str | int, ...]
-Place = Literal["adapter", "bins", "data", "metric", "perturbation", "slice"]
 
 
 @dataclass(frozen=True)
@@ -36,8 +35,8 @@ class Plan:
     path: Path
     lines: dict[_Loc, int] = field(default_factory=dict, repr=False)
 
-    def place(self, kind: Place, name: str) -> str:
-        """Say where the file names a slice, metric, perturbation, adapter, data set or bins.
+    def place(self, kind: str, name: str) -> str:
+        """Say where the file names a "slice", "metric", "perturbation", "bins", "adapter" or "data" set.
 
         ``file:line``, or the file alone where the suite does not name it. Within a slice ``name`` is one of
         its attributes.
@@ -47,7 +46,7 @@ class Plan:
                 return f"{self.path}:{self.lines[loc]}"
         return str(self.path)
 
-    def _places(self, kind: Place, name: str) -> list[_Loc]:
+    def _places(self, kind: str, name: str) -> list[_Loc]:
         suite = self.suite
         if kind == "slice":
             whole: list[_Loc] = [("slices", i) for i, s in enumerate(suite.slices) if s == name]
@@ -59,6 +58,8 @@ class Plan:
             return [("conditions", i, "perturb") for i, c in enumerate(suite.conditions) if c.perturb == name]
         if kind == "bins":
             return [("bins", name)]
+        if kind not in ("adapter", "data"):
+            raise ValueError(f"a suite has no {kind!r}")
         named = [d.adapter if kind == "adapter" else d.key for d in suite.data]
         return [("data", i, "adapter") for i, found in enumerate(named) if found == name]
 
@@ -85,15 +86,7 @@ def find_suite(name: str) -> Path:
 
 def read_suite(path: Path) -> Plan:
     """Read and validate a suite; UserError names file and line of the first fault."""
-    text = _text(path)
-    try:
-        root = _compose(text, path)
-        lines: dict[_Loc, int] = {}
-        value = _value(root, (), lines, path)
-    except RecursionError:
-        raise _fault(path, 1, "the file is nested too deeply", "A suite has three levels") from None
-    if not isinstance(value, dict):
-        raise _fault(path, 1, "this is not a mapping", "A suite is lines of 'field: value'")
+    value, lines = _read(path)
     try:
         return Plan(Suite.model_validate(value, strict=True), path, lines)
     except ValidationError as error:
@@ -101,20 +94,41 @@ def read_suite(path: Path) -> Plan:
         raise min(faults, key=lambda fault: int(fault.where.rpartition(":")[2])) from None
 
 
+def read_mapping(path: Path) -> dict[str, str]:
+    """Read a YAML file of one text per name, such as the columns of predictions; UserError as for suites."""
+    value, lines = _read(path)
+    for name, text in value.items():
+        if not isinstance(text, str) or not text:
+            found, allowed = f"{name!r} is {_shown(text)}", f"Allowed: {_TYPES['string_type']}"
+            raise _fault(path, lines[(name,)], found, allowed)
+    return value
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[_Loc, int]]:
+    """The mapping in a file, and the line of everything in it."""
+    lines: dict[_Loc, int] = {}
+    text = _text(path)
+    try:
+        value = _value(_compose(text, path), (), lines, path)
+    except RecursionError:
+        raise _fault(path, 1, "the file is nested too deeply", "Three levels are enough") from None
+    if not isinstance(value, dict):
+        raise _fault(path, 1, "this is not a mapping", "The file is lines of 'field: value'")
+    return value, lines
+
+
 def _text(path: Path) -> str:
     if not path.is_file():
-        raise UserError(str(path), "there is no such file", "A suite is a YAML file", "Correct the path")
+        raise UserError(str(path), "there is no such file", "This is to be a YAML file", "Correct the path")
     data = path.read_bytes()
     if len(data) > _LIMIT:
-        raise UserError(
-            str(path), f"the file has {len(data)} bytes", "A suite has at most 1 MiB", "Shorten it"
-        )
+        raise UserError(str(path), f"the file has {len(data)} bytes", "It has at most 1 MiB", "Shorten it")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         found = f"byte 0x{data[error.start]:02x} is not UTF-8"
-        raise _fault(path, line, found, "Suites are UTF-8 text", "Save the file as UTF-8") from None
+        raise _fault(path, line, found, "YAML is UTF-8 text", "Save the file as UTF-8") from None
 
 
 def _compose(text: str, path: Path) -> yaml.Node:
@@ -132,8 +146,7 @@ def _compose(text: str, path: Path) -> yaml.Node:
         raise _fault(path, line, f"character U+{error.character:04X} is there") from None
     if root is None:
         raise UserError(
-            str(path), "the file is empty", "A suite has at least the fields 'suite' and 'data'",
-            "Write the suite",
+            str(path), "the file is empty", "The file is lines of 'field: value'", "Fill it",
         )  # fmt: skip
     return root
 
@@ -164,7 +177,7 @@ def _value(node: yaml.Node, loc: _Loc, lines: dict[_Loc, int], path: Path) -> An
     try:
         return getattr(yaml.constructor.SafeConstructor(), f"construct_yaml_{kind}")(node)
     except ValueError:
-        raise _fault(path, node.start_mark.line + 1, f"{node.value!r} is no {kind}") from None
+        raise _fault(path, node.start_mark.line + 1, f"{node.value[:80]!r} is no number") from None
 
 
 def _mapping(node: yaml.MappingNode, loc: _Loc, lines: dict[_Loc, int], path: Path) -> dict[str, Any]:
@@ -221,7 +234,7 @@ def _named(loc: _Loc) -> str:
 
 def _allowed(kind: str, context: dict[str, Any], loc: _Loc) -> str:
     """What a field takes, by the kind of pydantic's complaint."""
-    if loc[0] == "slices":
+    if loc[0] == "slices" and len(loc) > 1:
         return "the name of an attribute, or a list of names for an intersection"
     if kind == "literal_error":
         return str(context["expected"])
@@ -230,7 +243,8 @@ def _allowed(kind: str, context: dict[str, Any], loc: _Loc) -> str:
     bounds = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
     for key, words in bounds.items():
         if key in context:
-            return f"{words} {context[key]:g}"
+            limit = context[key]
+            return f"{words} {limit:g}" if isinstance(limit, float) else f"{words} {limit}"
     return _TYPES.get(kind, "text that is not empty")
 
 
@@ -256,7 +270,7 @@ def _fault(
     path: Path,
     line: int,
     found: str,
-    allowed: str = "A suite is one YAML document",
+    allowed: str = "The file is one YAML document",
     remedy: str = "Correct the line",
 ) -> UserError:
     return UserError(f"{path}:{line}", found, allowed, remedy)

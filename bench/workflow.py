@@ -251,7 +251,7 @@ def _models(cells: Sequence[Any]) -> list[dict[str, Any]]:
 def _plan(
     kind: str, question: Question, models: list[dict[str, Any]], numerics: tuple[str | None, str | None]
 ) -> dict[str, Any]:
-    """What a run is: equal plans are the same run. One run is made on one kind of device, in one precision."""
+    """What a run is: equal plans are the same run, made on one kind of device in one precision."""
     device, precision = numerics
     suite = question.suite.model_dump(mode="json")
     return {

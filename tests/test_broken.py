@@ -72,5 +72,5 @@ def test_large_suite(tmp_path: Path) -> None:
     path = tmp_path / "suites" / "large.yaml"
     path.parent.mkdir()
     path.write_text("suite: a\n" + "# nothing\n" * 110_000, encoding="utf-8")
-    with pytest.raises(UserError, match=r"the file has 1100009 bytes. A suite has at most 1 MiB"):
+    with pytest.raises(UserError, match=r"the file has 1100009 bytes. It has at most 1 MiB"):
         read_suite(path)

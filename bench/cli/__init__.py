@@ -11,6 +11,8 @@ import sys
 
 __all__ = ["main"]
 
+_INTERRUPTED = 130
+
 
 def main() -> None:
     """The program ``affectbench``."""
@@ -24,10 +26,11 @@ def main() -> None:
     try:
         code = app(standalone_mode=False, prog_name="affectbench")
     except (KeyboardInterrupt, typer.Abort):
+        code = _INTERRUPTED
+    except Exception as error:  # the last resort: every fault ends as a message and a code
+        code = _report(error)
+    if code == _INTERRUPTED:
         print("interrupted; the same command goes on from here", file=sys.stderr)
-        sys.exit(130)
-    except Exception as error:
-        sys.exit(_report(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -37,8 +37,9 @@ def _choice(text: str, weights: Path | None, tracking_uri: str | None) -> Choice
         )
     import tempfile
 
+    from bench.track import default_uri
     from bench.track.registry import fetch
 
-    uri = None if tracking_uri in (None, "off") else tracking_uri
+    uri = default_uri(Path.cwd()) if tracking_uri in (None, "off") else tracking_uri
     registered = fetch(text, uri, Path(tempfile.mkdtemp(prefix="affectbench-")))
     return Choice(registered.entry, None, registered.weights)

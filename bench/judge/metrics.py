@@ -72,19 +72,16 @@ class Metric:
 
 
 def expand(names: Sequence[str], labels: tuple[str, ...]) -> list[Metric]:
-    """The metrics of the names, ``recall`` as one metric per label; KeyError for an unknown name."""
+    """The metrics of the names, ``recall`` as one metric per label; ``check`` has refused unknown names."""
     found: dict[str, Metric] = {}
     for name in names:
         stem, _, label = name.partition("/")
         metric = METRICS[stem]
-        if label and not metric.per_label:
-            raise KeyError(name)
-        for each in ((label,) if label else labels) if metric.per_label else ():
-            if each not in labels:
-                raise KeyError(name)
-            found[f"{stem}/{each}"] = of_label(metric, each, labels.index(each))
         if not metric.per_label:
             found[name] = metric
+            continue
+        for each in (label,) if label else labels:
+            found[f"{stem}/{each}"] = of_label(metric, each, labels.index(each))
     return list(found.values())
 
 

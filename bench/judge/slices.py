@@ -141,10 +141,8 @@ def _text(number: float) -> str:
 
 
 def _codes(column: pa.ChunkedArray) -> Ints:
-    encoded = column.combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.unify_dictionaries().combine_chunks()
-    return pc.fill_null(encoded.indices, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+    found = pc.index_in(column, value_set=pc.unique(pc.drop_null(column)))
+    return pc.fill_null(found, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
 
 def _clips(targets: Targets) -> Ints | None:

@@ -201,16 +201,23 @@ def _decoded(
         place = max(place + 1, timeline.places.get(frame.pts, 0) if frame.pts is not None else 0)
         if shape is None:  # frames before the first decodable one are no part of the video
             start, shape = place, (frame.width, frame.height, frame.rotation)
-        if (frame.width, frame.height, frame.rotation) != shape or place >= len(timeline.times):
+        if (frame.width, frame.height, frame.rotation) != shape:
             raise unusable(
                 f"its frames change size or rotation after {count}",
                 "Allowed: one size and rotation throughout",
                 "Cut the video where it changes",
             )
+        if place >= len(timeline.times):
+            raise unusable(
+                f"it holds more than the {len(timeline.times)} frames of its index",
+                "Allowed: one time for each frame",
+                "Encode it again",
+            )
         count += 1
         yield place, frame
     promised = len(timeline.times) - start
-    if promised - count > promised // 50 + 1:  # some encoders store frames that repeat the last, or none
+    # Some encoders store packets that only say "the last frame again": one and a fiftieth may show nothing.
+    if not count or promised - count > promised // 50 + 1:
         raise unusable(
             f"{count} of {promised} frames decode",
             "Allowed: a video whose frames all decode",

@@ -54,4 +54,5 @@ def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     high = np.minimum(one[:, None, :2] + one[:, None, 2:], other[None, :, :2] + other[None, :, 2:])
     shared = np.clip(high - low, 0, None).prod(2)
     union = one[:, None, 2:].prod(2) + other[None, :, 2:].prod(2) - shared
-    return np.divide(shared, union, out=np.full_like(shared, np.nan), where=union > 0)
+    ratio: np.ndarray = np.divide(shared, union, out=np.full_like(shared, np.nan), where=union > 0)
+    return ratio

@@ -8,7 +8,7 @@ ordinary torch modules.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Pipeline:
     predict: Callable[[Sequence[Clip]], list[Scores]]
     labels: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ("labels",)
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
     front: Front | None = None
     sound_rate: int | None = None
     version: int = 1

@@ -1,16 +1,18 @@
 """Reading ahead: media decoded by threads while the device works, in order and in bounded memory.
 
-Each thread decodes one medium at a time into a short queue of windows; windows come out target by target.
-A medium that cannot be used comes out as its MediaFault, as a value.
+Threads take one medium after another and put its windows into a queue of its own; windows come out medium by
+medium. What waits to be read is bounded in bytes, whatever the media are: many pictures, or little of a long
+video. A medium that cannot be used comes out as its MediaFault, as a value.
 """
 
 from __future__ import annotations
 
-import queue
 import threading
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
 import torch
 
@@ -19,10 +21,11 @@ from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.decode import decode
 from bench.predict.sound import load_sound
 
-__all__ = ["WINDOW", "Medium", "chunks", "read_ahead"]
+__all__ = ["WINDOW", "Item", "Medium", "Reader", "chunks"]
 
 WINDOW = 32
-_WINDOWS_AHEAD = 2
+_BYTES_AHEAD = 1 << 26
+_MEDIA_AHEAD = 128
 _CHUNK_BYTES = 1 << 25
 _CHUNK_WINDOWS = 64
 
@@ -41,24 +44,101 @@ class Medium:
 Item = tuple[int, Clip | MediaFault]
 
 
-def read_ahead(media: Sequence[Medium], device: torch.device, workers: int) -> Iterator[Item]:
-    """Yield (position, window or fault) in the order of the media; any other error is raised here."""
-    ahead = _Ahead(media, device)
-    threads = [threading.Thread(target=ahead.work, daemon=True) for _ in range(workers)]
-    for thread in threads:
-        thread.start()
-    try:
-        for _ in range(workers + 1):
-            ahead.allowed.release()
-        for position in range(len(media)):
-            yield from ahead.windows(position)
-            ahead.allowed.release()
-    finally:
-        ahead.stopped.set()
-        for _ in threads:
-            ahead.allowed.release()
-        for thread in threads:
+class Reader:
+    """The windows of media 0, 1, ..., decoded ahead by ``workers`` threads onto a device.
+
+    ``medium(i)`` says what the i-th is. A context manager, so that its threads end with the block.
+    """
+
+    def __init__(
+        self, count: int, medium: Callable[[int], Medium], device: torch.device, workers: int
+    ) -> None:
+        self._count, self._medium, self._device = count, medium, device
+        self._waiting: dict[int, deque[object]] = {}
+        self._bytes = self._next = self._current = 0
+        self._stopped = False
+        self._changed = threading.Condition()
+        self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
+
+    def __enter__(self) -> Reader:
+        """Start the threads."""
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop the threads and wait for them."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+        for thread in self._threads:
             thread.join()
+
+    def read(self, media: range) -> Iterator[Item]:
+        """Yield (place in ``media``, window or fault) of the next media; ranges follow one another.
+
+        Raises whatever else went wrong while decoding.
+        """
+        for place, number in enumerate(media):
+            while (item := self._take(number)) is not _END:
+                if isinstance(item, (Clip, MediaFault)):
+                    yield place, item
+                else:
+                    assert isinstance(item, BaseException)
+                    raise item
+
+    def _take(self, number: int) -> object:
+        with self._changed:
+            if number != self._current:
+                self._current = number
+                self._changed.notify_all()
+            self._changed.wait_for(lambda: self._waiting.get(number))
+            item = self._waiting[number].popleft()
+            if item is _END:
+                del self._waiting[number]
+            elif isinstance(item, Clip):
+                self._bytes -= item.frames.nbytes
+            self._changed.notify_all()
+            return item
+
+    def _work(self) -> None:
+        """Decode one medium after another until there is none left."""
+        while (number := self._begin()) is not None:
+            try:
+                for clip in _windows(self._medium(number), self._device):
+                    if not self._put(number, clip, clip.frames.nbytes):
+                        return
+            except BaseException as error:  # travels to the reader, which raises it there
+                self._put(number, error, 0)
+            self._put(number, _END, 0)
+
+    def _begin(self) -> int | None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopped or self._next < self._current + _MEDIA_AHEAD)
+            if self._stopped or self._next >= self._count:
+                return None
+            number, self._next = self._next, self._next + 1
+            self._waiting[number] = deque()
+            return number
+
+    def _put(self, number: int, item: object, size: int) -> bool:
+        """Wait for room, which the medium that is being read always has; False once stopped."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: (
+                    self._stopped
+                    or self._bytes + size <= _BYTES_AHEAD
+                    or (number == self._current and not self._waiting[number])
+                )
+            )
+            if self._stopped:
+                return False
+            self._bytes += size
+            self._waiting[number].append(item)
+            self._changed.notify_all()
+            return True
 
 
 def chunks(items: Iterator[Item]) -> Iterator[tuple[list[tuple[int, Clip]], list[tuple[int, MediaFault]]]]:
@@ -83,52 +163,6 @@ def chunks(items: Iterator[Item]) -> Iterator[tuple[list[tuple[int, Clip]], list
 
 
 _END = object()
-
-
-class _Ahead:
-    """What the reading threads share: the next medium, one short queue a medium, and leave to begin one."""
-
-    def __init__(self, media: Sequence[Medium], device: torch.device) -> None:
-        self._media, self._device = media, device
-        self._queues: list[queue.Queue[object]] = [queue.Queue(_WINDOWS_AHEAD) for _ in media]
-        self._positions = iter(range(len(media)))
-        self._lock = threading.Lock()
-        self.allowed = threading.Semaphore(0)
-        self.stopped = threading.Event()
-
-    def work(self) -> None:
-        """Decode one medium after another until there is none left."""
-        while True:
-            self.allowed.acquire()
-            with self._lock:
-                position = None if self.stopped.is_set() else next(self._positions, None)
-            if position is None:
-                return
-            try:
-                for clip in _windows(self._media[position], self._device):
-                    self._put(position, clip)
-                    if self.stopped.is_set():
-                        return
-            except BaseException as error:
-                self._put(position, error)
-            self._put(position, _END)
-
-    def windows(self, position: int) -> Iterator[Item]:
-        """The windows of one medium as they come, or its fault; raises whatever else went wrong."""
-        while (item := self._queues[position].get()) is not _END:
-            if isinstance(item, (Clip, MediaFault)):
-                yield position, item
-            else:
-                assert isinstance(item, BaseException)
-                raise item
-
-    def _put(self, position: int, item: object) -> None:
-        while not self.stopped.is_set():
-            try:
-                self._queues[position].put(item, timeout=0.1)
-            except queue.Full:
-                continue
-            return
 
 
 def _windows(medium: Medium, device: torch.device) -> Iterator[Clip]:

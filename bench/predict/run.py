@@ -25,7 +25,7 @@ from bench.predict.datasets.media import media_path
 from bench.predict.device import describe_environment
 from bench.predict.forward import harm_clip, predict_clips
 from bench.predict.front import FaceFinder, Tracker
-from bench.predict.reader import Medium, chunks, read_ahead
+from bench.predict.reader import Item, Medium, Reader, chunks
 from bench.predict.rows import Hearing, frame_rows, prediction_rows
 from bench.tables import Targets
 
@@ -48,11 +48,7 @@ def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> 
     with _strict_numbers():
         for group in _decoded_together(stores):
             began = time.monotonic()
-            for batch in range(group[0].batches):
-                lacking = [store for store in group if store.lacks(batch)]
-                if lacking:
-                    _Batch(lacking, batch, options).write(run)
-                options.advance(len(_rows(group[0], batch)) * len(group))
+            _predict_group(run, group, options)
             for store in group:
                 store.finish(
                     {
@@ -64,22 +60,34 @@ def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> 
                 )
 
 
+def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> None:
+    """Make the parts that cells of one decoding lack, reading ahead over the ends of batches."""
+    lacking = {b: [s for s in group if s.lacks(b)] for b in range(group[0].batches)}
+    rows = [row for batch, stores in lacking.items() if stores for row in _rows(group[0], batch)]
+    with Reader(len(rows), _media(group[0], rows), options.device, options.workers) as reader:
+        begun = 0
+        for batch, stores in lacking.items():
+            size = len(_rows(group[0], batch))
+            if stores:
+                _Batch(stores, batch).write(run, reader.read(range(begun, begun + size)))
+                begun += size
+            options.advance(size * len(group))
+
+
 class _Batch:
     """One batch of targets of one data set, heard by every cell that lacks it."""
 
-    def __init__(self, stores: Sequence[Store], batch: int, options: Options) -> None:
-        self.stores, self.batch, self.options = stores, batch, options
+    def __init__(self, stores: Sequence[Store], batch: int) -> None:
+        self.stores, self.batch = stores, batch
         self.targets = stores[0].cell.targets
-        self.positions = _rows(stores[0], batch)
-        names = self.targets.table["target"].take(list(self.positions)).to_pylist()
+        names = self.targets.table["target"].take(list(_rows(stores[0], batch))).to_pylist()
         self.hearings = [[Hearing(name) for name in names] for _ in stores]
         self.faces: dict[tuple[int, int], Tracker] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
 
-    def write(self, run: RunFolder) -> None:
-        """Decode, hear, and write one part per cell."""
-        media = _media(self.stores[0], self.positions)
-        for windows, faults in chunks(read_ahead(media, self.options.device, self.options.workers)):
+    def write(self, run: RunFolder, items: Iterator[Item]) -> None:
+        """Hear what was decoded, and write one part per cell."""
+        for windows, faults in chunks(items):
             for _, cells in groupby(range(len(self.stores)), lambda i: self.stores[i].cell.harm):
                 self._hear(windows, list(cells))
             for position, fault in faults:
@@ -168,18 +176,19 @@ def _rows(store: Store, batch: int) -> range:
     return range(batch * store.batch, min((batch + 1) * store.batch, len(store.cell.targets)))
 
 
-def _media(store: Store, positions: range) -> list[Medium]:
-    """What to decode for each target, and as which model's sampling."""
+def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
+    """What to decode for the i-th of some rows of the targets, as the store's model samples it."""
     targets, pipeline = store.cell.targets, store.cell.model.pipeline
-    rows = targets.table.take(list(positions)).to_pylist()
-    media = []
-    for row in rows:
-        source = row.get("media_bytes")
-        if source is None:
-            source = _path(targets, row["media"])
+    columns = [c for c in ("target", "media", "media_bytes", "audio") if c in targets.table.column_names]
+    table = targets.table.select(columns)
+
+    def medium(i: int) -> Medium:
+        row = {name: table[name][rows[i]].as_py() for name in columns}
+        source = row.get("media_bytes") or _path(targets, row["media"])
         sound = _path(targets, row["audio"]) if row.get("audio") and pipeline.sound_rate else None
-        media.append(Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound))
-    return media
+        return Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound)
+
+    return medium
 
 
 def _path(targets: Targets, name: str) -> Path:

@@ -35,7 +35,8 @@ class _Track:
     area: float  # sum over frames
 
     def box_at(self, time: float) -> np.ndarray:
-        return self.box + np.concatenate([self.velocity * (time - self.time), [0.0, 0.0]])
+        moved: np.ndarray = self.box + np.concatenate([self.velocity * (time - self.time), [0.0, 0.0]])
+        return moved
 
     def see(self, box: np.ndarray, time: float, frame: int) -> None:
         if time > self.time:

@@ -44,10 +44,6 @@ def summarise(run: Path, console: Console) -> None:
         if missed.row_count:
             _print(console, missed)
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
-    report = RunFolder(run).report
-    if report.is_file():
-        # A path is for copying: one line, however long.
-        console.print(Text(f"Report: {fmt.plain(os.fspath(report))}"), soft_wrap=True)
 
 
 def as_json(run: Path) -> dict[str, Any]:

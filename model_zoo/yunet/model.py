@@ -1,4 +1,4 @@
-"""YuNet, a face detector of 73,840 weights or, checkpoint s, 53,104: boxes, five points and scores for frames of any size.
+"""YuNet, a face detector of 73,840 weights (53,104 as checkpoint s): boxes, five points, scores.
 
 A frame whose longer edge exceeds 640 pixels is first scaled down to 640 (bilinear, antialiased): faces under
 about 10 pixels of what remains are not found. It refuses nothing: a frame of any size gets an answer.

@@ -19,7 +19,9 @@ Affectbench = Callable[..., subprocess.CompletedProcess[str]]
 def affectbench() -> Affectbench:
     """Run ``affectbench WORDS...`` in a folder; returns what it printed and its exit code."""
 
-    def call(*words: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def call(
+        *words: object, cwd: Path, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-c", "from bench.cli import main; main()", *map(str, words)],
             cwd=cwd, env={**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}, text=True, capture_output=True,

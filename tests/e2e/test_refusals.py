@@ -8,13 +8,35 @@ import pytest
 
 from tests.e2e.conftest import Affectbench
 
+ROOT = Path(__file__).resolve().parents[2]
 REFUSALS = {
     "unknown slice": (
         ["--slice", "tnit"],
         "--slice: slice 'tnit' is not an attribute of drawn. Did you mean 'tint'? It has: shape, tint. "
-        "Correct the slice or add the column.",
+        "Name one of them or add the attribute to the targets.",
     ),
-    "unknown metric": (["--metric", "uarr"], None),
+    "unknown metric": (
+        ["--metric", "uarr"],
+        "--metric: metric 'uarr' is not known. Did you mean 'uar'? Known: accuracy, uar, macro_f1, recall, "
+        "coverage, "
+        + ", ".join(
+            f"{name}_{dimension}{covered}"
+            for dimension in ("valence", "arousal", "dominance")
+            for covered in ("", "_covered")
+            for name in ("ccc", "pcc", "rmse")
+        )
+        + ", recall/neutral, recall/happiness, recall/sadness, recall/surprise, recall/fear, recall/disgust, "
+        "recall/anger. Correct the metric's name.",
+    ),
+    "unknown slice of a suite": (
+        ["--suite", "mine.yaml"],
+        "mine.yaml:16: slice 'tnit' is not an attribute of drawn. Did you mean 'tint'? It has: shape, tint. "
+        "Name one of them or add the attribute to the targets.",
+    ),
+    "no data": (
+        ["--data", "nothing"],
+        "--data: 'nothing' has another shape. --data NAME=ROOT. Write it like this.",
+    ),
     "unknown model": (
         ["--model", "orakle"],
         "--model: there is no model 'orakle' in the zoo. Did you mean 'oracle'? It has: chance, majority, "
@@ -53,13 +75,15 @@ REFUSALS = {
 def test_refusal(affectbench: Affectbench, drawn: Path, tmp_path: Path, case: str) -> None:
     words, message = REFUSALS[case]
     (tmp_path / "model.pkl").write_bytes(b"x")
+    demo = (ROOT / "suites" / "demo.yaml").read_text()
+    (tmp_path / "mine.yaml").write_text(demo.replace("slices: [tint", "slices: [tnit"))
     model = [] if "--model" in words else ["--model", "oracle"]
     done = affectbench(
-        "run", *model, *words, "--suite", "demo", "--data", f"drawn={drawn}", "--out", "out",
-        "--tracking-uri", "off", cwd=tmp_path,
+        "run", "--suite", "demo", "--data", f"drawn={drawn}", "--out", "out", "--tracking-uri", "off", *model, *words,
+        cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     if message is not None:
         assert done.stderr == f"error: {message}\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.pkl"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model.pkl"]

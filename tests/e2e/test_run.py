@@ -52,7 +52,8 @@ def test_doubles_are_found_for_what_they_are(finished: Path) -> None:
     # 21 targets a group: 0.8 of them is 17, 0.6 of them is 13 (the double rounds to whole rows).
     assert biased == pytest.approx({"warm": 17 / 21, "cool": 13 / 21})
     ccc = [r for r in rows if r["metric"] == "ccc_valence" and r["slice"] is None and r["model"] == "oracle"]
-    assert {r["estimate"] for r in ccc} == {pytest.approx(1, abs=1e-12)}
+    assert [r["estimate"] for r in ccc] == pytest.approx([1] * 7, abs=1e-12)
+    assert {r["low"] for r in ccc} == {None}
 
 
 def outcome(run: Path) -> dict[str, bytes]:
@@ -135,3 +136,16 @@ def test_json_is_one_object_and_quiet_is_nothing(
     assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
     table = affectbench("report", tmp_path / "run", cwd=tmp_path)
     assert "\x1b" not in table.stdout
+
+
+def test_an_interrupt_exits_130_and_says_how_to_go_on(drawn: Path, tmp_path: Path) -> None:
+    words = run_words(drawn, tmp_path / "run", "--batch", 1)
+    command = [sys.executable, "-c", "from bench.cli import main; main()", *map(str, words)]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 60
+        while not list((tmp_path / "run").rglob("parts/0*.parquet")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "interrupted; the same command goes on from here\n"

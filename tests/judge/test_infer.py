@@ -230,6 +230,21 @@ def test_constant_predictions_have_no_ccc(guess, estimate, reason):
     assert reason in found["warning"]
 
 
+@pytest.mark.parametrize("constant", [0.1, 0.3, 0.7, -0.35])
+@pytest.mark.parametrize("rows", [24, 1000, 10007])
+def test_rounding_does_not_make_a_constant_vary(constant, rows):
+    subjects = [f"s{i % 8}" for i in range(rows)]
+    truth = np.random.default_rng(rows).uniform(-1, 1, rows)
+    targets = make_targets({"subject": subjects, "valence": truth}, labels=(), label_space="")
+    table = judge([make_cell(targets, {"valence": np.full(rows, constant)})], make_suite())
+    assert (
+        row(table, metric="ccc_valence")["estimate"] is row(table, metric="pcc_valence")["estimate"] is None
+    )
+    small = make_cell(targets, {"valence": constant + 1e-4 * truth})
+    found = row(judge([small], make_suite()), metric="pcc_valence")
+    assert found["estimate"] == pytest.approx(1, abs=1e-6)
+
+
 def test_clustered_interval_covers_where_the_naive_one_does_not():
     """20 persons, 15 clips each, rate .7, intra-class correlation .2 (beta-binomial), 400 trials."""
     rng = np.random.default_rng(11)

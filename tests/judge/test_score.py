@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from bench.errors import UserError
 from bench.judge.score import Cell, judge
 from bench.tables import ESTIMATES
 from tests.judge.made import make_cell, make_suite, make_targets, random_cell, row
@@ -31,8 +32,8 @@ def test_misses_are_wrong_and_decode_errors_leave():
     assert (accuracy["estimate"], accuracy["n"], accuracy["clusters"]) == (1 / 6, 6, 6)
     assert accuracy["warning"] == (
         "no decision (tie or empty): 14.29% of rows, counted as wrong; "
-        "1 row with a model error, counted as missing; 1 row with a decode error left out; 1 row without label left out; "
-        "1 row predicted outside the label space, counted as wrong"
+        "1 row with a model error, counted as missing; 1 row with a decode error left out; "
+        "1 row without label left out; 1 row predicted outside the label space, counted as wrong"
     )
     assert row(table, metric="recall/fear")["estimate"] == 1 / 3
     assert row(table, metric="recall/sadness")["estimate"] == 0
@@ -135,6 +136,19 @@ def test_predictions_out_of_order_are_refused():
     shuffled = Cell(**{**vars(cell), "predictions": cell.predictions.take(list(range(7, -1, -1)))})
     with pytest.raises(ValueError, match="in the order of the targets"):
         judge([shuffled], make_suite())
+
+
+def test_only_ok_rows_decide_whatever_the_table_says():
+    cell = make_cell(LABELLED, DECISIONS)
+    claimed = cell.predictions.set_column(2, "predicted", pa.array(LABELLED.table["label"].to_pylist()))
+    table = judge([Cell(**{**vars(cell), "predictions": claimed})], make_suite())
+    assert row(table, metric="accuracy")["estimate"] == 3 / 6
+    assert row(table, metric="coverage")["estimate"] == 3 / 7
+
+
+def test_judge_refuses_what_check_refuses():
+    with pytest.raises(UserError, match="suite made, slice sexx: slice 'sexx' is not an attribute of made"):
+        judge([make_cell(LABELLED, DECISIONS)], make_suite(slices=("sexx",)))
 
 
 def test_no_cells_give_an_empty_table():

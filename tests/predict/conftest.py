@@ -14,7 +14,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Film:
-    """What to draw: ``stamps`` in milliseconds, one a frame; ``tone`` in Hz, mono at 16 kHz, from ``onset``."""
+    """What to draw: ``stamps`` in ms, one a frame; ``tone`` in Hz, mono at 16 kHz, from ``onset`` seconds."""
 
     frames: int = 30
     size: tuple[int, int] = (64, 48)

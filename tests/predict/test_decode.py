@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -12,7 +14,7 @@ import torch
 
 from bench.errors import MediaFault
 from bench.predict.clip import Clip, Sampling
-from bench.predict.decode import decode, sample
+from bench.predict.decode import _timeline, decode, sample
 
 CPU = torch.device("cpu")
 EVERY = Sampling()
@@ -193,7 +195,7 @@ def test_bytes_and_files_are_the_same_medium(film: Callable[..., Path]) -> None:
         assert torch.equal(one.frames, other.frames)
 
 
-# Counterclockwise as stored in the track header (ISO 14496-12: a b u c d v x y w), and what numpy makes of it.
+# a b c d of the matrix in the track header (ISO 14496-12: a b u c d v x y w), and what numpy makes of it.
 TURNS = {
     "none": ((1, 0, 0, 1), lambda p: p),
     "clockwise": ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),
@@ -341,6 +343,16 @@ def test_real_images_against_opencv(shared: Path) -> None:
     for path in sorted((shared / "data" / "pyfeat" / "tests_data").glob("*.jpg")):
         expected = cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
         assert np.abs(picture(path) - expected).mean() < 2
+
+
+def test_frames_without_stamps_are_counted_at_the_rate() -> None:
+    stream = SimpleNamespace(time_base=Fraction(1, 90000), average_rate=Fraction(25))
+    assert _timeline([0, None, 3600], stream, counted=False).times.tolist() == [0.0, 0.04, 0.08]
+    stream.average_rate = None
+    with pytest.raises(MediaFault, match="neither times nor a rate"):
+        _timeline([None], stream, counted=False)
+    twice = _timeline([0, 3600, 3600], stream, counted=False)
+    assert (twice.times.tolist(), twice.places) == ([0.0, 0.04, 0.04], {})
 
 
 def test_a_fault_is_raised_at_the_first_window() -> None:

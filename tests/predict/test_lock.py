@@ -99,7 +99,7 @@ def test_checkpoints_are_chosen_by_name(checkpoint: Checkpoint) -> None:
 
 def test_formats_that_run_code_are_refused(tmp_path: Path) -> None:
     (tmp_path / "model.pkl").write_bytes(b"x")
-    with pytest.raises(UserError, match="suffix '.pkl' is not a weights format that is safe to read"):
+    with pytest.raises(UserError, match=r"suffix '\.pkl' is not a weights format that is safe to read"):
         verify_format(tmp_path / "model.pkl")
     with pytest.raises(UserError, match="there is no such file"):
         verify_format(tmp_path / "model.onnx")

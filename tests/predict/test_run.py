@@ -59,7 +59,8 @@ def happy(clips: Sequence[Clip]) -> list[Scores]:
 
 def targets_of(folder: Path, media: Sequence[str], **facts: object) -> Targets:
     rows = [
-        {"target": name, "media": name, "subject": f"s{i}", "label": LABELS[i % 2]} for i, name in enumerate(media)
+        {"target": name, "media": name, "subject": f"s{i}", "label": LABELS[i % 2]}
+        for i, name in enumerate(media)
     ]
     table = pa.Table.from_pylist(rows)
     return digest_media(validate_targets(table, Facts(name="t", **facts), "T.csv", folder))
@@ -189,7 +190,8 @@ def test_values_that_are_not_finite_are_model_errors(tmp_path: Path) -> None:
 
     def half_nan(clips: Sequence[Clip]) -> list[Scores]:
         return [
-            Scores(c.times, {"labels": torch.full((1, 2), float("nan") if c.id == "a.png" else 0.5)}) for c in clips
+            Scores(c.times, {"labels": torch.full((1, 2), float("nan") if c.id == "a.png" else 0.5)})
+            for c in clips
         ]
 
     targets = targets_of(tmp_path, ["a.png", "b.png"], media_kind="aligned")
@@ -224,7 +226,9 @@ def test_out_of_memory_halves_the_batch() -> None:
             raise torch.OutOfMemoryError("too much")
         return happy(clips)
 
-    clips = [Clip(str(i), torch.zeros(1, 3, 4, 4, dtype=torch.uint8), np.arange(1), np.zeros(1)) for i in range(7)]
+    clips = [
+        Clip(str(i), torch.zeros(1, 3, 4, 4, dtype=torch.uint8), np.arange(1), np.zeros(1)) for i in range(7)
+    ]
     assert len(predict_clips(model_of(small_memory), clips)) == 7
     assert sizes == [7, 3, 1, 2, 4, 2, 2]
 
@@ -239,7 +243,10 @@ def test_the_batch_does_not_change_what_is_predicted(tmp_path: Path) -> None:
     draw_set(tmp_path, subjects=2, frames=5)
     targets = digest_media(
         validate_targets(
-            pa.csv.read_csv(tmp_path / "targets.csv"), Facts(name="t", media_kind="aligned"), "T.csv", tmp_path
+            pa.csv.read_csv(tmp_path / "targets.csv"),
+            Facts(name="t", media_kind="aligned"),
+            "T.csv",
+            tmp_path,
         )
     )
 

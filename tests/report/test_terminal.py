@@ -109,11 +109,6 @@ def test_names_are_text(hostile_run: Path) -> None:
     assert "[31m" not in text.replace("\ufffd[31m", "")
 
 
-def test_the_report_is_named_on_one_line_once_written(small_run: Path) -> None:
-    path = render(small_run)
-    assert printed(small_run, 20).splitlines()[-1] == f"Report: {path}"
-
-
 def test_json_holds_the_summary(small_run: Path) -> None:
     found = json.loads(json.dumps(as_json(small_run), allow_nan=False))
     assert found == as_json(small_run)

@@ -12,8 +12,8 @@ from bench.tables.estimates import estimates_table
 def test_columns_are_those_of_the_design() -> None:
     assert " ".join(ESTIMATES.names) == (
         "model dataset condition severity where slice value metric kind reference estimate low high level "
-        "side method n clips frames clusters cluster_unit n_eff df p p_adjusted family role null_mean null_p95 "
-        "sdd80 coverage slices_left_out status warning"
+        "side method n clips frames clusters cluster_unit n_eff df p p_adjusted family role null_mean "
+        "null_p95 sdd80 coverage slices_left_out status warning"
     )
 
 

@@ -71,7 +71,8 @@ def test_only_ok_rows_decide() -> None:
     rows = valid(
         {
             "target": NAMES, "status": ["ok", "no_face", "abstained", "model_error"],
-            "predicted": ["sad"] * 4, "p_happy": [1.0, None, 0.2, float("nan")], "fault": [None, "dark", "", None],
+            "predicted": ["sad"] * 4, "p_happy": [1.0, None, 0.2, float("nan")],
+            "fault": [None, "dark", "", None],
         }
     )  # fmt: skip
     assert rows["predicted"] == ["sadness", None, None, None]

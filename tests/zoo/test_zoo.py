@@ -42,7 +42,10 @@ def add_model(zoo: Path, name: str, lock: str = "", imports: str = "") -> Path:
 
 
 def targets() -> object:
-    rows = [{"target": f"t{i}", "subject": "s", "label": ["happy", "sad"][i % 2], "sex": "fm"[i % 2]} for i in range(40)]
+    rows = [
+        {"target": f"t{i}", "subject": "s", "label": ["happy", "sad"][i % 2], "sex": "fm"[i % 2]}
+        for i in range(40)
+    ]
     return validate_targets(pa.Table.from_pylist(rows), Facts(name="t"), "T.csv")
 
 
@@ -95,10 +98,10 @@ def test_every_python_file_enters_the_key(tmp_path: Path) -> None:
 def test_a_folder_without_build_or_with_bad_python_is_refused(tmp_path: Path) -> None:
     folder = add_model(tmp_path, "mine")
     (folder / "model.py").write_text("def biuld(request): pass\n")
-    with pytest.raises(UserError, match="mine/model.py: there is no function build"):
+    with pytest.raises(UserError, match=r"mine/model\.py: there is no function build"):
         Zoo([tmp_path]).load(parse_choice("mine"), Build(CPU, torch.float32))
     (folder / "model.py").write_text("def build(request:\n")
-    with pytest.raises(UserError, match="mine/model.py:1: the file is not Python"):
+    with pytest.raises(UserError, match=r"mine/model\.py:1: the file is not Python"):
         Zoo([tmp_path]).load(parse_choice("mine"), Build(CPU, torch.float32))
     (folder / "model.py").write_text("def build(request): return 3\n")
     with pytest.raises(UserError, match="build returned int"):

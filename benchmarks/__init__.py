@@ -1,0 +1,1 @@
+"""Speed, memory and start-up, measured against named peers; runnable by anyone."""
