@@ -38,7 +38,8 @@ def ask(words: Words) -> Question:
         )  # fmt: skip
     suite, place = _suite(words)
     if words.targets is not None:
-        targets = {words.targets.stem: _table(words, words.targets, suite)}
+        table = _table(words, words.targets, suite)
+        targets = {table.facts.name: table}
     else:
         targets = _data(words, suite)
     return reread(Question(suite, targets, place), words.slices, words.metrics)

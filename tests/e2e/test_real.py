@@ -16,6 +16,15 @@ from tests.e2e.conftest import Affectbench
 KNOWN = {"102-0.66": 0.6552, "119-0.65": 0.6572, "big-54-0.66": 0.6692, "00-0.47": 0.4713}
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def quoted(readme: Path, first: str) -> set[str]:
+    """The lines of the README's block of output that begins with a given line."""
+    (block,) = [b for b in readme.read_text(encoding="utf-8").split("```") if b.startswith(f"text\n{first}")]
+    return set(block.splitlines()[1:])
+
+
 def estimates(run: Path) -> list[dict[str, Any]]:
     return pq.read_table(run / "estimates.parquet").to_pylist()
 
@@ -124,3 +133,6 @@ def test_human_votes_on_crema_d(affectbench: Affectbench, shared: Path, tmp_path
     )
     assert ("face", "sex&race", "Female&Asian") in rows
     assert {value for model, slice_, value in rows if slice_ == "age"} >= {"[20, 30)", ">=60"}
+    assert quoted(ROOT / "README.md", "crema-d, all rows (clean)") <= {
+        line.rstrip() for line in done.stdout.splitlines()
+    }

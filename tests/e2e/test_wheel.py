@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def call(*words: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -71,14 +72,15 @@ def test_the_demo_runs_from_an_empty_folder(installed: Path, empty: Path) -> Non
     lines = done.stdout.strip().splitlines()
     assert lines[0].startswith("This demo draws simple faces and runs doubles")
     assert lines[-1] == "report: demo/run/report.html"
+    (shown,) = [b for b in README.split("```") if b.startswith("text\nThis demo draws")]
+    assert set(shown.splitlines()[1:]) - {"..."} <= {line.rstrip() for line in done.stdout.splitlines()}
     assert (empty / "demo" / "run" / "report.html").stat().st_size > 10_000
     assert (empty / "mlflow.db").is_file()
 
 
 def readme_model() -> str:
     """The private model as the README prints it."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = re.findall(r"<!-- private model -->\n+```python\n(.*?)```", text, re.S)
+    (code,) = re.findall(r"<!-- private model -->\n+```python\n(.*?)```", README, re.S)
     return code
 
 
