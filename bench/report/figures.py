@@ -231,14 +231,14 @@ def _curve(
     results: Results, dataset: str, metric: str, steps: Sequence[Place], names: Sequence[str]
 ) -> bytes:
     with _style():
-        canvas = Canvas(figsize=(5.2, 3.1))
-        axes = canvas.add_axes((0.11, 0.15, 0.58, 0.8))
+        canvas = Canvas(figsize=(5.8, 3.1))
+        axes = canvas.add_axes((0.1, 0.15, 0.52, 0.8))
         for number, name in enumerate(names):
             rows = [results.find((name, dataset, step), metric, (None, None)) for step in steps]
             # Side by side, so that intervals of models do not hide each other.
             shift = 0.09 * (number - (len(names) - 1) / 2)
             _line(axes, [step.severity + shift for step in steps], rows, number)
-            axes.text(1.09, 0.96 - 0.085 * number, fmt.short(name, 20), transform=axes.transAxes, va="center")
+            axes.text(1.09, 0.96 - 0.085 * number, fmt.short(name, 26), transform=axes.transAxes, va="center")
         axes.set_xticks(sorted({step.severity for step in steps}))
         axes.set_xlabel("severity (0 is clean)")
         axes.set_ylabel(fmt.metric(metric))
