@@ -17,7 +17,7 @@ from bench.predict.clip import Clip, Scores
 from bench.predict.perturb import PERTURBATIONS
 from bench.predict.zoo import Model
 
-__all__ = ["harm_clip", "predict_clips"]
+__all__ = ["check_probabilities", "harm_clip", "predict_clips", "to_host"]
 
 _SUM_TOLERANCE = 1e-3
 
@@ -56,6 +56,23 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
         return [result for clip in clips for result in predict_clips(model, [clip])]
     _check_declaration(model, clips, scores)
     return list(scores)
+
+
+def to_host(results: Sequence[Scores | Exception]) -> list[Scores | Exception]:
+    """Move the outputs of many clips to the host as float64, one copy an output however many clips."""
+    scores = [result for result in results if isinstance(result, Scores)]
+    if not scores:
+        return list(results)
+    sizes = [len(score.times) for score in scores]
+    columns = {
+        name: torch.split(torch.cat([score.outputs[name].detach() for score in scores]).cpu().double(), sizes)
+        for name in scores[0].outputs
+    }
+    moved = iter(
+        Scores(score.times, {name: parts[i] for name, parts in columns.items()})
+        for i, score in enumerate(scores)
+    )
+    return [next(moved) if isinstance(result, Scores) else result for result in results]
 
 
 def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None:

@@ -36,10 +36,10 @@ class Hearing:
     fault: str | None = None
 
     def hear(self, model: Model, clip: Clip, scores: Scores) -> None:
-        """Add the rows of one window and person; columns as in ``output_columns``."""
+        """Add the rows of one window and person, which are on the host; columns as in ``output_columns``."""
         columns = []
         for name in model.pipeline.outputs:
-            values = scores.outputs[name].detach().to("cpu").numpy().astype(np.float64)
+            values = scores.outputs[name].numpy()
             if name == "labels":
                 check_probabilities(model, values)
             columns.append(values if name == "labels" else values[:, None])

@@ -23,7 +23,7 @@ from bench.predict.cell import Store
 from bench.predict.clip import Clip
 from bench.predict.datasets.media import media_path
 from bench.predict.device import describe_environment
-from bench.predict.forward import harm_clip, predict_clips
+from bench.predict.forward import harm_clip, predict_clips, to_host
 from bench.predict.front import FaceFinder, Tracker
 from bench.predict.reader import Item, Medium, Reader, chunks
 from bench.predict.rows import Hearing, frame_rows, prediction_rows
@@ -107,7 +107,7 @@ class _Batch:
             cell = self.stores[i].cell
             crops = self._find_faces(i, harmed)
             crops = [(p, harm_clip(clip, cell.harm, "crop", cell.seed)) for p, clip in crops]
-            scores = predict_clips(cell.model, [clip for _, clip in crops])
+            scores = to_host(predict_clips(cell.model, [clip for _, clip in crops]))
             for (p, clip), score in zip(crops, scores, strict=True):
                 if isinstance(score, Exception):
                     self.errors[i].append(score)

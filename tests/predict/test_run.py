@@ -217,6 +217,16 @@ def test_a_model_that_breaks_its_declaration_ends_the_run(
         run_one(tmp_path, model, targets_of(tmp_path, ["a.png"], media_kind="aligned"))
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_outputs_of_any_precision_are_taken(tmp_path: Path, dtype: torch.dtype) -> None:
+    write_picture(tmp_path / "a.png")
+    model = model_of(
+        lambda clips: [Scores(c.times, {"labels": torch.tensor([[0.75, 0.25]], dtype=dtype)}) for c in clips]
+    )
+    (row,) = run_one(tmp_path, model, targets_of(tmp_path, ["a.png"], media_kind="aligned")).to_pylist()
+    assert (row["p_happiness"], row["p_neutral"]) == (0.75, 0.25)
+
+
 def test_out_of_memory_halves_the_batch() -> None:
     sizes = []
 
