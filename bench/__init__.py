@@ -4,7 +4,8 @@ One sentence holds the package together: ``predict`` turns models and media into
 tables into estimates, ``report`` turns estimates into pages. They meet only in the vocabulary.
 
 ==================  ==============================================================================
-vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite`` ``folder`` ``shipped``
+vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite`` ``question`` ``folder``
+                    ``shipped``
 ``predict``         clips, data sets, perturbations, the face front-end, the zoo, the run loop (torch)
 ``judge``           kernels, atoms, metrics, slices, intervals, the Estimates table (numpy, scipy.special)
 ``track``           MLflow, the only place that imports it

@@ -16,12 +16,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.digest import digest_bytes, digest_json
+import filelock
+
+from bench.digest import digest_bytes, digest_file, digest_json
 from bench.errors import UserError
 from bench.tables import Targets, read_targets
 
@@ -49,8 +50,31 @@ class CellFolder:
     @property
     def facts(self) -> dict[str, Any] | None:
         """The content of ``cell.json``, None while the cell is unfinished."""
-        path = self.path / "cell.json"
-        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+        try:
+            facts: dict[str, Any] = json.loads((self.path / "cell.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None
+        return facts
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the tables are there and are the ones that ``cell.json`` was written for."""
+        facts = self.facts
+        if facts is None:
+            return False
+        tables = [
+            (self.predictions, facts.get("predictions_sha256")),
+            (self.frames, facts.get("frames_sha256")),
+        ]
+        return all((digest_file(path) if path.is_file() else None) == digest for path, digest in tables)
+
+    def finish(self, facts: dict[str, Any]) -> None:
+        """Write ``cell.json`` with the digests of the tables: from now on the cell exists."""
+        digests = {
+            "predictions_sha256": digest_file(self.predictions),
+            "frames_sha256": digest_file(self.frames) if self.frames.is_file() else None,
+        }
+        write_json(self.path / "cell.json", {**facts, **digests})
 
 
 @dataclass(frozen=True)
@@ -58,30 +82,52 @@ class RunFolder:
     """The folder of one run."""
 
     path: Path
+    lock: filelock.BaseFileLock | None = field(default=None, compare=False, repr=False)
 
-    def claim(self, plan: dict[str, Any]) -> None:
+    def claim(self, plan: dict[str, Any]) -> RunFolder:
         """Write the plan into an empty folder, or accept the folder of the same plan; refuse any other.
 
-        Raises UserError, with nothing written, for a folder that holds another run or other files.
+        The folder returned is locked against other processes for as long as it lives. Raises UserError, with
+        nothing written, for a folder that holds another run or other files or is in use.
         """
         path = self.path / _PLAN
         if path.is_file():
             before = self.plan
             if digest_json(before) != digest_json(plan):
-                changed = sorted(k for k in {*before, *plan} if before.get(k) != plan.get(k))
+                fields = {*before, *plan} - {"cells"}  # which follow from the others
+                changed = sorted(k for k in fields if before.get(k) != plan.get(k))
                 raise UserError(
                     str(self.path), f"the folder holds another run; these differ: {', '.join(changed)}",
                     "A folder holds one run, and the same command again finishes it",
                     "Choose another --out",
                 )  # fmt: skip
-            return
+            return self._locked()
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(
                 str(self.path), "it exists and is not a run of affectbench", "A new or empty folder",
                 "Choose another --out",
             )  # fmt: skip
-        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                str(self.path), f"the folder cannot be made: {error.strerror}", "A place that can be written",
+                "Choose another --out",
+            ) from None  # fmt: skip
+        locked = self._locked()
         write_json(path, plan)
+        return locked
+
+    def _locked(self) -> RunFolder:
+        lock = filelock.FileLock(self.path / ".lock")
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            raise UserError(
+                str(self.path), "another process is at work here", "One process a run",
+                "Wait for it, or choose another --out",
+            ) from None  # fmt: skip
+        return replace(self, lock=lock)
 
     @property
     def plan(self) -> dict[str, Any]:
@@ -123,10 +169,18 @@ class RunFolder:
         """The folder of a cell; ``condition`` as in ``low_light-3-frame``."""
         return CellFolder(self.path / "cells" / _slug(model) / _slug(dataset) / _slug(condition))
 
-    def cells(self) -> Iterator[CellFolder]:
-        """The finished cells, in the order of their names."""
-        for path in sorted(self.path.glob("cells/*/*/*/cell.json")):
-            yield CellFolder(path.parent)
+    def cells(self) -> list[CellFolder]:
+        """The cells of the plan in its order; UserError unless each is finished and as it was written."""
+        planned = [self.cell(*names) for names in self.plan["cells"]]
+        for folder in planned:
+            if not folder.is_whole:
+                count = sum(not cell.is_whole for cell in planned)
+                raise UserError(
+                    str(folder.path),
+                    f"{count} of {len(planned)} cells are unfinished or changed, this first",
+                    "Every cell of the plan, as it was written", "Run the command of this folder again",
+                )  # fmt: skip
+        return planned
 
 
 def write_json(path: Path, value: dict[str, Any]) -> None:

@@ -6,7 +6,7 @@ the first byte is written. Heavy packages are imported by the step that needs th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,26 +14,19 @@ from typing import TYPE_CHECKING, Any
 from bench import __version__
 from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
-from bench.folder import RunFolder, write_json
+from bench.folder import RunFolder
+from bench.question import Question
 from bench.spec import Suite
 from bench.tables import Targets, read_predictions, write_estimates, write_table
 
 if TYPE_CHECKING:
-    from bench.predict.zoo import Choice, Model, Zoo
+    import pyarrow as pa
 
-__all__ = ["Question", "RunOptions", "finish", "predict", "reread", "score", "send"]
+    from bench.predict.zoo import Choice
 
-Place = Callable[[str, str], str]
+__all__ = ["Progress", "RunOptions", "finish", "predict", "score", "send"]
+
 Progress = Callable[[int], Callable[[int], None]]
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked: a suite, the targets of each of its data sets, and where each part was said."""
-
-    suite: Suite
-    targets: dict[str, Targets]
-    place: Place
 
 
 @dataclass(frozen=True)
@@ -56,21 +49,23 @@ def predict(
     from bench.predict.cell import Store
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
+    from bench.predict.plan import plan_cells, refuse_frame_targets
     from bench.predict.run import Options, predict_cells
     from bench.predict.zoo import Zoo
 
     device = choose_device(options.device)
     zoo = Zoo(options.zoos)
     for name, targets in question.targets.items():
-        _refuse_frame_targets(name, targets)
+        refuse_frame_targets(name, targets)
         check(question.suite, targets, question.place)
         require_media(targets)
     question = Question(
         question.suite, {name: digest_media(t) for name, t in question.targets.items()}, question.place
     )
-    cells = _cells(question, choices, options, zoo)
-    run = RunFolder(options.out)
-    run.claim(_plan("run", question, _models(cells), (device.type, options.precision)))
+    cells = plan_cells(question, choices, zoo, device, options.precision)
+    names = [(cell.model.name, cell.dataset, cell.harm.label) for cell in cells]
+    numerics = {"device": device.type, "precision": options.precision}
+    run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | numerics)
     _write_targets(run, question)
     stores = [Store(run, cell, options.batch) for cell in cells]
     advance = progress(sum(len(store.cell.targets) for store in stores))
@@ -87,150 +82,73 @@ def score(question: Question, predictions: dict[str, Path], columns: dict[str, s
             "--targets", f"{len(question.targets)} data sets are asked for", "score judges one data set",
             "Score each data set into a folder of its own",
         )  # fmt: skip
-    (dataset, targets), = question.targets.items()  # fmt: skip
+    dataset, targets = next(iter(question.targets.items()))
     check(question.suite, targets, question.place)
     tables = {name: read_predictions(path, targets, columns) for name, path in predictions.items()}
+    _require_same_faults(tables)
     models: list[dict[str, Any]] = [
         {"name": name, "entry": None, "checkpoint": None, "double": False, "weights_sha256": [],
          "predictions_sha256": digest_table(table)} for name, table in tables.items()
     ]  # fmt: skip
-    run = RunFolder(out)
-    run.claim(_plan("score", question, models, (None, None)))
+    names = [(name, dataset, "clean") for name in tables]
+    plan = _plan("score", question, models, names) | {"device": None, "precision": None}
+    run = RunFolder(out).claim(plan)
     _write_targets(run, question)
     for model, table in tables.items():
         folder = run.cell(model, dataset, "clean")
         write_table(table, folder.predictions)
         statuses = table["status"].value_counts().to_pylist()
         key = {"targets": targets.digest, "predictions": digest_table(table)}
-        facts = {
-            "key": digest_json(key), "model": model, "dataset": dataset, "condition": "clean",
-            "severity": 0, "where": None, "rows": table.num_rows, "frames": None,
-            "statuses": {entry["values"]: entry["counts"] for entry in statuses}, "environment": {},
-            "precision": None, "seconds": None,
-        }  # fmt: skip
-        write_json(folder.path / "cell.json", facts)
+        folder.finish(
+            {
+                "key": digest_json(key), "model": model, "dataset": dataset, "condition": "clean",
+                "severity": 0, "where": None, "rows": table.num_rows, "frames": None,
+                "statuses": {entry["values"]: entry["counts"] for entry in statuses}, "environment": {},
+                "precision": None, "seconds": None,
+            }
+        )  # fmt: skip
     return run
 
 
 def finish(run: RunFolder) -> Path:
-    """Judge the finished cells of a run and write estimates and report; returns the report's path."""
-    from bench.judge.score import Cell, judge
-    from bench.report.render import render
-    from bench.tables import read_table
+    """Judge the cells of a run and write estimates and report; returns the report's path.
 
-    suite = Suite(**run.plan["suite"])
-    targets = {entry["name"]: run.targets(entry["name"]) for entry in run.plan["datasets"]}
-    cells = []
-    for folder in run.cells():
-        facts = folder.facts
-        assert facts is not None
-        cells.append(
-            Cell(
-                model=facts["model"],
-                dataset=facts["dataset"],
-                condition=facts["condition"],
-                severity=facts["severity"],
-                where=facts["where"],
-                targets=targets[facts["dataset"]],
-                predictions=read_table(folder.predictions),
-                frames=facts["frames"],
-            )
-        )
-    write_estimates(judge(cells, suite), run.estimates)
+    Raises UserError, with nothing written, unless every cell of the plan is finished and as it was written.
+    """
+    from bench.judge.score import judge
+    from bench.report.render import render
+
+    estimates = judge(_finished_cells(run), Suite(**run.plan["suite"]))
+    write_estimates(estimates, run.estimates)
     return render(run.path)
 
 
+def _finished_cells(run: RunFolder) -> Iterator[Any]:
+    """One cell at a time, so that memory holds the predictions of one."""
+    from bench.judge.score import Cell
+    from bench.tables import read_table
+
+    targets = {entry["name"]: run.targets(entry["name"]) for entry in run.plan["datasets"]}
+    for folder in run.cells():
+        facts = folder.facts
+        assert facts is not None
+        yield Cell(
+            **{
+                name: facts[name] for name in ("model", "dataset", "condition", "severity", "where", "frames")
+            },
+            targets=targets[facts["dataset"]],
+            predictions=read_table(folder.predictions),
+        )
+
+
 def send(run: RunFolder, uri: str | None, *, upload: bool) -> str:
-    """Log a finished run to MLflow; returns one line that says where it went or why it did not."""
-    from bench.track import TrackError, default_uri
+    """Log a finished run to MLflow and return one line that says where; TrackError where it cannot."""
+    from bench.track import default_uri
     from bench.track.send import send as send_run
 
-    target = uri or default_uri(Path.cwd())
-    try:
-        sent = send_run(run.path, target, upload=upload)
-    except TrackError as error:
-        return f"warning: {error}"
+    run.cells()
+    sent = send_run(run.path, uri or default_uri(Path.cwd()), upload=upload)
     return f"MLflow: experiment {sent.experiment}; see it with: {sent.hint}"
-
-
-def reread(question: Question, slices: Sequence[str], metrics: Sequence[str]) -> Question:
-    """The question with the slices (``race&sex`` for an intersection) and metrics of the command line."""
-    more = tuple(tuple(s.split("&")) if "&" in s else s for s in slices)
-    suite = question.suite.model_copy(
-        update={
-            "slices": (*question.suite.slices, *(s for s in more if s not in question.suite.slices)),
-            "metrics": (*question.suite.metrics, *(m for m in metrics if m not in question.suite.metrics)),
-        }
-    )
-    said = {("slice", name) for s in slices for name in s.split("&")} | {("metric", m) for m in metrics}
-    before = question.place
-
-    def place(kind: str, name: str) -> str:
-        return f"--{kind}" if (kind, name) in said else before(kind, name)
-
-    return Question(suite, question.targets, place)
-
-
-def _cells(question: Question, choices: Sequence[Choice], options: RunOptions, zoo: Zoo) -> list[Any]:
-    from bench.predict.cell import Cell
-    from bench.predict.device import choose_device, choose_precision
-    from bench.predict.pipeline import Build
-
-    device, dtype = choose_device(options.device), choose_precision(options.precision)
-    loaded: dict[Choice, Model] = {}
-    cells = []
-    for name, targets in question.targets.items():
-        request = Build(device, dtype, targets=targets, seed=question.suite.seed)
-        harms = _harms(question, name, targets)
-        for choice in choices:
-            model = loaded.get(choice)
-            if model is None or model.double:
-                model = loaded[choice] = zoo.load(choice, request)
-            _require_common_label(model, targets)
-            cells += [Cell(model, name, targets, h, question.suite.seed, options.precision) for h in harms]
-    return cells
-
-
-def _harms(question: Question, dataset: str, targets: Targets) -> list[Any]:
-    from bench.errors import nearest
-    from bench.predict.cell import CLEAN, Harm
-    from bench.predict.perturb import PERTURBATIONS
-
-    harms = [CLEAN] if question.suite.clean else []
-    for condition in question.suite.conditions:
-        name, where = condition.perturb, question.place("perturbation", condition.perturb)
-        if name not in PERTURBATIONS:
-            raise UserError(
-                where, f"perturbation {name!r} is not known.{nearest(name, PERTURBATIONS)}",
-                f"It has: {listed(PERTURBATIONS)}", "Name one of these",
-            )  # fmt: skip
-        if condition.where == "frame" and targets.facts.media_kind == "aligned":
-            raise UserError(
-                where, f"{name} acts on the frame, and the media of {dataset} are aligned faces",
-                "Aligned media skip the front-end, so only 'where: crop' means something there",
-                "Write 'where: crop'",
-            )  # fmt: skip
-        harms += [Harm(name, severity, condition.where) for severity in condition.severities]
-    return harms
-
-
-def _require_common_label(model: Model, targets: Targets) -> None:
-    labels = model.pipeline.labels
-    if labels and targets.facts.labels and not set(labels) & set(targets.facts.labels):
-        raise UserError(
-            model.name, f"the model knows {listed(labels)}",
-            f"The targets have {listed(targets.facts.labels)}: no label is common",
-            "Choose a model of the same label space",
-        )  # fmt: skip
-
-
-def _refuse_frame_targets(name: str, targets: Targets) -> None:
-    table = targets.table
-    if "frame" in table.column_names and table["frame"].null_count < len(table):
-        raise UserError(
-            name, "column 'frame' names frames inside videos", "Targets are clips or still images",
-            "Give each frame as an image of its own, and leave the column 'frame' out",
-        )  # fmt: skip
 
 
 def _models(cells: Sequence[Any]) -> list[dict[str, Any]]:
@@ -249,10 +167,9 @@ def _models(cells: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 def _plan(
-    kind: str, question: Question, models: list[dict[str, Any]], numerics: tuple[str | None, str | None]
+    kind: str, question: Question, models: list[dict[str, Any]], cells: Sequence[tuple[str, str, str]]
 ) -> dict[str, Any]:
-    """What a run is: equal plans are the same run, made on one kind of device in one precision."""
-    device, precision = numerics
+    """What a run is: equal plans are the same run. ``cells``: model, data set and condition of each."""
     suite = question.suite.model_dump(mode="json")
     return {
         "affectbench": __version__,
@@ -260,13 +177,30 @@ def _plan(
         "suite": suite,
         "suite_digest": digest_json(suite),
         "models": models,
-        "device": device,
-        "precision": precision,
+        "cells": [list(names) for names in cells],
         "datasets": [
             {"name": n, "digest": t.digest, "rows": len(t), "facts": t.facts.model_dump(mode="json")}
             for n, t in question.targets.items()
         ],
     }
+
+
+def _require_same_faults(tables: dict[str, pa.Table]) -> None:
+    """A medium that cannot be decoded is the data's fault, so it is everyone's: rows may not differ in it."""
+    faults = {}
+    for name, table in tables.items():
+        rows = zip(table["target"].to_pylist(), table["status"].to_pylist(), strict=True)
+        faults[name] = {target for target, status in rows if status == "decode_error"}
+    first, *others = faults
+    for name in others:
+        differing = sorted(faults[first] ^ faults[name])
+        if differing:
+            raise UserError(
+                name,
+                f"{len(differing)} rows are decode_error here or in {first!r} alone: {listed(differing, 3)}",
+                "A decode_error is the data's fault and leaves the denominators, so it is the same for all",
+                "Give rows that only one model could not read the status model_error, or score them apart",
+            )
 
 
 def _write_targets(run: RunFolder, question: Question) -> None:

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-VOCABULARY = {"errors", "labels", "digest", "spec", "tables", "suite", "shipped", "folder"}
+VOCABULARY = {"errors", "labels", "digest", "spec", "tables", "suite", "shipped", "folder", "question"}
 ALLOWED = {
     "judge": VOCABULARY,
     "predict": VOCABULARY,
     "synth": VOCABULARY,
     "report": VOCABULARY,
-    "track": VOCABULARY,
+    "track": VOCABULARY | {"judge", "predict"},
     "workflow": VOCABULARY | {"judge", "predict", "report", "track", "synth"},
     "cli": VOCABULARY | {"workflow", "judge", "predict", "report", "track", "synth"},
     "model_zoo": {"errors", "labels", "tables", "predict"},

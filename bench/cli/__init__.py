@@ -19,13 +19,11 @@ def main() -> None:
     # A thread that waits by spinning starves the others: set before torch or OpenMP load.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    import typer
-
-    from bench.cli.app import app
-
     try:
+        from bench.cli.app import app
+
         code = app(standalone_mode=False, prog_name="affectbench")
-    except (KeyboardInterrupt, typer.Abort):
+    except KeyboardInterrupt:
         code = _INTERRUPTED
     except Exception as error:  # the last resort: every fault ends as a message and a code
         code = _report(error)

@@ -157,8 +157,11 @@ def track(
 ) -> None:
     """Send a finished run to MLflow; what is there already is not sent twice."""
     from bench import workflow
+    from bench.errors import UserError
     from bench.folder import RunFolder
 
+    if tracking_uri == "off":
+        raise UserError("--tracking-uri", "'off' is no place", "A URI", "Leave it out for ./mlflow.db")
     typer.echo(workflow.send(RunFolder(run), tracking_uri, upload=not no_upload))
 
 

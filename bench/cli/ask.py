@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError, listed
+from bench.question import Place, Question, reread
 from bench.spec import DataSource, Suite
 from bench.tables import Targets, read_table, validate_targets
 from bench.tables.targets import carried_facts
-from bench.workflow import Place, Question, reread
 
 __all__ = ["Words", "ask", "map_columns", "name_files", "pairs"]
 
@@ -93,8 +93,7 @@ def _suite(words: Words) -> tuple[Suite, Place]:
             "--data", "there is no suite to say what the data are", "--suite S --data NAME=ROOT",
             "Add --suite; 'affectbench suite list' names the shipped ones",
         )  # fmt: skip
-    source = DataSource(adapter="manifest", name=words.targets.stem)
-    return Suite(suite="table", data=(source,)), lambda kind, _name: f"--{kind}"
+    return Suite(suite="table", data=(DataSource(adapter="manifest"),)), lambda kind, _name: f"--{kind}"
 
 
 def _table(words: Words, path: Path, suite: Suite) -> Targets:

@@ -35,11 +35,15 @@ def _choice(text: str, weights: Path | None, tracking_uri: str | None) -> Choice
         raise UserError(
             "--weights", "a registered model brings its own weights", "One of the two", "Leave out --weights"
         )
+    import atexit
+    import shutil
     import tempfile
 
     from bench.track import default_uri
     from bench.track.registry import fetch
 
     uri = default_uri(Path.cwd()) if tracking_uri in (None, "off") else tracking_uri
-    registered = fetch(text, uri, Path(tempfile.mkdtemp(prefix="affectbench-")))
+    folder = Path(tempfile.mkdtemp(prefix="affectbench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    registered = fetch(text, uri, folder)
     return Choice(registered.entry, None, registered.weights)

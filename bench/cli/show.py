@@ -68,12 +68,18 @@ class Voice:
     def conclude(self, run: RunFolder, tracking_uri: str | None, *, upload: bool) -> None:
         """Judge, report, track, and print the summary; the last line names the report."""
         from bench import workflow
+        from bench.track import TrackError
 
         path = workflow.finish(run)
-        sent = None if tracking_uri == "off" else workflow.send(run, tracking_uri, upload=upload)
+        sent = None
+        if tracking_uri != "off":
+            try:
+                sent = workflow.send(run, tracking_uri, upload=upload)
+            except TrackError as error:  # costs a warning and nothing else: the results are on disk
+                self.warn(f"warning: {error}")
         self._print(run)
         if sent is not None:
-            (self.warn if sent.startswith("warning") else self.say)(sent)
+            self.say(sent)
         self.say(f"report: {path}")
 
     def _print(self, run: RunFolder) -> None:

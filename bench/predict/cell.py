@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.digest import digest_json
+from bench.errors import MachineError
 from bench.folder import CellFolder, RunFolder, write_json
 from bench.predict.perturb import PERTURBATIONS
 from bench.predict.zoo import Model
@@ -99,20 +100,24 @@ class Store:
         self.cell, self.key = cell, cell.key
         self.folder: CellFolder = run.cell(cell.model.name, cell.dataset, cell.harm.label)
         self._parts = self.folder.path / "parts"
-        plan = self._parts / "plan.json"
-        begun = json.loads(plan.read_text()) if plan.is_file() else None
-        if begun is not None and begun["key"] != self.key:
-            shutil.rmtree(self.folder.path)
-            begun = None
-        facts = self.folder.facts
-        self.done = facts is not None and facts["key"] == self.key
-        self.batch = begun["batch"] if begun else batch
+        facts, begun = self.folder.facts, self._begun()
+        self.done = facts is not None and facts["key"] == self.key and self.folder.is_whole
+        self.batch = begun or batch
+        # What belongs to another key, or was damaged, is made again.
+        if (self.done or begun is None) and self._parts.exists():
+            shutil.rmtree(self._parts)
         if not self.done and begun is None:
             if self.folder.path.exists():
                 shutil.rmtree(self.folder.path)
-            write_json(plan, {"key": self.key, "batch": self.batch})
-        elif self.done and self._parts.exists():
-            shutil.rmtree(self._parts)
+            write_json(self._parts / "plan.json", {"key": self.key, "batch": self.batch})
+
+    def _begun(self) -> int | None:
+        """The batch that an unfinished cell of this key was begun with."""
+        try:
+            plan = json.loads((self._parts / "plan.json").read_text(encoding="utf-8"))
+            return int(plan["batch"]) if plan["key"] == self.key else None
+        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            return None
 
     @property
     def batches(self) -> int:
@@ -129,30 +134,49 @@ class Store:
         write_table(predictions, self._parts / f"{batch:06d}.parquet")
 
     def finish(self, provenance: dict[str, Any]) -> None:
-        """Join the parts, write ``cell.json`` last, then remove the parts."""
+        """Join the parts, write ``cell.json`` last, then remove the parts.
+
+        Raises MachineError, after removing them, for parts that cannot be read and for a model that gave
+        nothing but errors: it is broken, not measured.
+        """
         if self.done:
             return
         names = [self._parts / f"{batch:06d}.parquet" for batch in range(self.batches)]
-        predictions = pa.concat_tables(pq.read_table(name) for name in names)
+        try:
+            predictions = pa.concat_tables(pq.read_table(name) for name in names)
+            frames = pa.concat_tables(pq.read_table(n.with_name(f"{n.stem}-frames.parquet")) for n in names)
+        except (pa.ArrowException, OSError) as error:
+            raise self._unusable(f"a part cannot be read ({str(error).splitlines()[0]})") from None
+        counted = predictions["status"].value_counts().to_pylist()
+        statuses = {entry["values"]: entry["counts"] for entry in counted}
+        if "model_error" in statuses and not set(statuses) - {"model_error", "decode_error"}:
+            first = next(fault for fault in predictions["fault"].to_pylist() if fault is not None)
+            raise self._unusable(f"the model failed on every clip, first with: {first}")
         write_table(predictions, self.folder.predictions)
-        seen = [pq.read_table(n.with_name(n.name.replace(".", "-frames."))) for n in names]
-        frames = pa.concat_tables(seen)
         if frames.num_rows:
             write_table(frames, self.folder.frames)
-        statuses = predictions["status"].value_counts().to_pylist()
         harm = self.cell.harm
-        facts = {
-            "key": self.key,
-            "model": self.cell.model.name,
-            "dataset": self.cell.dataset,
-            "condition": harm.name,
-            "severity": harm.severity,
-            "where": harm.where,
-            "rows": predictions.num_rows,
-            "frames": frames.num_rows or None,
-            "statuses": {entry["values"]: entry["counts"] for entry in statuses},
-            **provenance,
-        }
-        write_json(self.folder.path / "cell.json", facts)
+        self.folder.finish(
+            {
+                "key": self.key,
+                "model": self.cell.model.name,
+                "dataset": self.cell.dataset,
+                "condition": harm.name,
+                "severity": harm.severity,
+                "where": harm.where,
+                "rows": predictions.num_rows,
+                "frames": frames.num_rows or None,
+                "statuses": statuses,
+                **provenance,
+            }
+        )
         shutil.rmtree(self._parts)
         self.done = True
+
+    def _unusable(self, found: str) -> MachineError:
+        shutil.rmtree(self.folder.path)
+        return MachineError(
+            f"{self.cell.model.name} on {self.cell.dataset}, {self.cell.harm.label}", found,
+            "A model may fail on single clips, which then count as wrong",
+            "The same command makes the cell again; a traceback is in affectbench.log of the run",
+        )  # fmt: skip

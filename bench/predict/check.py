@@ -50,7 +50,7 @@ def check_model(zoo: Zoo, choice: Choice, device: torch.device) -> list[Finding]
     alone = [score for clip in clips for score in predict_clips(model, [clip])]
     return [
         Finding("digest", True, ", ".join(d[:12] for d in model.weights_sha256) or "no weights"),
-        _declaration(model, together),
+        _declaration(model, [*together, *alone, *reverse]),
         _near("batch of n is n of one", together, alone, BATCH_TOLERANCE),
         _near("same result twice", together, predict_clips(model, clips), 0.0),
         _near("any order", together, reverse, BATCH_TOLERANCE),
@@ -59,7 +59,8 @@ def check_model(zoo: Zoo, choice: Choice, device: torch.device) -> list[Finding]
 
 def _declaration(model: Model, scores: Sequence[Scores | Exception]) -> Finding:
     for score in scores:
-        assert isinstance(score, Scores)
+        if not isinstance(score, Scores):
+            return Finding("declared outputs", False, f"{type(score).__name__}: {score}")
         for name, values in score.outputs.items():
             numbers = values.detach().cpu().double().numpy()
             if not np.isfinite(numbers).all():
@@ -75,15 +76,17 @@ def _declaration(model: Model, scores: Sequence[Scores | Exception]) -> Finding:
 def _near(
     law: str, left: Sequence[Scores | Exception], right: Sequence[Scores | Exception], tolerance: float
 ) -> Finding:
-    largest = 0.0
+    apart = [0.0]
     for one, other in zip(left, right, strict=True):
-        assert isinstance(one, Scores)
-        assert isinstance(other, Scores)
+        if not isinstance(one, Scores) or not isinstance(other, Scores):
+            error = one if isinstance(one, Exception) else other
+            return Finding(law, False, f"{type(error).__name__}: {error}")
         for name, values in one.outputs.items():
-            apart = (
-                (values.double() - other.outputs[name].double()).abs().max().item() if len(values) else 0.0
-            )
-            largest = max(largest, apart)
+            if values.shape != other.outputs[name].shape:
+                return Finding(law, False, f"{name} has another number of rows")
+            apart += (values.double() - other.outputs[name].double()).abs().flatten().tolist()
+    # NaN is larger than any tolerance, and max() alone would lose it.
+    largest = max(apart) if all(value == value for value in apart) else float("nan")
     return Finding(law, largest <= tolerance, f"largest difference {largest:.2g}, allowed {tolerance:g}")
 
 

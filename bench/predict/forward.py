@@ -6,7 +6,9 @@ the batch; a model that breaks its own declaration ends the run, for its numbers
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from typing import Any
 
 import torch
@@ -37,9 +39,11 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
     """
     if not clips:
         return []
+    # Copies, since cells share frames and a model may write into its input; stdout is the command's own.
+    copies = [clip.with_frames(clip.frames.clone()) for clip in clips]
     try:
-        with torch.inference_mode():
-            scores = model.pipeline.predict(clips)
+        with torch.inference_mode(), redirect_stdout(sys.stderr):
+            scores = model.pipeline.predict(copies)
     except (MemoryError, torch.OutOfMemoryError) as error:
         if len(clips) == 1:
             raise MachineError(
@@ -76,8 +80,10 @@ def to_host(results: Sequence[Scores | Exception]) -> list[Scores | Exception]:
 
 
 def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None:
-    if not isinstance(scores, list) or len(scores) != len(clips):
-        raise _broken(model, f"predict returned no list of {len(clips)} Scores", "one Scores per clip")
+    if not isinstance(scores, list) or len(scores) != len(clips) or not all(map(_is_scores, scores)):
+        raise _broken(
+            model, f"predict returned no list of {len(clips)} Scores of tensors", "one Scores per clip"
+        )
     for score in scores:
         declared, found = set(model.pipeline.outputs), set(score.outputs)
         if declared != found:
@@ -93,6 +99,10 @@ def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None
                     model, f"{name} has shape {tuple(values.shape)}",
                     f"{(len(score.times), *width)} for {len(score.times)} times",
                 )  # fmt: skip
+
+
+def _is_scores(score: Any) -> bool:
+    return isinstance(score, Scores) and all(isinstance(v, torch.Tensor) for v in score.outputs.values())
 
 
 def check_probabilities(model: Model, rows: Any) -> None:

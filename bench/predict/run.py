@@ -31,7 +31,7 @@ from bench.tables import Targets
 
 __all__ = ["Options", "predict_cells"]
 
-Advance = Callable[[int], None]
+_HOPELESS = 32  # clips in one batch, none of them answered
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Options:
 
     device: torch.device
     workers: int = 2
-    advance: Advance = lambda _: None
+    advance: Callable[[int], None] = lambda _: None
 
 
 def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> None:
@@ -92,7 +92,7 @@ class _Batch:
                 self._hear(windows, list(cells))
             for position, fault in faults:
                 self._fail(position, fault)
-        self._refuse_broken_models(run)
+        self._log_errors(run)
         for i, store in enumerate(self.stores):
             model, hearings = store.cell.model, self.hearings[i]
             tracks = [self._person(i, position) for position in range(len(hearings))]
@@ -145,13 +145,14 @@ class _Batch:
         for hearings in self.hearings:
             hearings[position].fail_decoding(fault)
 
-    def _refuse_broken_models(self, run: RunFolder) -> None:
-        """A model that fails on every clip it is handed is broken, not measured."""
+    def _log_errors(self, run: RunFolder) -> None:
+        """Write the first traceback a model gave; stop early where it fails on all of many clips."""
         for store, hearings, errors in zip(self.stores, self.hearings, self.errors, strict=True):
-            if errors and not any(hearing.values for hearing in hearings):
-                text = "".join(traceback.format_exception(errors[0]))
-                with run.log.open("a", encoding="utf-8") as log:
-                    log.write(text)
+            if not errors:
+                continue
+            with run.log.open("a", encoding="utf-8") as log:
+                log.write("".join(traceback.format_exception(errors[0])))
+            if len(errors) >= _HOPELESS and not any(hearing.values for hearing in hearings):
                 raise MachineError(
                     store.cell.model.name,
                     f"the model failed on all {len(errors)} clips of a batch, first with "
@@ -179,11 +180,11 @@ def _rows(store: Store, batch: int) -> range:
 def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
     """What to decode for the i-th of some rows of the targets, as the store's model samples it."""
     targets, pipeline = store.cell.targets, store.cell.model.pipeline
-    columns = [c for c in ("target", "media", "media_bytes", "audio") if c in targets.table.column_names]
-    table = targets.table.select(columns)
+    names = {"target", "media", "media_bytes", "audio"} & set(targets.table.column_names)
+    columns = {name: targets.table[name] for name in names}
 
     def medium(i: int) -> Medium:
-        row = {name: table[name][rows[i]].as_py() for name in columns}
+        row = {name: column[rows[i]].as_py() for name, column in columns.items()}
         source = row.get("media_bytes") or _path(targets, row["media"])
         sound = _path(targets, row["audio"]) if row.get("audio") and pipeline.sound_rate else None
         return Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound)

@@ -11,7 +11,9 @@ import ast
 import importlib.util
 import re
 import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -20,7 +22,7 @@ from typing import Any
 import torch
 
 from bench.digest import digest_bytes, digest_file
-from bench.errors import UserError, listed, nearest
+from bench.errors import AffectbenchError, UserError, listed, nearest
 from bench.predict.front import FaceFinder
 from bench.predict.lock import Lock, pull, read_lock, verify_format
 from bench.predict.pipeline import Build, Pipeline
@@ -112,8 +114,8 @@ class Zoo:
                     "--zoo", f"{folder} is not a folder", "A folder of folders with a model.py each",
                     "Correct the path",
                 )  # fmt: skip
+        self._private = tuple(private)
         self._entries = self._scan(private)
-        self._parts = [zoo / "_parts" for zoo in (*private, self._shipped)]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -163,28 +165,43 @@ class Zoo:
         return finder, entry, [digest_file(weights)] if weights else []
 
     def _weights(self, entry: Entry, choice: Choice) -> tuple[Path | None, str | None]:
+        if entry.lock.kind == "double":
+            if choice.weights is not None:
+                raise UserError(
+                    "--weights", f"{entry.name!r} is a double and has no weights", "Models take weights",
+                    "Leave out --weights",
+                )  # fmt: skip
+            return None, choice.checkpoint
         if choice.weights is not None:
             return verify_format(choice.weights), None
-        if entry.lock.kind == "double":
-            return None, choice.checkpoint
         where = str(entry.folder.name + "/weights.toml")
         checkpoint = entry.lock.choose(choice.checkpoint, where)
         return (None, None) if checkpoint is None else (pull(checkpoint, where), checkpoint.name)
 
     def _build(self, entry: Entry, request: Build) -> Any:
-        self._expose_parts()
-        module = _import_folder(entry.folder)
-        if not hasattr(module, "build"):
+        self._expose_parts(entry)
+        try:
+            # What a model prints is not the command's output.
+            with torch.inference_mode(), redirect_stdout(sys.stderr):
+                return _call_build(entry, request)
+        except (AffectbenchError, MemoryError):
+            raise
+        except (Exception, SystemExit) as error:
+            last = traceback.extract_tb(error.__traceback__)[-1]
             raise UserError(
-                f"{entry.name}/model.py", "there is no function build",
-                "def build(request: Build) -> Pipeline", "Add it; the README has an example",
-            )  # fmt: skip
-        with torch.inference_mode():
-            return module.build(request)
+                f"{Path(last.filename).name}:{last.lineno}",
+                f"{entry.name!r} could not be built: {type(error).__name__}: {error}",
+                "build(request) loads what it needs and returns a Pipeline", "Correct the model",
+            ) from error  # fmt: skip
 
-    def _expose_parts(self) -> None:
-        """Make ``_parts`` a package whose modules come from the private zoos first, then the shipped one."""
-        paths = [str(path) for path in self._parts if path.is_dir()]
+    def _parts(self, entry: Entry) -> list[Path]:
+        """Where an entry's ``_parts`` come from: a private zoo adds to the shipped ones for itself alone."""
+        zoos = (*self._private, self._shipped) if entry.private else (self._shipped,)
+        return [zoo / "_parts" for zoo in zoos if (zoo / "_parts").is_dir()]
+
+    def _expose_parts(self, entry: Entry) -> None:
+        """Make ``_parts`` the package that this entry is to see."""
+        paths = [str(path) for path in self._parts(entry)]
         parts = sys.modules.get("_parts")
         if parts is None or list(parts.__path__) != paths:
             for name in [name for name in sys.modules if name.split(".")[0] == "_parts"]:
@@ -194,15 +211,15 @@ class Zoo:
             sys.modules["_parts"] = parts
 
     def _code(self, entry: Entry) -> dict[str, str]:
-        """The sha256 of every Python file of the folder, and of each ``_parts`` file they import."""
-        files = {f"{entry.name}/{p.relative_to(entry.folder)}": p for p in entry.folder.rglob("*.py")}
-        waiting = list(files.values())
+        """The sha256 of every file of the folder but card and lock, and of each ``_parts`` file imported."""
+        files = {f"{entry.name}/{path.relative_to(entry.folder)}": path for path in _sources(entry.folder)}
+        waiting = [path for path in files.values() if path.suffix == ".py"]
         while waiting:
             for name in sorted(_parts_imported(waiting.pop())):
-                path = next((p / f"{name}.py" for p in self._parts if (p / f"{name}.py").is_file()), None)
-                if path is not None and f"_parts/{name}.py" not in files:
-                    files[f"_parts/{name}.py"] = path
-                    waiting.append(path)
+                for path in _part(name, self._parts(entry)):
+                    if f"_parts/{path.name}" not in files:
+                        files[f"_parts/{path.name}"] = path
+                        waiting.append(path)
         return {name: digest_file(path) for name, path in sorted(files.items())}
 
     def _scan(self, private: Sequence[Path]) -> dict[str, Entry]:
@@ -233,6 +250,28 @@ def _admit(entry: Entry, entries: dict[str, Entry]) -> None:
             str(entry.folder / "weights.toml"), "kind is 'double'",
             "Only doubles that ship with affectbench are handed the targets", "Set kind = \"model\"",
         )  # fmt: skip
+
+
+def _call_build(entry: Entry, request: Build) -> Any:
+    module = _import_folder(entry.folder)
+    if not hasattr(module, "build"):
+        raise UserError(
+            f"{entry.name}/model.py", "there is no function build",
+            "def build(request: Build) -> Pipeline", "Add it; the README has an example",
+        )  # fmt: skip
+    return module.build(request)
+
+
+def _sources(folder: Path) -> list[Path]:
+    """Every file a model may read from its folder."""
+    told = ("CARD.md", "weights.toml")
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [path for path in files if path.name not in told]
+
+
+def _part(name: str, parts: Sequence[Path]) -> list[Path]:
+    """The file of a shared module, from the first folder that has it."""
+    return [folder / f"{name}.py" for folder in parts if (folder / f"{name}.py").is_file()][:1]
 
 
 def _label(entry: str, checkpoint: str | None, weights: Path | None, digests: list[str]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, listed
+from bench.predict.lock import SUFFIXES
 from bench.track.store import session, short
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ __all__ = ["ENTRY_TAG", "Registered", "fetch"]
 
 ENTRY_TAG = "affectbench.entry"
 _URI = re.compile(r"models:/(?P<name>[^/\\@:]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[0-9]+))")
-_SUFFIXES = (".safetensors", ".onnx", ".hdf5", ".h5", ".pt", ".pth")
 _PLAIN = re.compile(r"\w[\w.\- ]*")  # no dots in front, no percent signs, nothing a URI would read
 _DEEPEST = 4
 
@@ -100,11 +100,11 @@ def _entry(client: MlflowClient, uri: str, version: ModelVersion) -> str:
 def _weights(uri: str, source: str, tracking_uri: str) -> str:
     """The path under ``source`` of the one file with a suffix of weights."""
     files = _files(source, "", tracking_uri, _DEEPEST)
-    found = [name for name in files if PurePosixPath(name).suffix.lower() in _SUFFIXES]
+    found = [name for name in files if PurePosixPath(name).suffix.lower() in SUFFIXES]
     if len(found) != 1:
         raise UserError(
             uri, f"it holds {len(found)} weights files ({listed(found or files) or 'nothing'})",
-            f"Exactly one file ending in {', '.join(_SUFFIXES)}",
+            f"Exactly one file ending in {', '.join(SUFFIXES)}",
             "Register a version with one weights file",
         )  # fmt: skip
     return found[0]

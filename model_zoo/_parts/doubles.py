@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from bench.errors import UserError
 from bench.predict.clip import Clip, Sampling, Scores
 from bench.predict.pipeline import Build, Pipeline
 from bench.tables import Targets
@@ -22,7 +23,10 @@ AFFECT = ("valence", "arousal", "dominance")
 def targets_of(request: Build) -> Targets:
     """The targets a double was handed."""
     if request.targets is None or not request.targets.facts.labels:
-        raise ValueError("a double needs labelled targets")
+        raise UserError(
+            "--model", "a double answers with labels, and the targets have none", "Targets with labels",
+            "Add the labels, or run a model",
+        )  # fmt: skip
     return request.targets
 
 

@@ -52,6 +52,6 @@ def parse(text: str | None) -> tuple[str, str, float, float]:
     loss, accuracy = numbers["loss"], numbers["accuracy"]
     if not equals or set(numbers) != {"loss", "accuracy"} or not 0 <= loss <= accuracy <= 1:
         raise UserError(
-            "planted_bias", f"{text!r} states no bias", "0 <= loss <= accuracy <= 1", f"Write {USAGE}"
+            "planted_bias", f"{text or ''!r} states no bias", "0 <= loss <= accuracy <= 1", f"Write {USAGE}"
         )
     return attribute, value, loss, accuracy

@@ -33,6 +33,15 @@ REFUSALS = {
         "mine.yaml:16: slice 'tnit' is not an attribute of drawn. Did you mean 'tint'? It has: shape, tint. "
         "Name one of them or add the attribute to the targets.",
     ),
+    "a model twice": (
+        ["--model", "oracle", "--model", "oracle"],
+        "--model: a model is named twice. Each model once. Remove one of them.",
+    ),
+    "a place that cannot be": (
+        ["--out", "model.pkl/run"],
+        "model.pkl/run: the folder cannot be made: Not a directory. A place that can be written. Choose another "
+        "--out.",
+    ),
     "no data": (
         ["--data", "nothing"],
         "--data: 'nothing' has another shape. --data NAME=ROOT. Write it like this.",

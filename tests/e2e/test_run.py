@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+import filelock
 import pyarrow.parquet as pq
 import pytest
 
@@ -146,3 +147,58 @@ def test_an_interrupt_exits_130_and_says_how_to_go_on(drawn: Path, tmp_path: Pat
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == "interrupted; the same command goes on from here\n"
+
+
+def test_a_run_that_was_changed_is_not_judged_but_made_again(
+    affectbench: Affectbench, drawn: Path, finished: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    changed, removed = sorted(out.rglob("predictions.parquet"))[:2]
+    table = pq.read_table(changed)
+    wrong = table.set_column(
+        2, "predicted", table["predicted"].combine_chunks().take(list(range(41, -1, -1)))
+    )
+    pq.write_table(wrong, changed)
+    (removed.parent / "cell.json").unlink()
+    before = (out / "estimates.parquet").read_bytes()
+    report = affectbench("report", out, cwd=tmp_path)
+    assert report.returncode == 2
+    assert "2 of 14 cells are unfinished or changed, this first." in report.stderr
+    assert (out / "estimates.parquet").read_bytes() == before
+    words = run_words(drawn, out, "--model", "planted_bias@tint=cool", "--batch", 8)
+    assert affectbench(*words, cwd=tmp_path).returncode == 0
+    assert outcome(out) == outcome(finished)
+
+
+def test_one_process_a_run(affectbench: Affectbench, drawn: Path, finished: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(finished, out)
+    with filelock.FileLock(out / ".lock"):
+        words = run_words(drawn, out, "--model", "planted_bias@tint=cool", "--batch", 8)
+        done = affectbench(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: {out}: another process is at work here. One process a run. Wait for it, or choose another --out.\n"
+    )
+
+
+def test_json_stays_json_whatever_a_model_prints(
+    affectbench: Affectbench, drawn: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "zoo" / "noisy"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text(
+        "print('import')\nimport torch\nfrom bench.predict.clip import Scores\n"
+        "from bench.predict.pipeline import Pipeline\n"
+        "def build(request):\n    print('build')\n    def predict(clips):\n        print('predict')\n"
+        "        return [Scores(c.times, {'labels': torch.full((len(c), 2), 0.5)}) for c in clips]\n"
+        "    return Pipeline(predict, labels=('happiness', 'neutral'))\n"
+    )
+    done = affectbench(
+        "run", "--model", "noisy", "--zoo", "zoo", "--targets", drawn / "targets.csv", "--out", "RUN", "--json",
+        "--tracking-uri", "off", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["run"]
+    assert {"import", "build", "predict"} <= set(done.stderr.split())

@@ -137,6 +137,35 @@ def test_the_check_finds_broken_laws(tmp_path: Path, body: str, law: str) -> Non
     assert law in {finding.law for finding in findings if not finding.kept}
 
 
+@pytest.mark.parametrize(
+    "body", ["raise RuntimeError('x')", "import no_such_package", "import sys; sys.exit(0)"]
+)
+def test_a_model_that_cannot_be_built_is_the_users(tmp_path: Path, body: str) -> None:
+    folder = add_model(tmp_path, "mine")
+    (folder / "model.py").write_text(f"def build(request):\n    {body}\n")
+    with pytest.raises(UserError, match=r"model\.py:2: 'mine' could not be built"):
+        Zoo([tmp_path]).load(parse_choice("mine"), Build(CPU, torch.float32))
+
+
+def test_private_parts_are_for_private_models_alone(tmp_path: Path) -> None:
+    (tmp_path / "_parts").mkdir()
+    (tmp_path / "_parts" / "doubles.py").write_text(
+        "raise RuntimeError('private code in a shipped double')\n"
+    )
+    add_model(tmp_path, "mine")
+    model = Zoo([tmp_path]).load(parse_choice("oracle"), Build(CPU, torch.float32, targets=targets()))
+    shipped_code = (
+        Zoo().load(parse_choice("oracle"), Build(CPU, torch.float32, targets=targets())).code_sha256
+    )
+    assert model.code_sha256 == shipped_code
+
+
+def test_doubles_take_no_weights(tmp_path: Path) -> None:
+    (tmp_path / "w.onnx").write_bytes(b"x")
+    with pytest.raises(UserError, match="'oracle' is a double and has no weights"):
+        Zoo().load(parse_choice("oracle", tmp_path / "w.onnx"), Build(CPU, torch.float32, targets=targets()))
+
+
 def answers(name: str) -> tuple[list[str], object]:
     import numpy as np
 

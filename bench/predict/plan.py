@@ -1,0 +1,84 @@
+"""The plan of a run: which model meets which data set under which condition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from bench.errors import UserError, listed, nearest
+from bench.predict.cell import CLEAN, Cell, Harm
+from bench.predict.device import choose_precision
+from bench.predict.perturb import PERTURBATIONS
+from bench.predict.pipeline import Build
+from bench.predict.zoo import Choice, Model, Zoo
+from bench.question import Question
+from bench.tables import Targets
+
+__all__ = ["plan_cells", "refuse_frame_targets"]
+
+
+def plan_cells(
+    question: Question, choices: Sequence[Choice], zoo: Zoo, device: torch.device, precision: str
+) -> list[Cell]:
+    """Suite x models -> cells; every model is loaded, doubles once a data set.
+
+    Raises UserError for an unknown perturbation, one that means nothing for the media, a model that shares no
+    label with the targets or is asked for twice, and whatever loading refuses.
+    """
+    dtype = choose_precision(precision)
+    loaded: dict[Choice, Model] = {}
+    cells: list[Cell] = []
+    for name, targets in question.targets.items():
+        request = Build(device, dtype, targets=targets, seed=question.suite.seed)
+        harms = _harms(question, name, targets)
+        for choice in choices:
+            model = loaded.get(choice)
+            if model is None or model.double:
+                model = loaded[choice] = zoo.load(choice, request)
+            if (name, model.name) in {(cell.dataset, cell.model.name) for cell in cells}:
+                raise UserError(
+                    "--model", f"{model.name!r} is asked for twice", "Each model once", "Remove one of them"
+                )
+            _require_common_label(model, targets)
+            cells += [Cell(model, name, targets, h, question.suite.seed, precision) for h in harms]
+    return cells
+
+
+def _harms(question: Question, dataset: str, targets: Targets) -> list[Harm]:
+    harms = [CLEAN] if question.suite.clean else []
+    for condition in question.suite.conditions:
+        name, where = condition.perturb, question.place("perturbation", condition.perturb)
+        if name not in PERTURBATIONS:
+            raise UserError(
+                where, f"perturbation {name!r} is not known.{nearest(name, PERTURBATIONS)}",
+                f"It has: {listed(PERTURBATIONS)}", "Name one of these",
+            )  # fmt: skip
+        if condition.where == "frame" and targets.facts.media_kind == "aligned":
+            raise UserError(
+                where, f"{name} acts on the frame, and the media of {dataset} are aligned faces",
+                "Aligned media skip the front-end, so only 'where: crop' means something there",
+                "Write 'where: crop'",
+            )  # fmt: skip
+        harms += [Harm(name, severity, condition.where) for severity in condition.severities]
+    return harms
+
+
+def _require_common_label(model: Model, targets: Targets) -> None:
+    labels = model.pipeline.labels
+    if labels and targets.facts.labels and not set(labels) & set(targets.facts.labels):
+        raise UserError(
+            model.name, f"the model knows {listed(labels)}",
+            f"The targets have {listed(targets.facts.labels)}: no label is common",
+            "Choose a model of the same label space",
+        )  # fmt: skip
+
+
+def refuse_frame_targets(name: str, targets: Targets) -> None:
+    """Raise UserError for targets that are frames inside videos, which a run cannot predict yet."""
+    table = targets.table
+    if "frame" in table.column_names and table["frame"].null_count < len(table):
+        raise UserError(
+            name, "column 'frame' names frames inside videos", "Targets are clips or still images",
+            "Give each frame as an image of its own, and leave the column 'frame' out",
+        )  # fmt: skip
