@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Progress", "RunOptions", "finish", "predict", "score", "send"]
 
+_BATCH = {"aligned": 64, "frame": 8}
+"""Targets a batch where none is asked for: a run resumes at its end, so videos have small ones."""
+
 Progress = Callable[[int], Callable[[int], None]]
 
 
@@ -36,7 +39,7 @@ class RunOptions:
     out: Path
     device: str = "auto"
     precision: str = "fp32"
-    batch: int = 64
+    batch: int | None = None
     workers: int = 2
     zoos: tuple[Path, ...] = ()
 
@@ -67,7 +70,7 @@ def predict(
     numerics = {"device": device.type, "precision": options.precision}
     run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | numerics)
     _write_targets(run, question)
-    stores = [Store(run, cell, options.batch) for cell in cells]
+    stores = [Store(run, cell, options.batch or _BATCH[cell.targets.facts.media_kind]) for cell in cells]
     advance = progress(sum(len(store.cell.targets) for store in stores))
     predict_cells(run, stores, Options(device, options.workers, advance))
     return run
@@ -161,6 +164,7 @@ def _models(cells: Sequence[Any]) -> list[dict[str, Any]]:
             "double": model.double,
             "weights_sha256": list(model.weights_sha256),
             "code_sha256": model.code_sha256,
+            "origin": model.origin,
         }
         for model in models.values()
     ]

@@ -35,6 +35,10 @@ Table = Annotated[
 Slices = Annotated[
     list[str] | None, typer.Option("--slice", help="An attribute, or several: 'race&sex'. May repeat.")
 ]
+Bins = Annotated[
+    list[str] | None,
+    typer.Option("--bins", metavar="ATTRIBUTE=EDGES", help="Cut numbers, as in age=30,45,60. May repeat."),
+]
 Metrics = Annotated[list[str] | None, typer.Option("--metric", help="A metric. May repeat.")]
 Labels = Annotated[
     str | None, typer.Option("--labels", help="The label space: a known name, or labels with commas.")
@@ -72,6 +76,7 @@ def run(
     ] = False,
     labels: Labels = None,
     slice_: Slices = None,
+    bins: Bins = None,
     metric: Metrics = None,
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Your own file of weights for the one model.")
@@ -79,7 +84,10 @@ def run(
     zoo: Zoos = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
-    batch: Annotated[int, typer.Option("--batch", min=1, help="Targets per batch.")] = 64,
+    batch: Annotated[
+        int | None,
+        typer.Option("--batch", min=1, help="Targets a batch; a stopped run goes on at one. 8; aligned: 64."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode.")] = 2,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
@@ -92,9 +100,8 @@ def run(
     from bench.cli.models import choose
 
     voice = Voice(quiet=quiet, json=json)
-    question = ask(
-        Words(suite, data or (), targets, root, labels, aligned, tuple(slice_ or ()), tuple(metric or ()))
-    )
+    words = Words(suite, data or (), targets, root, labels, aligned, slice_ or (), bins or (), metric or ())
+    question = ask(words)
     choices = choose(model, weights, tracking_uri)
     options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()))
     with voice.progress("rows") as progress:
@@ -114,6 +121,7 @@ def score(
     targets: Table = None,
     labels: Labels = None,
     slice_: Slices = None,
+    bins: Bins = None,
     metric: Metrics = None,
     column: Annotated[
         list[str] | None,
@@ -134,7 +142,7 @@ def score(
     from bench.cli.ask import Words, ask, map_columns, name_files
 
     voice = Voice(quiet=quiet, json=json)
-    words = Words(suite, data or (), targets, None, labels, False, tuple(slice_ or ()), tuple(metric or ()))
+    words = Words(suite, data or (), targets, None, labels, False, slice_ or (), bins or (), metric or ())
     folder = workflow.score(ask(words), name_files(predictions), map_columns(column or (), columns), out)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
@@ -173,7 +181,7 @@ def demo(
     tracking_uri: Tracking = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw simple faces and run doubles over them: the whole path in a minute or two."""
+    """Draw simple faces and run doubles over them: the whole path in under a minute."""
     from bench import workflow
     from bench.cli.ask import Words, ask
     from bench.cli.models import choose

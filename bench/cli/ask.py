@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.errors import UserError, listed
@@ -26,11 +28,16 @@ class Words:
     labels: str | None = None
     aligned: bool = False
     slices: Sequence[str] = ()
+    bins: Sequence[str] = ()
     metrics: Sequence[str] = ()
 
 
 def ask(words: Words) -> Question:
     """Read the suite and the targets; a table on the command line stands in for the suite's one data set."""
+    if words.suite is not None and words.targets is None and not words.data:
+        suite, _ = _suite(words)
+        needed = " ".join(f"--data {source.key}=DIR" for source in suite.data)
+        raise UserError("--suite", f"{suite.suite} needs to know where its data lie", needed, f"Add {needed}")
     if (words.targets is None) == (not words.data):
         raise UserError(
             "--targets", "exactly one source of data is needed", "--targets T, or --suite S --data NAME=ROOT",
@@ -42,7 +49,8 @@ def ask(words: Words) -> Question:
         targets = {table.facts.name: table}
     else:
         targets = _data(words, suite)
-    return reread(Question(suite, targets, place), words.slices, words.metrics)
+    question = reread(Question(suite, targets, place), words.slices, words.metrics)
+    return replace(question, suite=question.suite.model_copy(update={"bins": {**suite.bins, **_bins(words)}}))
 
 
 def pairs(items: Sequence[str], flag: str, shape: str) -> dict[str, str]:
@@ -82,6 +90,23 @@ def map_columns(items: Sequence[str], path: Path | None) -> dict[str, str]:
     return {**written, **pairs(items, "--column", "OURS=YOURS")}
 
 
+def _bins(words: Words) -> dict[str, tuple[float, ...]]:
+    """Read ``ATTRIBUTE=EDGES`` flags; UserError for edges that are no numbers or do not ascend."""
+    found = {}
+    for name, text in pairs(words.bins, "--bins", "ATTRIBUTE=EDGES, as in age=30,45,60").items():
+        try:
+            edges = tuple(float(edge) for edge in text.split(","))
+        except ValueError:
+            edges = ()
+        if not edges or list(edges) != sorted(set(edges)) or not all(map(math.isfinite, edges)):
+            raise UserError(
+                "--bins", f"the edges of {name!r} are {text!r}", "Numbers that ascend, as in age=30,45,60",
+                "Correct the edges",
+            )  # fmt: skip
+        found[name] = edges
+    return found
+
+
 def _suite(words: Words) -> tuple[Suite, Place]:
     if words.suite is not None:
         from bench.suite import find_suite, read_suite
@@ -93,7 +118,8 @@ def _suite(words: Words) -> tuple[Suite, Place]:
             "--data", "there is no suite to say what the data are", "--suite S --data NAME=ROOT",
             "Add --suite; 'affectbench suite list' names the shipped ones",
         )  # fmt: skip
-    return Suite(suite="table", data=(DataSource(adapter="manifest"),)), lambda kind, _name: f"--{kind}"
+    name = re.sub(r"[^A-Za-z0-9_.-]", "-", words.targets.stem).strip("._-")[:64] or "table"
+    return Suite(suite=name, data=(DataSource(adapter="manifest"),)), lambda kind, _name: f"--{kind}"
 
 
 def _table(words: Words, path: Path, suite: Suite) -> Targets:

@@ -46,4 +46,5 @@ def _choice(text: str, weights: Path | None, tracking_uri: str | None) -> Choice
     folder = Path(tempfile.mkdtemp(prefix="affectbench-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     registered = fetch(text, uri, folder)
-    return Choice(registered.entry, None, registered.weights)
+    origin = f"{text}, version {registered.version}"
+    return Choice(registered.entry, None, registered.weights, origin)

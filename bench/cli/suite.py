@@ -25,22 +25,23 @@ def list_() -> None:
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) -> None:
     """Print the data, conditions, slices and metrics of a suite, with the amount of every severity."""
-    from bench.predict.perturb import PERTURBATIONS
+    from bench.predict.datasets import find_adapter
+    from bench.predict.perturb import find_perturbation
     from bench.suite import find_suite, read_suite
 
-    suite = read_suite(find_suite(name)).suite
+    plan = read_suite(find_suite(name))
+    suite = plan.suite
+    for source in suite.data:
+        find_adapter(source, plan.place("adapter", source.adapter))
+    harms = [find_perturbation(c.perturb, plan.place("perturbation", c.perturb)) for c in suite.conditions]
     typer.echo(f"{suite.suite}: {suite.about}".rstrip(": "))
     for source in suite.data:
         typer.echo(f"data       {source.key} (adapter {source.adapter}, split {source.split or 'all'})")
     if suite.clean:
         typer.echo("condition  clean")
-    for condition in suite.conditions:
-        perturbation = PERTURBATIONS.get(condition.perturb)
-        if perturbation is None:
-            typer.echo(f"condition  {condition.perturb}: not known")
-            continue
-        amounts = ", ".join(f"{s}: {perturbation.levels[s - 1]:g}" for s in condition.severities)
-        typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {perturbation.unit})")
+    for condition, harm in zip(suite.conditions, harms, strict=True):
+        amounts = ", ".join(f"{s}: {harm.levels[s - 1]:g}" for s in condition.severities)
+        typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {harm.unit})")
     for slice_ in suite.slices:
         typer.echo(f"slice      {slice_ if isinstance(slice_, str) else '&'.join(slice_)}")
     typer.echo(f"metrics    {', '.join(suite.metrics) or 'all that the targets allow'}")

@@ -42,6 +42,13 @@ def check_model(zoo: Zoo, choice: Choice, device: torch.device) -> list[Finding]
     """Load the model and hold it against every law; a digest that is wrong raises UserError on loading."""
     model = zoo.load(choice, Build(device, torch.float32, targets=_targets()))
     clips = _clips(model, device)
+    try:
+        return _hold(model, clips)
+    except UserError as error:
+        return [Finding("declared outputs", False, f"{error.found}; {error.allowed}")]
+
+
+def _hold(model: Model, clips: list[Clip]) -> list[Finding]:
     together = predict_clips(model, clips)
     broken = [score for score in together if isinstance(score, Exception)]
     if broken:

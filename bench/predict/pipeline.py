@@ -25,17 +25,25 @@ __all__ = ["Build", "Pipeline"]
 class Build:
     """What a model is built from.
 
-    ``weights``: the verified file of the chosen checkpoint, None where the entry has none. ``checkpoint``:
-    what stands after ``@``. ``targets`` is handed to the shipped doubles alone, which pretend to be models
-    of known quality; for every other entry it is None.
+    ``weights``: the verified file of the chosen checkpoint, None where the entry has none; a user's file that
+    is never asked for is refused, since the numbers would not be its. ``checkpoint``: what follows ``@``.
+    ``targets`` is handed to the shipped doubles alone, which pretend to be models of known quality; for every
+    other entry it is None.
     """
 
     device: torch.device
     dtype: torch.dtype
-    weights: Path | None = None
+    file: Path | None = None
     checkpoint: str | None = None
     targets: Targets | None = None
     seed: int = 0
+    asked: list[str] = field(default_factory=list[str], compare=False, repr=False)
+
+    @property
+    def weights(self) -> Path | None:
+        """The file of weights; notes that it was asked for."""
+        self.asked.append("weights")
+        return self.file
 
 
 @dataclass(frozen=True)

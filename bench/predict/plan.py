@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import torch
 
-from bench.errors import UserError, listed, nearest
+from bench.errors import UserError, listed
 from bench.predict.cell import CLEAN, Cell, Harm
 from bench.predict.device import choose_precision
-from bench.predict.perturb import PERTURBATIONS
+from bench.predict.perturb import find_perturbation
 from bench.predict.pipeline import Build
 from bench.predict.zoo import Choice, Model, Zoo
 from bench.question import Question
@@ -49,11 +49,7 @@ def _harms(question: Question, dataset: str, targets: Targets) -> list[Harm]:
     harms = [CLEAN] if question.suite.clean else []
     for condition in question.suite.conditions:
         name, where = condition.perturb, question.place("perturbation", condition.perturb)
-        if name not in PERTURBATIONS:
-            raise UserError(
-                where, f"perturbation {name!r} is not known.{nearest(name, PERTURBATIONS)}",
-                f"It has: {listed(PERTURBATIONS)}", "Name one of these",
-            )  # fmt: skip
+        find_perturbation(name, where)
         if condition.where == "frame" and targets.facts.media_kind == "aligned":
             raise UserError(
                 where, f"{name} acts on the frame, and the media of {dataset} are aligned faces",

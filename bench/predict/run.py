@@ -69,9 +69,22 @@ def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> 
         for batch, stores in lacking.items():
             size = len(_rows(group[0], batch))
             if stores:
-                _Batch(stores, batch).write(run, reader.read(range(begun, begun + size)))
+                items = _counted(reader.read(range(begun, begun + size)), size, len(group), options)
+                _Batch(stores, batch).write(run, items)
                 begun += size
-            options.advance(size * len(group))
+            else:
+                options.advance(size * len(group))
+
+
+def _counted(items: Iterator[Item], size: int, cells: int, options: Options) -> Iterator[Item]:
+    """Pass items on, telling of every target that is behind."""
+    behind = 0
+    for place, item in items:
+        if place > behind:
+            options.advance((place - behind) * cells)
+            behind = place
+        yield place, item
+    options.advance((size - behind) * cells)
 
 
 class _Batch:

@@ -35,11 +35,15 @@ _NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
 
 @dataclass(frozen=True)
 class Choice:
-    """The model a user asks for: an entry, and a checkpoint or a file of weights instead of it."""
+    """The model a user asks for: an entry, and a checkpoint or a file of weights instead of it.
+
+    ``origin``: the words that led to a file, such as a registry's, for the report.
+    """
 
     entry: str
     checkpoint: str | None = None
     weights: Path | None = None
+    origin: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,7 +59,11 @@ class Entry:
     def card(self) -> str:
         """The text of CARD.md, or a line that says there is none."""
         path = self.folder / "CARD.md"
-        return path.read_text(encoding="utf-8") if path.is_file() else f"# {self.name}\n\nNo card.\n"
+        return (
+            path.read_text(encoding="utf-8")
+            if path.is_file()
+            else f"# {self.name}\n\nNo card: CARD.md in its folder is the place.\n"
+        )
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,7 @@ class Model:
     code_sha256: dict[str, str] = field(default_factory=dict[str, str])
     finder: FaceFinder | None = None
     double: bool = False
+    origin: str | None = None
 
     def describe(self) -> dict[str, Any]:
         """What enters the key of a cell."""
@@ -145,22 +154,30 @@ class Zoo:
         double = entry.lock.kind == "double"
         weights, checkpoint = self._weights(entry, choice)
         targets = request.targets if double else None
-        built = self._build(entry, replace(request, weights=weights, checkpoint=checkpoint, targets=targets))
-        pipeline = _expect(built, Pipeline, entry)
+        asked = replace(request, file=weights, checkpoint=checkpoint, targets=targets, asked=[])
+        pipeline = _expect(self._build(entry, asked), Pipeline, entry)
+        if choice.weights is not None and "weights" not in asked.asked:
+            raise UserError(
+                "--weights", f"the build() of {entry.name!r} never asked for request.weights",
+                "The numbers are those of the file",
+                "Load request.weights in build(), or leave out --weights",
+            )  # fmt: skip
         code, digests = self._code(entry), [digest_file(weights)] if weights else []
         finder = None
         if pipeline.front is not None:
             finder, detector, more = self._finder(pipeline, request)
             code, digests = {**code, **self._code(detector)}, [*digests, *more]
         name = _label(entry.name, checkpoint, choice.weights, digests)
-        return Model(name, entry.name, checkpoint, pipeline, tuple(digests), code, finder, double)
+        return Model(
+            name, entry.name, checkpoint, pipeline, tuple(digests), code, finder, double, choice.origin
+        )
 
     def _finder(self, pipeline: Pipeline, request: Build) -> tuple[FaceFinder, Entry, list[str]]:
         assert pipeline.front is not None
         choice = parse_choice(pipeline.front.detector)
         entry = self.find(choice.entry, "front.detector")
         weights, checkpoint = self._weights(entry, choice)
-        asked = replace(request, weights=weights, checkpoint=checkpoint, targets=None)
+        asked = replace(request, file=weights, checkpoint=checkpoint, targets=None, asked=[])
         finder = FaceFinder(pipeline.front, self._build(entry, asked))
         return finder, entry, [digest_file(weights)] if weights else []
 

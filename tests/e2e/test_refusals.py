@@ -42,6 +42,10 @@ REFUSALS = {
         "model.pkl/run: the folder cannot be made: Not a directory. A place that can be written. Choose another "
         "--out.",
     ),
+    "a suite without its data": (
+        None,
+        "--suite: demo needs to know where its data lie. --data drawn=DIR. Add --data drawn=DIR.",
+    ),
     "no data": (
         ["--data", "nothing"],
         "--data: 'nothing' has another shape. --data NAME=ROOT. Write it like this.",
@@ -86,9 +90,11 @@ def test_refusal(affectbench: Affectbench, drawn: Path, tmp_path: Path, case: st
     (tmp_path / "model.pkl").write_bytes(b"x")
     demo = (ROOT / "suites" / "demo.yaml").read_text()
     (tmp_path / "mine.yaml").write_text(demo.replace("slices: [tint", "slices: [tnit"))
+    data = [] if words is None else ["--data", f"drawn={drawn}"]
+    words = words or []
     model = [] if "--model" in words else ["--model", "oracle"]
     done = affectbench(
-        "run", "--suite", "demo", "--data", f"drawn={drawn}", "--out", "out", "--tracking-uri", "off", *model, *words,
+        "run", "--suite", "demo", *data, "--out", "out", "--tracking-uri", "off", *model, *words,
         cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 2, done.stderr

@@ -202,3 +202,29 @@ def test_json_stays_json_whatever_a_model_prints(
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["run"]
     assert {"import", "build", "predict"} <= set(done.stderr.split())
+
+
+def test_numbers_are_cut_by_bins_on_the_command_line(affectbench: Affectbench, tmp_path: Path) -> None:
+    rows = [f"t{i},s{i % 25},{'happy' if i % 3 else 'sad'},happy,{20 + i % 25}" for i in range(100)]
+    (tmp_path / "T.csv").write_text("\n".join(["target,subject,label,predicted,age", *rows]) + "\n")
+    words = [
+        "score",
+        "--targets",
+        "T.csv",
+        "--predictions",
+        "m=T.csv",
+        "--out",
+        "RUN",
+        "--tracking-uri",
+        "off",
+    ]
+    done = affectbench(*words, "--slice", "age", "--bins", "age=25,35", "--metric", "accuracy", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = pq.read_table(tmp_path / "RUN" / "estimates.parquet").to_pylist()
+    assert [(r["value"], r["clusters"]) for r in found if r["slice"] == "age"] == [
+        ("<25", 5), ("[25, 35)", 10), (">=35", 10),
+    ]  # fmt: skip
+    wrong = affectbench(*words[:-3], "OTHER", "--slice", "age", "--bins", "age=35,25", cwd=tmp_path)
+    assert wrong.stderr == (
+        "error: --bins: the edges of 'age' are '35,25'. Numbers that ascend, as in age=30,45,60. Correct the edges.\n"
+    )

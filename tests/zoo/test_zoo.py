@@ -123,6 +123,8 @@ def test_shipped_models_keep_every_law(name: str, weights: Path, monkeypatch: py
         ("p = torch.rand(())", "same result twice"),
         ("p = torch.tensor(float('nan'))", "declared outputs"),
         ("raise RuntimeError('x')", "runs"),
+        ("p = torch.tensor(float('nan') if len(clips) == 1 else 0.5)", "batch of n is n of one"),
+        ("p = torch.tensor(7.0)", "declared outputs"),
     ],
 )
 def test_the_check_finds_broken_laws(tmp_path: Path, body: str, law: str) -> None:
@@ -164,6 +166,19 @@ def test_doubles_take_no_weights(tmp_path: Path) -> None:
     (tmp_path / "w.onnx").write_bytes(b"x")
     with pytest.raises(UserError, match="'oracle' is a double and has no weights"):
         Zoo().load(parse_choice("oracle", tmp_path / "w.onnx"), Build(CPU, torch.float32, targets=targets()))
+
+
+def test_weights_that_are_never_read_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "w.safetensors").write_bytes(b"x")
+    folder = add_model(tmp_path / "zoo", "mine")
+    choice = parse_choice("mine", tmp_path / "w.safetensors")
+    with pytest.raises(UserError, match=r"the build\(\) of 'mine' never asked for request.weights"):
+        Zoo([tmp_path / "zoo"]).load(choice, Build(CPU, torch.float32))
+    text = (folder / "model.py").read_text()
+    (folder / "model.py").write_text(
+        text.replace("    SEEN.append", "    assert request.weights\n    SEEN.append")
+    )
+    assert Zoo([tmp_path / "zoo"]).load(choice, Build(CPU, torch.float32)).name.startswith("mine@")
 
 
 def answers(name: str) -> tuple[list[str], object]:

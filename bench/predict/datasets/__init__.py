@@ -17,7 +17,7 @@ from bench.predict.datasets.media import digest_media, media_path, require_media
 from bench.spec import DataSource
 from bench.tables import Targets
 
-__all__ = ["ADAPTERS", "Adapter", "digest_media", "media_path", "open_data", "require_media"]
+__all__ = ["ADAPTERS", "Adapter", "digest_media", "find_adapter", "media_path", "open_data", "require_media"]
 
 ADAPTERS: dict[str, Adapter] = {
     "manifest": MANIFEST,
@@ -32,14 +32,20 @@ def open_data(source: DataSource, root: Path) -> Targets:
 
     Raises UserError for an unknown adapter or split and for a folder without the files of the data set.
     """
-    if source.adapter not in ADAPTERS:
-        raise UserError(
-            source.key, f"data set {source.adapter!r} is not known.{nearest(source.adapter, ADAPTERS)}",
-            f"Known: {listed(ADAPTERS)}", "Name one of them, or use 'manifest' with a table of your own",
-        )  # fmt: skip
+    adapter = find_adapter(source, source.key)
     if not root.is_dir():
         raise UserError(
             str(root), "there is no such folder", f"Data set {source.key!r} lies in a folder",
             "Correct the path",
         )  # fmt: skip
-    return ADAPTERS[source.adapter].open(source, root)
+    return adapter.open(source, root)
+
+
+def find_adapter(source: DataSource, where: str) -> Adapter:
+    """The adapter that a data set of a suite names; UserError with the nearest name otherwise."""
+    if source.adapter not in ADAPTERS:
+        raise UserError(
+            where, f"data set {source.adapter!r} is not known.{nearest(source.adapter, ADAPTERS)}",
+            f"Known: {listed(ADAPTERS)}", "Name one of them, or use 'manifest' with a table of your own",
+        )  # fmt: skip
+    return ADAPTERS[source.adapter]
