@@ -24,7 +24,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from bench.predict.clip import Clip, Sampling, Sound
-from bench.predict.media import check_size, is_image, opened, unusable
+from bench.predict.media import check_size, is_image, opened, read_plain_image, unusable
 from bench.predict.orientation import Orientation
 from bench.predict.sound import load_sound
 
@@ -42,6 +42,7 @@ _PLANES = (1, 2, 0)  # planar RGB is stored green, blue, red
 
 # How much earlier than its header says a medium may end, in seconds: muxers round, and sound may be longer.
 _SLACK = 0.25
+_WINDOW_BYTES = 1 << 26
 
 
 def decode(
@@ -53,6 +54,8 @@ def decode(
     window: int = 32,
 ) -> Iterator[Clip]:
     """Yield a medium as clips of at most ``window`` consecutive sampled frames, uint8 [T, 3, H, W] RGB.
+
+    Large frames come in smaller windows, of at most 64 MiB where that is more than one frame.
 
     ``index`` counts all frames in presentation order from 0 and ``times`` are seconds from the first frame,
     whatever the sampling. With ``sound_rate`` every clip carries the whole sound, mono at that rate. Raises
@@ -81,9 +84,12 @@ def sample(times: np.ndarray, sampling: Sampling) -> np.ndarray:
     if sampling.count is not None:
         return np.unique(np.linspace(0, len(times) - 1, sampling.count).round().astype(np.int64))
     if sampling.rate is not None:
-        wanted = np.arange(int(times[-1] * sampling.rate + 1e-6) + 1) / sampling.rate
-        middles = (times[1:] + times[:-1]) / 2
-        return np.unique(np.searchsorted(middles, wanted - 1e-9)).astype(np.int64)
+        # A frame is nearest to the multiples between its two middles; counting them per frame, and not one by
+        # one, bounds the work by the frames, whatever a file claims its duration to be.
+        ends = np.concatenate([(times[1:] + times[:-1]) / 2, times[-1:]]) * sampling.rate
+        counted = np.floor(ends + 1e-9 * sampling.rate)
+        counted[-1] = np.floor(ends[-1] + 1e-6)
+        return np.flatnonzero(np.diff(counted, prepend=-1.0) > 0)
     return np.arange(len(times))
 
 
@@ -102,7 +108,12 @@ class Timeline:
 def _windows(
     medium: Path | bytes, sampling: Sampling, window: int
 ) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray]]:
-    """Yield pixels, frame numbers and times, at most ``window`` frames at once."""
+    """Yield pixels, frame numbers and times, at most ``window`` frames or 64 MiB of them at once."""
+    if (plain := read_plain_image(medium)) is not None:
+        frame, data = plain
+        pixels = _to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())
+        yield pixels, np.zeros(1, np.int64), np.zeros(1)
+        return
     with opened(medium) as container:
         stream = _video_stream(container)
         if is_image(container):
@@ -110,10 +121,14 @@ def _windows(
             return
         timeline = _read_timeline(container, stream)
     with opened(medium) as container:
-        frames = _decoded(container, _video_stream(container), timeline)
+        stream = _video_stream(container)
+        frames = _decoded(container, stream, timeline)
         start, first = next(frames)
         times = timeline.times[start:] - timeline.times[start]
-        orientation, converter = Orientation.of(first), VideoReformatter()
+        stills = stream.codec.name in ("apng", "png")
+        orientation = Orientation.of_image(first) if stills else Orientation.of(first)
+        converter = VideoReformatter()
+        window = max(1, min(window, _WINDOW_BYTES // (3 * first.width * first.height)))
         sampled = _sampled(chain([(start, first)], frames), start, sample(times, sampling))
         while batch := list(islice(sampled, window)):
             index = np.array([number for number, _ in batch], np.int64)
@@ -247,7 +262,7 @@ def _read_image(container: InputContainer, stream: VideoStream, medium: Path | b
     frame = next(container.decode(stream), None)
     if frame is None:
         raise unusable("the image has no pixels", "Allowed: a complete image", "Copy the file again")
-    return _to_rgb([frame], Orientation.of(frame, data), VideoReformatter())
+    return _to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())
 
 
 def _to_rgb(frames: list[VideoFrame], orientation: Orientation, converter: VideoReformatter) -> torch.Tensor:

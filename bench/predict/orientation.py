@@ -31,15 +31,12 @@ class Orientation:
     mirror_y: bool = False
 
     @classmethod
-    def of(cls, frame: VideoFrame, head: bytes = b"") -> Orientation:
-        """Read the orientation of a frame; ``head`` is the file of a still image.
+    def of(cls, frame: VideoFrame) -> Orientation:
+        """Read the orientation of a video's frame.
 
-        PyAV 18 lists no side data at all once EXIF is among it, so EXIF is read from the file; its
-        ``rotation`` alone does not tell a mirrored image from a turned one.
+        Not for PNG frames, alone or in a video: PyAV 18 frees the name of their colour profile, which
+        FFmpeg frees again, as soon as side data are listed.
         """
-        exif = _EXIF.search(head)
-        if exif is not None:
-            return cls.of_exif(_exif_orientation(head[exif.end() :]))
         try:
             side_data = cast("SideDataContainer", frame.side_data)  # PyAV's stub names another type
             matrix = np.frombuffer(memoryview(side_data["DISPLAYMATRIX"]), np.int32)
@@ -48,6 +45,17 @@ class Orientation:
         except ValueError:
             return cls.of_quarters(round(frame.rotation / 90))
         return cls.of_matrix(matrix)
+
+    @classmethod
+    def of_image(cls, frame: VideoFrame, data: bytes = b"") -> Orientation:
+        """Read the orientation of a still image, whose file is ``data``, without its side data.
+
+        EXIF is read from the file: PyAV's ``rotation`` does not tell a mirrored image from a turned one.
+        """
+        exif = _EXIF.search(data)
+        if exif is None:
+            return cls.of_quarters(round(frame.rotation / 90))
+        return cls.of_exif(_exif_orientation(data[exif.end() :]))
 
     @classmethod
     def of_exif(cls, value: int) -> Orientation:

@@ -358,3 +358,31 @@ def test_frames_without_stamps_are_counted_at_the_rate() -> None:
 def test_a_fault_is_raised_at_the_first_window() -> None:
     with pytest.raises(MediaFault):
         next(decode(b"no medium", "x", EVERY, CPU))
+
+
+def test_work_is_bounded_by_frames_not_by_the_duration_a_file_claims() -> None:
+    # 3e9 s at 5 frames a second would be 112 GiB of sampling points, one by one.
+    assert sample(np.array([0.0, 0.04, 3e9]), Sampling(rate=5)).tolist() == [0, 1, 2]
+
+
+def test_sampling_is_the_frame_nearest_to_each_multiple() -> None:
+    draw = np.random.default_rng(0)
+    for _ in range(300):
+        times = np.concatenate([[0.0], np.cumsum(draw.uniform(0.001, 0.3, draw.integers(0, 40)))])
+        rate = float(draw.choice([1, 3, 5, 7.5, 25, 60]))
+        wanted = np.arange(int(times[-1] * rate + 1e-6) + 1) / rate
+        nearest = {int(abs(times - time).argmin()) for time in wanted}
+        assert sample(times, Sampling(rate=rate)).tolist() == sorted(nearest)
+
+
+def test_large_frames_come_in_small_windows(tmp_path: Path) -> None:
+    path = tmp_path / "large.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"preset": "ultrafast"})
+        stream.width, stream.height, stream.pix_fmt = 3840, 2160, "yuv420p"
+        frame = av.VideoFrame.from_ndarray(np.zeros((2160, 3840, 3), np.uint8), format="rgb24")
+        for _ in range(5):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    sizes = [len(clip) for clip in decode(path, "c", Sampling(), torch.device("cpu"))]
+    assert sizes == [2, 2, 1]  # 24.9 MB a frame, two of them within 64 MiB

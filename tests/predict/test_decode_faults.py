@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import re
 import struct
@@ -18,7 +19,7 @@ import torch
 from bench.errors import MediaFault
 from bench.predict.clip import Sampling
 from bench.predict.decode import Timeline, _decoded, decode
-from bench.predict.media import opened
+from bench.predict.media import opened, read_plain_image
 
 PIXELS = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, (90, 80, 3), dtype=np.uint8), (9, 9), 3)
 
@@ -93,6 +94,49 @@ def test_a_damaged_png() -> None:
     data = bytearray(image(".png"))
     data[len(data) // 2] ^= 0xFF
     fault(bytes(data))
+
+
+def test_a_png_with_a_named_colour_profile() -> None:
+    # PyAV 18 frees the profile's name twice once side data are listed: the process dies.
+    data = image(".png")
+    body = b"iCCPsome name\0\0" + zlib.compress(bytes(200))
+    profile = struct.pack(">I", len(body) - 4) + body + struct.pack(">I", zlib.crc32(body))
+    for _ in range(20):
+        assert count(data[:33] + profile + data[33:]) == 1
+        gc.collect()
+
+
+@pytest.mark.parametrize("extension", [".png", ".jpg"])
+def test_a_plain_image_is_what_its_container_holds(extension: str) -> None:
+    data = image(extension)
+    plain = read_plain_image(data)
+    assert plain is not None
+    frame, found = plain
+    with opened(data) as container:
+        expected = next(container.decode(video=0))
+    assert found == data
+    assert frame.format.name == expected.format.name
+    assert (frame.color_range, frame.colorspace) == (expected.color_range, expected.colorspace)
+    assert (frame.to_ndarray() == expected.to_ndarray()).all()
+
+
+def test_what_is_not_plain_is_left_to_the_container() -> None:
+    jpeg, still = image(".jpg"), image(".png")
+    block = b"Exif\0\0" + jpeg
+    thumbed = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
+    animated = still[:33] + struct.pack(">I", 8) + b"acTL" + bytes(12) + still[33:]
+    for data in (
+        b"",
+        b"RIFF",
+        image(".bmp"),
+        jpeg[:-1],
+        jpeg + b"\0",
+        jpeg + jpeg,
+        thumbed,
+        animated,
+        still[:-40],
+    ):
+        assert read_plain_image(data) is None
 
 
 @pytest.mark.parametrize("size", [(16000, 16000), (100_000, 100_000), (2**31 - 1, 2)])

@@ -62,4 +62,4 @@ def test_the_orientation_of_a_png(orientation: int) -> None:
 
 @pytest.mark.parametrize("tiff", [b"II*\0", b"II*\0\x08\0\0\0\x05\0", b"MM\0*\xff\xff\xff\xff"])
 def test_exif_that_ends_early_is_upright(tiff: bytes) -> None:
-    assert Orientation.of(SimpleNamespace(rotation=0), b"Exif\0\0" + tiff) == Orientation()
+    assert Orientation.of_image(SimpleNamespace(rotation=0), b"Exif\0\0" + tiff) == Orientation()
