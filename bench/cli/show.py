@@ -92,7 +92,7 @@ class Voice:
 
             from bench.report.terminal import summarise
 
-            console = Console() if sys.stdout.isatty() else Console(width=110, color_system=None)
+            console = Console() if sys.stdout.isatty() else Console(width=120, color_system=None)
             summarise(run.path, console)
 
 

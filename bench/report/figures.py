@@ -100,18 +100,24 @@ def recall_forest(results: Results, dataset: str) -> Figure | None:
 
 
 def severity_curves(results: Results, dataset: str, metric: str) -> list[Figure]:
-    """A metric along the severities of each perturbation, 0 being clean; a line per model (7 a figure)."""
+    """A metric along the severities of each perturbation, 0 being clean; a line per model (7 a figure).
+
+    All of them have the same limits, so that a mild and a harsh perturbation look different.
+    """
     places = results.places(dataset)
     families = list(dict.fromkeys((p.condition, p.where) for p in places if p.severity))
     names = [model.name for model in results.models]
     parts = [names[start : start + len(_COLOURS)] for start in range(0, len(names), len(_COLOURS))]
+    cells = itertools.product(names, [dataset], places)
+    limits = _limits([results.find(cell, metric, (None, None)) for cell in cells])
     figures = []
     for (name, where), part in itertools.product(families, parts):
         steps = [p for p in places if not p.severity or (p.condition, p.where) == (name, where)]
         title = f"{name.replace('_', ' ')}, on the {where}"
         alt = f"{fmt.heading(metric)} on {dataset} along the severities of {title}. {_NUMBERS}"
         caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean."
-        figures.append(Figure(_curve(results, dataset, metric, steps, part), fmt.plain(alt), caption))
+        svg = _curve(results, dataset, metric, steps, part, limits)
+        figures.append(Figure(svg, fmt.plain(alt), caption))
     return figures
 
 
@@ -158,7 +164,7 @@ def _forest(marks: Sequence[_Mark], names: Sequence[str], metric: str, whole: Se
                 )
             axes.set_xlabel(fmt.metric(metric))
             axes.set_ylim(len(marks) - 0.4, -0.6)
-            axes.set_xlim(*_limits(marks))
+            axes.set_xlim(*_limits([row for mark in marks for row in mark.rows]))
             axes.xaxis.set_major_locator(MaxNLocator(5, prune="both"))
             axes.set_yticks([])
             axes.grid(visible=False, axis="y")
@@ -171,10 +177,10 @@ def _forest(marks: Sequence[_Mark], names: Sequence[str], metric: str, whole: Se
         return _svg(canvas)
 
 
-def _limits(marks: Sequence[_Mark]) -> tuple[float, float]:
+def _limits(rows: Sequence[Row | None]) -> tuple[float, float]:
     """Limits that hold every interval shown, on tenths, within [-1, 1] where the values are."""
     found = [
-        row[name] for mark in marks for row in mark.rows if state_of(row) in ("reportable", "insufficient")
+        row[name] for row in rows if state_of(row) in ("reportable", "insufficient")
         for name in ("estimate", "low", "high") if row is not None and row[name] is not None
     ]  # fmt: skip
     if not found:
@@ -228,8 +234,9 @@ def _name(axes: Axes, position: float, mark: _Mark) -> None:
 
 
 def _curve(
-    results: Results, dataset: str, metric: str, steps: Sequence[Place], names: Sequence[str]
-) -> bytes:
+    results: Results, dataset: str, metric: str, steps: Sequence[Place], names: Sequence[str],
+    limits: tuple[float, float],
+) -> bytes:  # fmt: skip
     with _style():
         canvas = Canvas(figsize=(5.8, 3.1))
         axes = canvas.add_axes((0.1, 0.15, 0.52, 0.8))
@@ -242,6 +249,7 @@ def _curve(
         axes.set_xticks(sorted({step.severity for step in steps}))
         axes.set_xlabel("severity (0 is clean)")
         axes.set_ylabel(fmt.metric(metric))
+        axes.set_ylim(*limits)
         return _svg(canvas)
 
 

@@ -10,8 +10,8 @@ from bench.report.results import Dataset, Model, Results, unique
 from bench.report.table import MARK, state_of
 
 __all__ = [
-    "CONDITIONS", "COVERED_BY_INTERVALS", "DIFFERENCES", "LOWEST", "MARKS", "MISSES", "STATES", "affect",
-    "banners", "doubles", "independence", "intervals", "measured", "of_dataset", "states", "unmeasured",
+    "COVERED_BY_INTERVALS", "DIFFERENCES", "LOWEST", "MARKS", "MISSES", "STATES", "affect", "banners",
+    "conditions", "doubles", "independence", "intervals", "measured", "of_dataset", "states", "unmeasured",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -32,11 +32,12 @@ MARKS = (
     f"Insufficient slices carry {MARK} and are hollow in figures: their value is shown, and they are left "
     "out where slices are compared. Coverage is the share of rows with an answer."
 )
-CONDITIONS = (
+_CONDITIONS = (
     "Conditions on the frame perturb the whole picture before the face is sought and so measure the system; "
     "conditions on the crop perturb the aligned face and so measure the classifier. Slices are shown for the "
     "first condition of the table only; the others are in estimates.parquet."
 )
+_NO_MEDIA = "none were looked at; predictions were made elsewhere"
 DIFFERENCES = (
     "No difference between slices, models or conditions was tested here. Intervals that overlap do not "
     "show that two values are equal, and intervals that do not overlap are no test either, since many are "
@@ -110,14 +111,14 @@ def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
     return (
         ("Rows", f"{fmt.count(data.rows)}, {_cluster_count(results, data)}"),
         ("Labels", f"{facts.label_space or 'none'}: {', '.join(facts.labels) or 'none'}"),
-        ("Media", kinds[facts.media_kind]),
+        ("Media", kinds[facts.media_kind] if results.kind != "score" else _NO_MEDIA),
         ("Attributes", provenance or "none"),
         (
             "Small groups",
             "may be shown (attributes are public)" if facts.attributes_public else "are withheld",
         ),
         ("Licence", facts.licence),
-        ("Trained on by", ", ".join(facts.trained_on_by) or "none stated"),
+        ("Trained on by", ", ".join(facts.trained_on_by) or "not declared (this is not a no)"),
     )
 
 
@@ -132,6 +133,13 @@ def states(results: Results) -> tuple[str, ...]:
         f"metrics fewer than {rule.rows_in_class} rows in a class. Undefined: the metric has no "
         "value on these rows.",
     )
+
+
+def conditions(results: Results) -> tuple[str, ...]:
+    """What perturbing the frame or the crop measures, and why the lines of doubles alone are flat."""
+    if all(model.double for model in results.models):
+        return (_CONDITIONS, "Doubles do not look at pictures, so these lines are flat.")
+    return (_CONDITIONS,)
 
 
 def affect(results: Results) -> tuple[str, ...]:
@@ -193,4 +201,6 @@ def _cluster_count(results: Results, data: Dataset) -> str:
 
 
 def _model(model: Model) -> str:
-    return f"{model.name} (double)" if model.double else model.name
+    known = ["double"] if model.double else []
+    known += [model.origin] if model.origin else []
+    return f"{model.name} ({'; '.join(known)})" if known else model.name

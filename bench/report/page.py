@@ -134,7 +134,7 @@ def _condition_parts(results: Results, data: Dataset) -> list[Part]:
     shown = [table.condition_table(results, data.name, metric)]
     missed = table.misses(results, data.name, [place for place in places if place.severity])
     tables = (*shown, *([missed] if missed.groups else []))
-    return [Part("Conditions", (notes.CONDITIONS,), curves, tables)]
+    return [Part("Conditions", notes.conditions(results), curves, tables)]
 
 
 def _unmeasured(results: Results) -> Part:

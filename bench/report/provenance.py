@@ -56,7 +56,11 @@ def warnings(results: Results) -> Table:
 
 def provenance(results: Results) -> tuple[Table, ...]:
     """Digests, seed and environment."""
-    models = tuple(Group(_lines(model.digests), _origin(model)) for model in results.models if model.digests)
+    models = tuple(
+        Group(_lines(model.digests), _origin(model))
+        for model in results.models
+        if model.digests or model.origin
+    )
     run = [
         ("affectbench", results.version),
         ("Suite digest", results.suite_digest),
@@ -117,7 +121,8 @@ def _warned(found: list[tuple[str, Row]]) -> tuple[Line, ...]:
 
 def _origin(model: Model) -> str:
     entry = f", entry {model.entry}" if model.entry and model.entry != model.name else ""
-    return f"{model.name}{entry}" + (f", checkpoint {model.checkpoint}" if model.checkpoint else "")
+    checkpoint = f", checkpoint {model.checkpoint}" if model.checkpoint else ""
+    return f"{model.name}{entry}{checkpoint}" + (f", from {model.origin}" if model.origin else "")
 
 
 def _environment(results: Results) -> list[tuple[str, str]]:

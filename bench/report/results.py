@@ -42,13 +42,15 @@ class Place:
 class Model:
     """A model of the run; ``double`` means of known quality by construction, not a model.
 
-    ``digests`` names every sha256 that its numbers rest on: weights, code, predictions made elsewhere.
+    ``origin`` says in words where its weights came from, such as a registry's name and version. ``digests``
+    names every sha256 that its numbers rest on: weights, code, predictions made elsewhere.
     """
 
     name: str
     entry: str | None
     checkpoint: str | None
     double: bool
+    origin: str | None = None
     digests: tuple[tuple[str, str], ...] = ()
 
 
@@ -178,7 +180,8 @@ def read_results(run: Path) -> Results:
             precision=info["precision"],
             models=tuple(_model(entry) for entry in info["models"]),
             datasets=tuple(
-                Dataset(**{**d, "facts": Facts.model_validate(d["facts"])}) for d in info["datasets"]
+                Dataset(d["name"], d["digest"], d["rows"], Facts.model_validate(d["facts"]))
+                for d in info["datasets"]
             ),
             cells=cells,
             rows=tuple(_withheld(row) for row in table.to_pylist() if row["kind"] == "value"),
@@ -194,7 +197,10 @@ def _model(entry: dict[str, Any]) -> Model:
     digests += sorted((entry.get("code_sha256") or {}).items())
     if entry.get("predictions_sha256"):
         digests.append(("predictions", entry["predictions_sha256"]))
-    return Model(entry["name"], entry["entry"], entry["checkpoint"], entry["double"], tuple(digests))
+    return Model(
+        entry["name"], entry["entry"], entry["checkpoint"], entry["double"], entry.get("origin"),
+        tuple(digests),
+    )  # fmt: skip
 
 
 def _cell(record: dict[str, Any]) -> Cell:

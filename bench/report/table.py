@@ -138,6 +138,10 @@ def _lowest_of(rows: Sequence[Row | None]) -> tuple[Entry, ...]:
     if not known:
         return (Entry("none reportable", "text"), *[Entry(fmt.DASH)] * 3, compared)
     row = min(known, key=lambda r: float(r["estimate"]))
+    # Apart by rounding in the last bit is not apart.
+    if len(known) > 1 and max(r["estimate"] for r in known) - row["estimate"] < 1e-9:
+        number = Entry(fmt.number(row["estimate"]))
+        return (Entry("all equal", "text"), number, *[Entry(fmt.DASH)] * 2, compared)
     alone = " (the only one)" if len(known) == 1 else ""
     value = Entry(f"{row['value']}{alone}", "text")
     return (value, shown(row), counted(row, "n"), counted(row, "clusters"), compared)

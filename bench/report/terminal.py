@@ -43,6 +43,9 @@ def summarise(run: Path, console: Console) -> None:
         missed = _misses(results, data)
         if missed.row_count:
             _print(console, missed)
+        if more := len(results.places(data.name)[1:]):
+            text = f"{more} more condition{'s' if more > 1 else ''}: see the report"
+            _print(console, Text(text))
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
 
 
@@ -79,10 +82,11 @@ def _headline(results: Results, data: Dataset) -> Table:
     for heading in ("Model", "Metric"):
         table.add_column(heading, overflow="fold")
     _number_columns(table)
+    table.add_column("State", no_wrap=True)
     for model in results.models:
         name = f"{model.name} (double)" if model.double else model.name
         for metric, row in _leading_rows(results, data, model.name):
-            table.add_row(_text(name), _text(fmt.metric(metric)), *_numbers(row, 4))
+            table.add_row(_text(name), _text(fmt.metric(metric)), *_numbers(row, 4), Text(state_of(row)))
             name = ""
     return table
 

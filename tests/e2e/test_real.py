@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def quoted(readme: Path, first: str) -> set[str]:
     """The lines of the README's block of output that begins with a given line."""
     (block,) = [b for b in readme.read_text(encoding="utf-8").split("```") if b.startswith(f"text\n{first}")]
-    return set(block.splitlines()[1:])
+    return set(block.splitlines()[1:]) - {"..."}
 
 
 def estimates(run: Path) -> list[dict[str, Any]]:

@@ -67,14 +67,15 @@ class FakeRun:
             "facts": self.facts.model_dump(mode="json"),
         }  # fmt: skip
         run = RunFolder(path)
+        cells = [[model, self.facts.name, _condition(place)] for model, place, _ in self.cells]
         run.claim({
             "affectbench": "0.1.0", "kind": self.kind, "suite": suite, "suite_digest": digest_json(suite),
-            "models": self.models, "datasets": [data],
+            "models": self.models, "cells": cells, "datasets": [data],
             **({"device": None, "precision": None} if self.kind == "score" else _NUMERICS),
         })  # fmt: skip
         for model, place, statuses in self.cells:
             name, severity, where = place
-            folder = run.cell(model, self.facts.name, f"{name}-{severity}-{where}" if severity else name)
+            folder = run.cell(model, self.facts.name, _condition(place))
             write_json(folder.path / "cell.json", {
                 "key": digest_json([model, *map(str, place)]), "model": model, "dataset": self.facts.name,
                 "condition": name, "severity": severity, "where": where, "statuses": statuses,
@@ -82,6 +83,11 @@ class FakeRun:
             })  # fmt: skip
         write_estimates(estimates_table(self.estimates), run.estimates)
         return path
+
+
+def _condition(place: Place) -> str:
+    name, severity, where = place
+    return f"{name}-{severity}-{where}" if severity else name
 
 
 def model(name: str, *, double: bool = False) -> dict[str, Any]:

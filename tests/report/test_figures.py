@@ -67,6 +67,24 @@ def test_an_undefined_severity_breaks_the_line(run: fake_run.FakeRun, tmp_path: 
     assert len(broken) == 1
 
 
+def test_all_curves_of_a_data_set_share_their_limits(run: fake_run.FakeRun, tmp_path: Path) -> None:
+    """The clean value stands at the same height in each, and a value stands higher the larger it is."""
+    run.estimate("m", "uar", 0.8, half=0.1)
+    for name, values in (("blur", (0.79, 0.78)), ("low_light", (0.5, 0.2))):
+        for severity, value in enumerate(values, 1):
+            run.estimate("m", "uar", value, place=(name, severity, "frame"), half=0.1)
+    mild, harsh = severity_curves(read_results(run.write(tmp_path / "run")), "d", "uar")
+    heights = {}
+    for figure, values in ((mild, (0.8, 0.79, 0.78)), (harsh, (0.8, 0.5, 0.2))):
+        drawn = [y for _, y, _ in marks(figure.svg)][:3]
+        heights |= dict(zip(values, drawn, strict=True))
+    assert marks(mild.svg)[0] == marks(harsh.svg)[0]
+    values, drawn = list(heights), list(heights.values())
+    slope, start = np.polyfit(values, drawn, 1)
+    assert slope < 0  # y of an SVG points down
+    np.testing.assert_allclose(drawn, slope * np.array(values) + start, atol=1e-3)
+
+
 def test_many_slices_and_models_make_more_figures(tmp_path: Path) -> None:
     facts = Facts(name="d", attributes={"a": "given", "b": "given"})
     names = [f"m{i}" for i in range(6)]

@@ -7,6 +7,7 @@ import hashlib
 import html.parser
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +17,7 @@ import fake_run
 import pytest
 
 from bench.errors import UserError
+from bench.report.format import DASH
 from bench.report.render import render
 from bench.spec import Facts
 
@@ -310,6 +312,54 @@ def test_scored_predictions_are_named_by_their_digest(crema_run: Path) -> None:
     assert "Device" not in {row[0] for row in page.table("The run")}
 
 
+def test_what_was_not_declared_and_not_looked_at_is_said(crema_run: Path, hostile_run: Path) -> None:
+    scored, run = (read(path)[1].texts for path in (crema_run, hostile_run))
+    for texts in (scored, run):
+        assert texts[texts.index("Trained on by") + 1] == "not declared (this is not a no)"
+    assert scored[scored.index("Media") + 1] == "none were looked at; predictions were made elsewhere"
+    assert run[run.index("Media") + 1] == "whole frames with a face"
+
+
+def test_the_origin_of_a_model_is_shown_and_unknown_fields_are_none_of_ours(
+    small_run: fake_run.FakeRun, tmp_path: Path
+) -> None:
+    origin = "models:/emotion@champion, version 2"
+    small_run.models[0] |= {"origin": origin, "later": [1]}
+    small_run.models[1] |= {"origin": None}
+    small_run.estimate("m@2", "uar", 0.5)
+    path = small_run.write(tmp_path / "run")
+    plan = json.loads((path / "run.json").read_text())
+    plan["later"] = {"x": 1}
+    plan["datasets"][0]["later"] = 1
+    (path / "run.json").write_text(json.dumps(plan))
+    page = read(path)[1]
+    assert page.texts[page.texts.index("Models") + 1] == f"m@2 ({origin}); other"
+    rows = page.table("What each model rests on")
+    assert [f"m@2, entry m, checkpoint 2, from {origin}"] in rows
+    assert ["other"] in rows
+
+
+@pytest.mark.parametrize("double", [False, True])
+def test_flat_lines_are_explained_where_all_models_are_doubles(tmp_path: Path, *, double: bool) -> None:
+    models = [fake_run.model("m", double=double), fake_run.model("n", double=True)]
+    run = fake_run.FakeRun(Facts(name="d"), models, rows=10)
+    for place in (fake_run.CLEAN, ("low_light", 1, "frame")):
+        run.estimate("m", "uar", 0.5, place=place)
+    texts = read(run.write(tmp_path / "run"))[1].texts
+    assert texts.count("Doubles do not look at pictures, so these lines are flat.") == double
+
+
+def test_no_slice_is_the_lowest_where_all_are_equal(small_run: fake_run.FakeRun, tmp_path: Path) -> None:
+    for who, last in (("m@2", 0.1 + 0.2), ("other", 0.299)):
+        small_run.estimate(who, "uar", 0.3)
+        for name, value in (("x", 0.3), ("y", last)):
+            small_run.estimate(who, "uar", value, part=("a", name))
+        small_run.estimate(who, "uar", 0.1, part=("a", "z"), status="insufficient")
+    rows = read(small_run.write(tmp_path / "run"))[1].table("Lowest reportable slice of each attribute")
+    assert rows[2] == ["a", "m@2", "all equal", "0.300", DASH, DASH, "2 of 3"]
+    assert rows[3][2:4] == ["y", "0.299 [0.279, 0.319]"]
+
+
 def test_it_calls_nothing_lawful_or_fair(crema_run: Path) -> None:
     shown = "".join(read(crema_run)[1].texts).lower()
     for word in ("complian", "certif", "conformity", "ai act", "unbiased", "fair"):
@@ -321,7 +371,7 @@ def test_the_same_run_gives_the_same_bytes(crema_run: Path) -> None:
     code = "import sys, pathlib; from bench.report.render import render; render(pathlib.Path(sys.argv[1]))"
     subprocess.run([sys.executable, "-c", code, str(crema_run)], check=True)
     assert (crema_run / "report.html").read_bytes() == first
-    assert [p.name for p in crema_run.iterdir() if p.name.startswith(".")] == []
+    assert [p.name for p in crema_run.iterdir() if p.name.startswith(".report")] == []
 
 
 def test_what_is_no_finished_run_is_refused(tmp_path: Path, crema_run: Path) -> None:
@@ -331,6 +381,9 @@ def test_what_is_no_finished_run_is_refused(tmp_path: Path, crema_run: Path) -> 
     with pytest.raises(UserError, match="there is no such file"):
         render(tmp_path)
     (tmp_path / "estimates.parquet").write_bytes((crema_run / "estimates.parquet").read_bytes())
+    with pytest.raises(UserError, match="3 of 3 cells are unfinished or changed"):
+        render(tmp_path)
+    shutil.copytree(crema_run / "cells", tmp_path / "cells")
     plan = json.loads((tmp_path / "run.json").read_text())
     del plan["device"]
     (tmp_path / "run.json").write_text(json.dumps(plan))

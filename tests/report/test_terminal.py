@@ -20,10 +20,10 @@ GOLDEN = """\
 m: these are doubles of known quality, not models.
 fer, all rows (clean)
 
- Model        Metric           Estimate, interval          n     Clusters
- ────────────────────────────────────────────────────────────────────────
- m (double)   accuracy (WAR)   0.6552 [0.640, 0.671]   3 573   91 persons
- other        accuracy (WAR)   0.4713 [0.456, 0.487]   3 573   91 persons
+ Model        Metric           Estimate, interval          n     Clusters   State
+ ─────────────────────────────────────────────────────────────────────────────────────
+ m (double)   accuracy (WAR)   0.6552 [0.640, 0.671]   3 573   91 persons   reportable
+ other        accuracy (WAR)   0.4713 [0.456, 0.487]   3 573   91 persons   reportable
 
 m on fer, accuracy (WAR) by slice (clean)
 
@@ -107,6 +107,16 @@ def test_names_are_text(hostile_run: Path) -> None:
     assert "\u202e" not in text
     assert "\x07" not in printed(hostile_run, 100, terminal=True)
     assert "[31m" not in text.replace("\ufffd[31m", "")
+
+
+def test_the_state_of_headline_numbers_and_further_conditions_are_said(tmp_path: Path) -> None:
+    run = fake_run.FakeRun(Facts(name="d"), [fake_run.model("m")], rows=10)
+    run.estimate("m", "accuracy", 0.5, status="insufficient")
+    for severity in (1, 2, 3):
+        run.estimate("m", "accuracy", 0.4, place=("low_light", severity, "frame"))
+    lines = printed(run.write(tmp_path / "run"), 100).splitlines()
+    assert next(line for line in lines if line.startswith(" m ")).endswith("   insufficient")
+    assert lines[-2] == "3 more conditions: see the report"
 
 
 def test_json_holds_the_summary(small_run: Path) -> None:
