@@ -125,7 +125,8 @@ def macro_f1(confusion: Stats) -> Floats:
     """Macro-averaged F1: the mean over classes of 2 TP / (2 TP + FP + FN).
 
     Over the classes that have a row; misses are false negatives; a class never predicted has F1 0. Mean of
-    F1, not F1 of means (Opitz, Burst 2019, arXiv 1911.03347). Source: scikit-learn ``f1_score``.
+    F1, not F1 of means (Opitz, Burst 2019, arXiv 1911.03347). A miss in place of a wrong answer can raise it,
+    for it takes a false positive away: read it beside coverage. Source: scikit-learn ``f1_score``.
     """
     predicted = confusion[..., :-1].sum(axis=-2)
     return _mean_present(_divide(2 * _hits(confusion), confusion.sum(axis=-1) + predicted), confusion)

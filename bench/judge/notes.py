@@ -5,12 +5,15 @@ from __future__ import annotations
 import pyarrow.compute as pc
 
 from bench.judge.metrics import Metric
-from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED
+from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED, Rows
 from bench.judge.slices import Slice
 from bench.judge.sums import Sums
 from bench.tables import Targets
 
-__all__ = ["dataset_notes", "notes"]
+__all__ = ["cell_notes", "dataset_notes", "notes"]
+
+# STATISTICS, Misses: the share of faults up to which cells are compared as if there were none.
+_FAULTS = 0.01
 
 
 def dataset_notes(targets: Targets) -> list[str]:
@@ -24,6 +27,14 @@ def dataset_notes(targets: Targets) -> list[str]:
     ):
         said.append("row weights are not used")
     return said
+
+
+def cell_notes(rows: Rows) -> list[str]:
+    """What every number of a cell must say: above 1 % decode errors, that it may rest on other rows."""
+    faults = 1 - float(rows.judged.mean()) if len(rows.judged) else 0.0
+    if faults <= _FAULTS:
+        return []
+    return [f"decode errors: {faults:.2%} of all rows left out, compare only where the same rows are"]
 
 
 def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> list[list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from bench.errors import UserError, nearest
 from bench.judge.metrics import METRICS, Metric, expand
-from bench.judge.slices import attribute, slice_names
+from bench.judge.slices import attributes_of
 from bench.spec import Suite
 from bench.tables import Targets
 
@@ -19,8 +19,7 @@ def check(suite: Suite, targets: Targets, where: Callable[[str, str], str]) -> N
     ``where("slice", name)``, ``where("bins", name)`` and ``where("metric", name)`` say where the suite or the
     command line names them; the name of a slice is one of its attributes.
     """
-    for name in dict.fromkeys(name for names in slice_names(suite) for name in names):
-        attribute(targets, name, suite, where)
+    attributes_of(targets, suite, where)
     for name in suite.metrics:
         _check_metric(name, targets, where)
 

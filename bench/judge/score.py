@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from bench.judge.metrics import Metric
-from bench.judge.notes import dataset_notes
+from bench.judge.notes import cell_notes, dataset_notes
 from bench.judge.request import asked, check
-from bench.judge.rows import has_labels, read_rows
+from bench.judge.rows import Bools, Rows, has_labels, read_rows
 from bench.judge.sheet import sheets
 from bench.judge.slices import Slice, cut
 from bench.judge.status import INSUFFICIENT, SUPPRESSED
 from bench.judge.sums import Sums
+from bench.judge.withhold import withheld
 from bench.spec import Suite
 from bench.tables import Targets
 from bench.tables.estimates import estimates_table
@@ -78,8 +80,18 @@ class _Ground:
         self.cut = cut(targets, suite, where)
         self.metrics = asked(suite, targets)
         self.notes = dataset_notes(targets)
+        self.floor = 0 if targets.facts.attributes_public else suite.slice_rule.suppress_below
+        self._withheld: dict[tuple[object, ...], list[Bools]] = {}
         names = targets.table.column_names
         self.by_frame = "frame" in names and targets.table["frame"].null_count < len(targets)
+
+    def withheld(self, rows: Rows) -> list[Bools]:
+        """Which slice values are withheld from a cell; worked out once for cells that judge the same rows."""
+        masks = [rows.judged, *(np.isfinite(guess) for _, guess in rows.affect.values())]
+        key: tuple[object, ...] = (*rows.affect, *(np.packbits(mask).tobytes() for mask in masks))
+        if key not in self._withheld:
+            self._withheld[key] = withheld(self.cut.slices, self.cut.strata, rows, self.floor)
+        return self._withheld[key]
 
     def frames(self, one: Slice, value: int, cell: Cell) -> int | None:
         """Frames of a slice value: its rows where rows are frames, else known for the whole only."""
@@ -91,9 +103,14 @@ class _Ground:
 def _rows(cell: Cell, ground: _Ground) -> Iterator[dict[str, Any]]:
     """The rows of one cell; a requested metric the predictions cannot give has rows that say so."""
     suite, slices = ground.suite, ground.cut.slices
-    sums = Sums(read_rows(cell.targets, cell.predictions), ground.cut.strata, suite.missing_constant)
+    rows = read_rows(cell.targets, cell.predictions)
+    sums = Sums(rows, ground.cut.strata, suite.missing_constant)
+    hidden = ground.withheld(rows)
+    said = [*ground.notes, *cell_notes(rows)]
     judged = {
-        metric.name: sheets(metric, sums, slices, ground.targets, suite) if _gives(cell, metric) else None
+        metric.name: sheets(metric, sums, slices, hidden, ground.targets, suite)
+        if _gives(cell, metric)
+        else None
         for metric in ground.metrics
         if suite.metrics or _gives(cell, metric)
     }
@@ -110,7 +127,7 @@ def _rows(cell: Cell, ground: _Ground) -> Iterator[dict[str, Any]]:
                 if found and row["status"] != SUPPRESSED:
                     row["frames"] = ground.frames(one, value, cell)
                 if row["status"] != SUPPRESSED:
-                    row["warning"] = "; ".join([*filter(None, [row["warning"]]), *ground.notes]) or None
+                    row["warning"] = "; ".join([*filter(None, [row["warning"]]), *said]) or None
                 yield {**row, "kind": "value", "cluster_unit": ground.targets.facts.cluster_unit}
 
 

@@ -11,7 +11,7 @@ from bench.judge.metrics import Metric
 from bench.judge.notes import notes
 from bench.judge.rows import Bools, Floats
 from bench.judge.slices import Slice
-from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED, reportable, withheld
+from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED, reportable
 from bench.judge.sums import Sums
 from bench.spec import Suite
 from bench.tables import Targets
@@ -58,16 +58,18 @@ class Sheet:
 
 
 def sheets(
-    metric: Metric, sums: Sums, slices: Sequence[Slice], targets: Targets, suite: Suite
+    metric: Metric,
+    sums: Sums,
+    slices: Sequence[Slice],
+    hidden: Sequence[Bools],
+    targets: Targets,
+    suite: Suite,
 ) -> list[Sheet]:
     """Judge one metric over every slice; the first slice is the whole.
 
-    A value is suppressed by the subjects in the metric's own denominators, so that a recall of a rare class
-    shows no fewer of them than an accuracy does.
+    ``hidden`` says which values of each slice are withheld, whatever the metric.
     """
     found = [infer(metric, sums.tally(metric.key, one), suite.level) for one in slices]
-    floor = 0 if targets.facts.attributes_public else suite.slice_rule.suppress_below
-    hidden = withheld(slices, [inference.clusters for inference in found], floor)
     classes = metric.present(sums.total(metric.key, slices[0]))[0]
     enough = [
         reportable(metric, inference, sums.total(metric.key, one), suite.slice_rule, classes)

@@ -1,7 +1,8 @@
 """Slices: attributes of targets, and intersections of them to any depth, as memberships of strata.
 
 A missing attribute value is the slice value ``unmeasured``. Numbers are cut at the suite's bins, lower edge
-included; a numeric attribute with many values and no bins is refused, as is an attribute that is not there.
+included; a numeric attribute with many values and no bins is refused, as is an attribute that is not there,
+and an ``&`` in the values of an intersection, which it joins.
 Attributes may vary within a cluster.
 """
 
@@ -21,7 +22,7 @@ from bench.judge.rows import Ints, numbers, positions
 from bench.spec import Suite
 from bench.tables import Targets
 
-__all__ = ["UNMEASURED", "Cut", "Slice", "attribute", "cut", "labels_of_bins", "slice_names"]
+__all__ = ["UNMEASURED", "Cut", "Slice", "attribute", "attributes_of", "cut", "labels_of_bins", "slice_names"]
 
 UNMEASURED = "unmeasured"
 MOST_VALUES = 12
@@ -69,14 +70,38 @@ def slice_names(suite: Suite) -> list[tuple[str, ...]]:
 def cut(targets: Targets, suite: Suite, where: Where) -> Cut:
     """Cut a data set by the suite; UserError for unknown attributes and missing bins."""
     wanted = slice_names(suite)
-    names = list(dict.fromkeys(name for attributes in wanted for name in attributes))
-    coded = {name: attribute(targets, name, suite, where) for name in names}
+    coded = attributes_of(targets, suite, where)
     cluster = _codes(targets.table[targets.cluster])
     strata = stratify(cluster, [codes for codes, _ in coded.values()])
     holds = _Holdings(strata, cluster if strata.cluster is not None else None, _clips(targets))
     whole = _slice((), (), strata, holds)
     cuts = [_slice(attributes, [coded[name] for name in attributes], strata, holds) for attributes in wanted]
     return Cut(strata, (whole, *cuts))
+
+
+def attributes_of(targets: Targets, suite: Suite, where: Where) -> dict[str, tuple[Ints, tuple[str, ...]]]:
+    """Code every attribute that the suite cuts by: (N,) codes and the texts of the values in order.
+
+    UserError where an attribute is unknown or lacks bins, and where an ``&`` would make two slices, or two
+    values of an intersection, read alike.
+    """
+    wanted = slice_names(suite)
+    coded = {
+        name: attribute(targets, name, suite, where)
+        for name in dict.fromkeys(name for attributes in wanted for name in attributes)
+    }
+    crossed = {name for attributes in wanted if len(attributes) > 1 for name in attributes}
+    for name, (_, values) in coded.items():
+        joined = [value for value in values if "&" in value and name in crossed]
+        if "&" in name or joined:
+            raise UserError(
+                where("slice", name),
+                f"slice {name!r} of {targets.facts.name} has an '&' in its "
+                + (f"values: {listed(joined, 3)}" if joined else "name"),
+                "'&' joins the attributes of an intersection and their values",
+                "Replace the '&' in the targets, for example by 'and'",
+            )
+    return coded
 
 
 def attribute(targets: Targets, name: str, suite: Suite, where: Where) -> tuple[Ints, tuple[str, ...]]:

@@ -33,13 +33,32 @@ def test_misses_are_wrong_and_decode_errors_leave():
     assert accuracy["warning"] == (
         "no decision (tie or empty): 14.29% of rows, counted as wrong; "
         "1 row with a model error, counted as missing; 1 row with a decode error left out; "
-        "1 row without label left out; 1 row predicted outside the label space, counted as wrong"
+        "1 row without label left out; 1 row predicted outside the label space, counted as wrong; "
+        "decode errors: 12.50% of all rows left out, compare only where the same rows are"
     )
     assert row(table, metric="recall/fear")["estimate"] == 1 / 3
     assert row(table, metric="recall/sadness")["estimate"] == 0
     coverage = row(table, metric="coverage")
     assert (coverage["estimate"], coverage["n"]) == (3 / 7, 7)
     assert accuracy["coverage"] == 3 / 7
+
+
+@pytest.mark.parametrize(("faults", "said"), [(1, False), (2, True)])
+def test_above_one_percent_of_decode_errors_every_number_says_so(faults, said):
+    targets = make_targets(
+        {
+            "subject": [f"s{i}" for i in range(100)],
+            "label": ["fear", "sadness"] * 50,
+            "valence": [0.5] * 100,
+            "g": ["x"] * 50 + ["y"] * 50,
+        }
+    )
+    status = ["decode_error"] * faults + ["ok"] * (100 - faults)
+    predicted = [None] * faults + ["fear"] * (100 - faults)
+    cell = make_cell(targets, {"status": status, "predicted": predicted})
+    table = judge([cell], make_suite(slices=("g",), metrics=("accuracy", "coverage", "ccc_valence")))
+    for found in table.to_pylist():  # y has no decode error of its own, and is compared with x
+        assert ("decode errors: 2.00% of all rows left out" in (found["warning"] or "")) == said
 
 
 def test_a_class_never_predicted_has_f1_zero():

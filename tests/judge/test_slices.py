@@ -127,3 +127,34 @@ def test_refusals_name_the_place(asked, message):
     check(
         make_suite(slices=("yaw",), bins={"yaw": (3, 6)}, metrics=("recall", "recall/fear")), targets, where
     )
+
+
+def ampersands(slices):
+    """The refusal of slices by u ('x&y' or 'x'), v ('z' or 'y&z') and 'r&d', or None."""
+    columns = {"u": ["x&y", "x"] * 3, "v": ["z", "y&z"] * 3, "w": ["a", "b"] * 3, "r&d": ["a", "b"] * 3}
+    targets = make_targets({"subject": list("abcdef"), "label": ["fear"] * 6, **columns})
+    try:
+        check(make_suite(slices=slices), targets, where)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("slices", [("u", "v", "w"), (("u",), "v")])
+def test_values_may_hold_the_sign_that_joins_where_nothing_is_joined(slices):
+    assert ampersands(slices) is None
+
+
+@pytest.mark.parametrize(
+    ("slices", "found"),
+    [
+        ((("u", "v"),), "slice:u: slice 'u' of made has an '&' in its values: x&y."),
+        (("u", ("w", "v")), "slice:v: slice 'v' of made has an '&' in its values: y&z."),
+        (("r&d",), "slice:r&d: slice 'r&d' of made has an '&' in its name."),
+    ],
+)
+def test_the_sign_that_joins_is_refused_where_two_would_read_alike(slices, found):
+    assert ampersands(slices) == (
+        f"{found} '&' joins the attributes of an intersection and their values. "
+        "Replace the '&' in the targets, for example by 'and'."
+    )

@@ -1,4 +1,4 @@
-"""Which slices are shown and compared, by table; and what is withheld so that nothing can be subtracted."""
+"""Which slices are shown and which may be compared, by table."""
 
 from __future__ import annotations
 
@@ -73,79 +73,6 @@ def test_suppressed_rows_carry_no_number():
         assert "withheld" in found["warning"]
     assert row(table, slice="a", value="big", metric="accuracy")["slices_left_out"] == 2
     assert row(table, metric="accuracy")["slices_left_out"] == 2
-
-
-def withheld(cell, slices=("a",), metric="accuracy"):
-    return {value for (_, value), status in statuses(cell, slices, metric).items() if status == "suppressed"}
-
-
-@pytest.mark.parametrize(
-    ("sizes", "expected"),
-    [
-        ({"w": 30, "x": 20, "y": 10, "z": 8}, set()),
-        ({"w": 30, "x": 20, "y": 10, "z": 4}, {"z", "y"}),
-        ({"w": 30, "x": 20, "y": 3, "z": 4}, {"z", "y"}),
-        ({"w": 30, "x": 20, "y": 1, "z": 2}, {"z", "y", "x"}),  # 3 persons could still be worked out
-        ({"w": 30, "z": 2}, {"z", "w"}),
-        ({"z": 3}, {"z"}),
-    ],
-)
-def test_one_suppressed_value_takes_the_next_smallest_along(sizes, expected):
-    assert withheld(people(sizes)) == expected
-
-
-def test_nothing_is_withheld_where_attributes_are_public():
-    assert withheld(people({"w": 30, "z": 2}, attributes_public=True)) == set()
-
-
-def test_an_intersection_is_safe_within_each_of_its_margins():
-    sizes = {"p&m": 20, "p&f": 3, "q&m": 30, "q&f": 25, "r&m": 12, "r&f": 40}
-    assert withheld(people(sizes), (("a", "b"),)) == {"p&f", "r&m"}
-    both = withheld(people(sizes), ("a", "b", ("a", "b")))
-    assert both == {"p&f", "p&m", "q&f", "q&m"}
-    for margin in (0, 1):
-        for value in {name.split("&")[margin] for name in both}:
-            assert sum(name.split("&")[margin] == value for name in both) >= 2
-
-
-def test_what_is_withheld_stays_withheld_in_finer_slices():
-    sizes = {"p&m": 2, "p&f": 2, "q&m": 50, "q&f": 7, "r&m": 12, "r&f": 9}
-    found = withheld(people(sizes), ("a", ("a", "b")))
-    assert found == {"p", "r", "p&m", "p&f", "r&m", "r&f"}
-
-
-def test_no_withheld_number_follows_from_the_shown_ones():
-    """Every withheld group of persons that subtraction can isolate holds at least five."""
-    rng = np.random.default_rng(3)
-    for _ in range(40):
-        sizes = {f"{a}&{b}": int(rng.integers(1, 15)) for a in "pqr" for b in "mfn"}
-        cell = people(sizes, clips=1)
-        found = statuses(cell, ("a", "b", ("a", "b")))
-        shown = [value for (_, value), status in found.items() if status != "suppressed"]
-        names = list(sizes)
-
-        def spans(value, names=names):
-            return [all(part in name.split("&") for part in value.split("&")) for name in names]
-
-        equations = np.array([[True] * len(names), *[spans(value) for value in shown]], float)
-        rank = np.linalg.matrix_rank(equations)
-        for index, name in enumerate(names):
-            if sizes[name] < 5:
-                alone = np.eye(len(names))[index]
-                assert np.linalg.matrix_rank(np.vstack([equations, alone])) > rank, (sizes, name)
-
-
-def test_few_subjects_behind_one_class_are_withheld_too():
-    cell = people({"x": 30, "y": 30, "z": 30})
-    labels = np.array(cell.targets.table["label"].to_pylist())
-    subject = np.array(cell.targets.table["subject"].to_pylist())
-    few = (labels == "fear") & np.char.startswith(subject, "x-") & ~np.isin(subject, ["x-0", "x-1", "x-2"])
-    columns = {n: cell.targets.table[n] for n in ("subject", "a", "b")} | {
-        "label": np.where(few, "sadness", labels)
-    }
-    slim = make_cell(make_targets(columns), {"predicted": cell.predictions["predicted"]})
-    assert withheld(slim) == set()
-    assert withheld(slim, metric="recall/fear") == {"x", "y"}
 
 
 def test_the_whole_is_never_suppressed():
