@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bench.errors import UserError
+from bench.judge.request import check
+from bench.labels import declare
+from bench.predict.datasets import ADAPTERS
+from bench.predict.perturb import PERTURBATIONS
 from bench.shipped import shipped
-from bench.spec import Condition, DataSource
+from bench.spec import Condition, DataSource, Facts
 from bench.suite import find_suite, read_mapping, read_suite
+from bench.tables import validate_targets
 
 WHOLE = """\
 suite: whole
@@ -150,6 +157,33 @@ def test_shipped_suite(path: Path) -> None:
     assert suite.suite == path.stem
     assert suite.about
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 40
+
+
+README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```yaml\n(suite:.*?)^```$", README, re.DOTALL | re.MULTILINE)
+
+
+def test_readme_shows_a_suite() -> None:
+    assert EXAMPLES
+    assert len(EXAMPLES) == len(re.findall(r"^suite:", README, re.MULTILINE))
+
+
+@pytest.mark.parametrize("text", EXAMPLES)
+def test_suite_of_the_readme(text: str, tmp_path: Path) -> None:
+    """It can be read, and asks only for what exists of a table that has the attributes it slices by."""
+    path = tmp_path / "readme.yaml"
+    path.write_text(text, encoding="utf-8")
+    plan = read_suite(path)
+    suite = plan.suite
+    assert {condition.perturb for condition in suite.conditions} <= set(PERTURBATIONS)
+    sliced = {name for s in suite.slices for name in ([s] if isinstance(s, str) else s)}
+    columns = {name: [30.0, 50.0] if name in suite.bins else ["x", "y"] for name in sliced}
+    for source in suite.data:
+        assert source.adapter in ADAPTERS
+        space = declare(source.labels or "ekman-7", "README.md")
+        facts = Facts(name=source.key, labels=space.labels, label_space=space.name)
+        rows = {"target": ["a", "b"], "subject": ["s", "t"], "label": space.labels[:2], **columns}
+        check(suite, validate_targets(pa.table(rows), facts, "README.md"), plan.place)
 
 
 def test_find_takes_a_path_before_a_name(whole: Path, monkeypatch: pytest.MonkeyPatch) -> None:

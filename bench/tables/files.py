@@ -20,12 +20,20 @@ import pyarrow.parquet as pq
 
 from bench.errors import UserError, listed, nearest
 
-__all__ = ["as_numbers", "as_text", "plain", "read_table", "require_columns", "row_of", "write_table"]
+__all__ = [
+    "WHOLE",
+    "as_numbers",
+    "as_text",
+    "read_table",
+    "require_columns",
+    "row_of",
+    "write_table",
+]
 
 SUFFIXES = (".csv", ".parquet", ".jsonl")
 _KINDS = {".csv": "CSV", ".parquet": "Parquet", ".jsonl": "JSON Lines"}
 _BLOCK = 1 << 24
-_WHOLE = 2.0**53  # beyond this a float64 no longer holds every whole number
+WHOLE = 2.0**53  # beyond this a float64 no longer holds every whole number
 
 
 def read_table(path: Path) -> pa.Table:
@@ -75,41 +83,14 @@ def require_columns(table: pa.Table, names: tuple[str, ...], where: str) -> None
             )  # fmt: skip
 
 
-def plain(table: pa.Table, where: str, lists: tuple[str, ...] = ()) -> pa.Table:
-    """The same rows without metadata, dictionaries and views: text, bytes, numbers and booleans.
-
-    ``lists`` may also hold lists of numbers. Raises UserError for other nested columns and for columns
-    without a name.
-    """
-    table = table.replace_schema_metadata(None)
-    for position, name in enumerate(table.column_names):
-        column = table[name]
-        if not name:
-            raise UserError(
-                where, f"column {position + 1} has no name", "Every column has a name",
-                "Name it or leave it out (pandas: to_csv(..., index=False))",
-            )  # fmt: skip
-        if pa.types.is_dictionary(column.type):
-            column = column.cast(column.type.value_type)
-        if pa.types.is_nested(column.type) and name not in lists:
-            raise UserError(
-                where, f"column {name!r} holds {column.type}", "A column holds text or numbers",
-                "Spread it over several columns or leave it out",
-            )  # fmt: skip
-        if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
-            column = column.cast(pa.string())
-        table = table.set_column(position, name, column)
-    return table
-
-
 def as_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text; numbers keep their plain form (1001, not 1001.0); NaN and empty text are null."""
+    """A plain column as text: numbers as people write them (1001, not 1001.0); NaN and blank are null."""
     if pa.types.is_floating(column.type):
         column = pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
-        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _WHOLE))
+        whole = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), WHOLE))
         column = column.cast(pa.int64()) if pc.all(whole).as_py() else column
     text = column.cast(pa.string())
-    return pc.if_else(pc.equal(text, ""), pa.scalar(None, pa.string()), text)
+    return pc.if_else(pc.equal(pc.utf8_trim_whitespace(text), ""), pa.scalar(None, pa.string()), text)
 
 
 def as_numbers(table: pa.Table, name: str, where: str, dtype: pa.DataType) -> pa.ChunkedArray:

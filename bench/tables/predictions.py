@@ -2,7 +2,8 @@
 
 Columns: ``target``, ``status``, ``predicted`` (hard label or null), ``p_<label>`` (probabilities that sum to
 one), ``valence``, ``arousal``, ``dominance``, ``au_NN``, ``fault`` (why a row has no output). A model never
-improves by failing: how each status counts is in STATUSES.
+improves by failing: how each status counts is in STATUSES. A stated label that is not the one of the largest
+probability is refused, and so is affect on another scale than [-1, 1].
 
 Frames have the same outputs per ``target``, ``timestamp`` (seconds) and ``track``; a frame in which no face
 was found is a row with status no_face and null track. Still images have no frame rows.
@@ -10,6 +11,7 @@ was found is a row with status no_face and null track. Still images have no fram
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +20,9 @@ import pyarrow.compute as pc
 
 from bench.errors import UserError, listed, nearest
 from bench.labels import EKMAN_8, LabelSpace, canonical, near_label
-from bench.tables.files import as_numbers, as_text, plain, read_table, require_columns, row_of
-from bench.tables.targets import AFFECT, Targets
+from bench.tables.files import as_numbers, as_text, read_table, require_columns, row_of
+from bench.tables.plain import plain
+from bench.tables.targets import AFFECT, Targets, require_unique
 
 __all__ = [
     "STATUSES", "decide", "frames_schema", "output_columns", "predictions_schema", "read_predictions",
@@ -34,16 +37,20 @@ STATUSES = {
     "model_error": "the model failed on this input: counts as wrong",
 }
 _SUM_TOLERANCE = 1e-3
+_AFFECT_LIMIT = 2  # a regression may overshoot [-1, 1] a little; what lies beyond is on another scale
+_NAMED = ("target", "status", "predicted", "fault", *AFFECT)
+_PREFIXES = ("p_", "au_")
 
 
 def output_columns(labels: tuple[str, ...], outputs: tuple[str, ...]) -> tuple[str, ...]:
-    """The columns a model fills: ``p_<label>`` if it declares "labels", then its other outputs.
+    """The columns a model fills, in the order of its outputs: ``p_<label>`` where it declares "labels".
 
-    >>> output_columns(("fear", "joy"), ("labels", "valence"))
-    ('p_fear', 'p_joy', 'valence')
+    >>> output_columns(("fear", "joy"), ("valence", "labels"))
+    ('valence', 'p_fear', 'p_joy')
     """
-    probabilities = tuple(f"p_{label}" for label in labels) if "labels" in outputs else ()
-    return (*probabilities, *(name for name in outputs if name != "labels"))
+    probabilities = tuple(f"p_{label}" for label in labels)
+    columns = (probabilities if name == "labels" else (name,) for name in outputs)
+    return tuple(chain.from_iterable(columns))
 
 
 def predictions_schema(labels: tuple[str, ...], outputs: tuple[str, ...]) -> pa.Schema:
@@ -96,11 +103,13 @@ def validate_predictions(table: pa.Table, targets: Targets, where: str) -> pa.Ta
 
     Without a ``status`` column every row is ok. Raises UserError for missing, extra and repeated rows,
     unknown statuses, labels outside the space, NaN probabilities on ok rows, rows that do not sum to one
-    within 0.001, infinite outputs, and tables without any output.
+    within 0.001, stated labels that are not the one largest probability, infinite outputs, affect beyond
+    [-2, 2], and tables without any output. Where the largest probability is shared, nothing is predicted.
     """
     require_columns(table, ("target",), where)
     columns = table.column_names
-    table = _typed(plain(table, where), targets.space, where)
+    read = [name for name in columns if name in _NAMED or name.startswith(_PREFIXES)]
+    table = _typed(plain(table.select(read), where), targets.space, where)
     table = _in_target_order(table, targets, where)
     ok = _ok(table, where)
     names = [name for name in table.column_names if name.startswith("p_")]
@@ -108,23 +117,22 @@ def validate_predictions(table: pa.Table, targets: Targets, where: str) -> pa.Ta
         _probabilities(table, names, ok, where)
     numbers = [name for name in table.column_names if name in AFFECT or name.startswith("au_")]
     for name in numbers:
-        _finite(table, name, where)
+        _in_range(table, name, where)
     if not names and not numbers and "predicted" not in table.column_names:
         raise UserError(
             where, f"no output column among {listed(columns)}",
             "Predictions hold 'predicted', 'p_<label>' columns, valence, arousal, dominance, or 'au_NN'",
             "Map your columns with --column predicted=YOURS",
         )  # fmt: skip
-    return _with_decision(table, names, ok)
+    return _with_decision(table, names, ok, where)
 
 
 def _require_mapping(columns: dict[str, str], where: str) -> None:
-    known = ("target", "status", "predicted", "fault", *AFFECT)
     for ours, theirs in columns.items():
-        if ours not in known and not ours.startswith(("p_", "au_")):
+        if ours not in _NAMED and not ours.startswith(_PREFIXES):
             raise UserError(
                 where, f"column {theirs!r} is mapped to {ours!r}, which predictions do not have."
-                f"{nearest(ours, known)}", f"They have: {', '.join(known)}, p_<label>, au_NN",
+                f"{nearest(ours, _NAMED)}", f"They have: {', '.join(_NAMED)}, p_<label>, au_NN",
                 "Correct the mapping",
             )  # fmt: skip
         if list(columns.values()).count(theirs) > 1:
@@ -193,8 +201,7 @@ def _labels_of(column: pa.ChunkedArray, space: LabelSpace, where: str) -> pa.Chu
 
 def _in_target_order(table: pa.Table, targets: Targets, where: str) -> pa.Table:
     found, wanted = table["target"], targets.table["target"]
-    if found.null_count or len(pc.unique(found)) < len(found):
-        _refuse_repeated(found.to_pylist(), where)
+    require_unique(found, where)
     order = pc.index_in(wanted, found.combine_chunks())
     if order.null_count:
         missing = wanted.filter(pc.is_null(order)).to_pylist()
@@ -212,50 +219,43 @@ def _in_target_order(table: pa.Table, targets: Targets, where: str) -> pa.Table:
     return table.take(order)
 
 
-def _refuse_repeated(found: list[str | None], where: str) -> None:
-    rows: dict[str, int] = {}
-    for row, target in enumerate(found):
-        if target is None:
-            raise UserError(
-                row_of(where, row), "the target is empty", "Every row names its target",
-                "Fill it or remove the row",
-            )  # fmt: skip
-        if target in rows:
-            raise UserError(
-                row_of(where, row), f"target {target!r} was already in row {rows[target] + 1}",
-                "Exactly one row per target", "Remove one of them",
-            )  # fmt: skip
-        rows[target] = row
-
-
 def _ok(table: pa.Table, where: str) -> np.ndarray:
     """Which rows have status ok, bool [N], after refusing every unknown status."""
     known = pc.is_in(table["status"], pa.array(list(STATUSES)))
     for row in np.flatnonzero(~known.to_numpy())[:1]:
         status = table["status"][int(row)].as_py()
         found = "the status is empty" if status is None else f"status {status!r} is not known"
-        target = table["target"][int(row)].as_py()
         raise UserError(
-            f"{where} target {target!r}", f"{found}.{nearest(status or '', STATUSES)}",
+            _target_of(table, int(row), where), f"{found}.{nearest(status or '', STATUSES)}",
             f"Allowed: {', '.join(STATUSES)}", "Correct the status",
         )  # fmt: skip
     return np.asarray(pc.equal(table["status"], "ok").to_numpy(), bool)
 
 
-def _finite(table: pa.Table, name: str, where: str) -> None:
-    for row in np.flatnonzero(np.isinf(table[name].to_numpy()))[:1]:
+def _in_range(table: pa.Table, name: str, where: str) -> None:
+    values = table[name].to_numpy()
+    for row in np.flatnonzero(np.isinf(values))[:1]:
         raise UserError(
-            f"{where} target {table['target'][int(row)].as_py()!r}", f"{name} is infinite",
-            f"{name} is a finite number or empty", "Correct it or leave it empty",
+            _target_of(table, int(row), where), f"{name} is infinite", f"{name} is a finite number or empty",
+            "Correct it or leave it empty",
         )  # fmt: skip
+    for row in np.flatnonzero(abs(values) > _AFFECT_LIMIT)[:1] if name in AFFECT else ():
+        raise UserError(
+            _target_of(table, int(row), where), f"{name} is {values[row]:g}",
+            f"{name} lies in [-1, 1], and a regression that overshoots in [-2, 2]",
+            "Rescale the column to [-1, 1]",
+        )  # fmt: skip
+
+
+def _target_of(table: pa.Table, row: int, where: str) -> str:
+    return f"{where} target {table['target'][row].as_py()!r}"
 
 
 def _probabilities(table: pa.Table, names: list[str], ok: np.ndarray, where: str) -> None:
     values = np.stack([table[name].to_numpy() for name in names], axis=1)
-    target = table["target"]
     for row in np.flatnonzero(ok & ~np.isfinite(values).all(axis=1))[:1]:
         raise UserError(
-            f"{where} target {target[int(row)].as_py()!r}", "a probability is empty, NaN or infinite",
+            _target_of(table, int(row), where), "a probability is empty, NaN or infinite",
             "A row with status ok has every probability",
             "Fill it, or give the row a status (abstained, no_face, model_error)",
         )  # fmt: skip
@@ -264,24 +264,36 @@ def _probabilities(table: pa.Table, names: list[str], ok: np.ndarray, where: str
         bad = ok & ((values < -_SUM_TOLERANCE).any(axis=1) | (abs(sums - 1) > _SUM_TOLERANCE))
     for row in np.flatnonzero(bad)[:1]:
         raise UserError(
-            f"{where} target {target[int(row)].as_py()!r}",
+            _target_of(table, int(row), where),
             f"the least probability is {values[row].min():.6g} and they sum to {sums[row]:.6g}",
             "Probabilities are at least 0 and sum to 1 within 0.001",
             "Apply a softmax, or give hard labels in 'predicted'",
         )  # fmt: skip
 
 
-def _with_decision(table: pa.Table, names: list[str], ok: np.ndarray) -> pa.Table:
-    """Fill ``predicted`` from the probabilities; a stated hard label stands, and only ok rows decide."""
-    column = pa.nulls(len(ok), pa.string())
+def _with_decision(table: pa.Table, names: list[str], ok: np.ndarray, where: str) -> pa.Table:
+    """Fill ``predicted`` from the probabilities, if there are any; only ok rows decide."""
+    position = table.column_names.index("predicted") if "predicted" in table.column_names else None
+    column = pa.nulls(len(ok), pa.string()) if position is None else table["predicted"]
     if names:
-        codes = decide(np.stack([table[name].to_numpy() for name in names], axis=1))
-        labels = pa.array([name[2:] for name in names])
-        column = labels.take(pa.array(codes, mask=codes < 0))
-    stated = "predicted" in table.column_names
-    if stated:
-        column = pc.coalesce(table["predicted"], column)
+        values = np.stack([table[name].to_numpy() for name in names], axis=1)
+        codes = decide(values)
+        decided = pa.array([name[2:] for name in names]).take(pa.array(codes, mask=codes < 0))
+        differs = pc.fill_null(pc.not_equal(column, decided), pc.is_valid(column))
+        for row in np.flatnonzero(ok & differs.to_numpy(zero_copy_only=False))[:1]:
+            top = [name for name, p in zip(names, values[row], strict=True) if p == values[row].max()]
+            raise _other_label(_target_of(table, int(row), where), column[int(row)].as_py(), top)
+        column = decided
     column = pc.if_else(pa.array(ok), column, pa.scalar(None, pa.string()))
-    if stated:
-        return table.set_column(table.column_names.index("predicted"), "predicted", column)
-    return table.add_column(2, "predicted", column)
+    if position is None:
+        return table.add_column(2, "predicted", column)
+    return table.set_column(position, "predicted", column)
+
+
+def _other_label(where: str, label: str, top: list[str]) -> UserError:
+    return UserError(
+        where,
+        f"predicted is {label!r}, the largest probability is {'shared by ' * (len(top) > 1)}{listed(top, 3)}",
+        "A stated label has the largest probability, and none is stated where that is shared",
+        "Correct the label or leave it empty, or leave 'predicted' or the p_ columns out",
+    )

@@ -24,12 +24,23 @@ from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
 from bench.labels import LabelSpace, near_label
 from bench.spec import Facts
-from bench.tables.files import as_numbers, as_text, plain, read_table, require_columns, row_of, write_table
+from bench.tables.files import (
+    WHOLE,
+    as_numbers,
+    as_text,
+    read_table,
+    require_columns,
+    row_of,
+    write_table,
+)
+from bench.tables.plain import plain
 
 if TYPE_CHECKING:
     import datasets
 
-__all__ = ["AFFECT", "RESERVED", "Targets", "carried_facts", "read_targets", "validate_targets"]
+__all__ = [
+    "AFFECT", "RESERVED", "Targets", "carried_facts", "read_targets", "require_unique", "validate_targets",
+]  # fmt: skip
 
 AFFECT = ("valence", "arousal", "dominance")
 _TEXT = ("target", "clip", "media", "audio", "subject", "label", "split", "fold", "sha256", "audio_sha256")
@@ -113,8 +124,8 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     belong, negative weights, and affect outside [-1, 1].
     """
     require_columns(table, ("target",), where)
-    table = _typed(plain(table, where, lists=("votes",)), where)
-    _unique_targets(table["target"], where)
+    table = _typed(plain(table, where, lists=("votes",), raw=("media_bytes",)), where)
+    require_unique(table["target"], where)
     facts = _with_cluster(_with_space(facts, table), table, where)
     table = _in_space(table, facts, where)
     for name in AFFECT:
@@ -124,6 +135,25 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     attributes = {n: facts.attributes.get(n, "given") for n in table.column_names if _is_attribute(n)}
     facts = facts.model_copy(update={"attributes": attributes})
     return Targets(table.combine_chunks(), facts, root)
+
+
+def require_unique(column: pa.ChunkedArray, where: str) -> None:
+    """Raise UserError for the first row whose target is empty or stands in an earlier row."""
+    if column.null_count == 0 and len(pc.unique(column)) == len(column):
+        return
+    seen: dict[str, int] = {}
+    for row, target in enumerate(column.to_pylist()):
+        if target is None:
+            raise UserError(
+                row_of(where, row), "the target is empty", "Every row names its target",
+                "Fill it or remove the row",
+            )  # fmt: skip
+        if target in seen:
+            raise UserError(
+                row_of(where, row), f"target {target!r} was already in row {seen[target] + 1}",
+                "Every target has one row", "Rename or remove one of them",
+            )  # fmt: skip
+        seen[target] = row
 
 
 def _is_attribute(name: str) -> bool:
@@ -153,27 +183,11 @@ def _attribute(column: pa.ChunkedArray) -> pa.ChunkedArray:
         numbers = numbers.cast(pa.float64())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         return text
-    if text.null_count == len(text):
+    # A number that float64 rounds is the name of something; rounded, two of them could become one.
+    rounded = pc.and_(pc.is_finite(numbers), pc.greater_equal(pc.abs(numbers), WHOLE))
+    if text.null_count == len(text) or pc.any(rounded).as_py():
         return text
     return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
-
-
-def _unique_targets(column: pa.ChunkedArray, where: str) -> None:
-    if column.null_count == 0 and len(pc.unique(column)) == len(column):
-        return
-    seen: dict[str, int] = {}
-    for row, target in enumerate(column.to_pylist()):
-        if target is None:
-            raise UserError(
-                row_of(where, row), "the target is empty", "Every row names its target",
-                "Give the row a name of its own",
-            )  # fmt: skip
-        if target in seen:
-            raise UserError(
-                row_of(where, row), f"target {target!r} was already in row {seen[target] + 1}",
-                "Targets are unique", "Rename or remove one of them",
-            )  # fmt: skip
-        seen[target] = row
 
 
 def _with_space(facts: Facts, table: pa.Table) -> Facts:
@@ -241,6 +255,8 @@ def _with_votes(table: pa.Table, facts: Facts, where: str) -> pa.Table:
             "Declare the space with --labels, or give a label column",
         )  # fmt: skip
     column = table["votes"]
+    if column.null_count == len(column):
+        column = pa.chunked_array([pa.nulls(len(column), pa.list_(pa.float64()))])
     if not _all_votes(column, len(facts.labels)):
         _refuse_votes(column.to_pylist(), facts.labels, where)
     votes = column.cast(pa.list_(pa.float64()))

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.errors import UserError
+from bench.errors import MediaFault, UserError
+from bench.predict.clip import Clip, Scores
+from bench.predict.pipeline import Pipeline
+from bench.predict.rows import Hearing, prediction_rows
+from bench.predict.zoo import Model
 from bench.spec import Facts
 from bench.tables import (
     STATUSES,
@@ -19,6 +25,7 @@ from bench.tables import (
     read_predictions,
     validate_predictions,
     validate_targets,
+    write_table,
 )
 
 NAMES = ["a", "b", "c", "d"]
@@ -55,27 +62,76 @@ def test_hard_labels_stand_alone() -> None:
 
 
 def test_rows_come_in_the_order_of_the_targets() -> None:
-    rows = valid({"target": ["d", "b", "a", "c"], "valence": [4, 2, 1, 3]})
-    assert (rows["target"], rows["valence"]) == (NAMES, [1.0, 2.0, 3.0, 4.0])
+    rows = valid({"target": ["d", "b", "a", "c"], "au_04": [4, 2, 1, 3]})
+    assert (rows["target"], rows["au_04"]) == (NAMES, [1.0, 2.0, 3.0, 4.0])
     assert rows["predicted"] == [None] * 4
 
 
-def test_probabilities_decide_ties_decide_nothing_and_a_stated_label_stands() -> None:
+def test_probabilities_decide_and_ties_decide_nothing() -> None:
     columns = {"target": NAMES, "p_happy": [0.6, 0.5, 0.9, 0.5], "p_sad": [0.4, 0.5, 0.1, 0.5]}
-    assert valid(columns)["predicted"] == ["happiness", None, "happiness", None]
-    stated = {**columns, "predicted": [None, "sad", "sad", None]}
-    assert valid(stated)["predicted"] == ["happiness", "sadness", "sadness", None]
+    decided = ["happiness", None, "happiness", None]
+    assert valid(columns)["predicted"] == decided
+    assert valid({**columns, "predicted": ["Happy", None, "happiness", ""]})["predicted"] == decided
+    assert valid({**columns, "predicted": pa.nulls(4)})["predicted"] == decided
+
+
+@pytest.mark.parametrize(
+    ("row", "label", "found"),
+    [
+        (0, "sad", "predicted is 'sadness', the largest probability is p_happiness"),
+        (1, "sad", "predicted is 'sadness', the largest probability is shared by p_happiness, p_sadness"),
+        (2, "contempt", "predicted is 'contempt', the largest probability is p_happiness"),
+    ],
+)
+def test_a_stated_label_never_beats_the_probabilities(row: int, label: str, found: str) -> None:
+    said = [label if other == row else None for other in range(4)]
+    columns = {
+        "target": NAMES, "predicted": said, "p_happy": [0.6, 0.5, 0.9, 0.5], "p_sad": [0.4, 0.5, 0.1, 0.5],
+    }  # fmt: skip
+    with pytest.raises(UserError) as caught:
+        valid(columns)
+    assert (caught.value.where, caught.value.found) == (f"P target {NAMES[row]!r}", found)
+    failed = ["no_face" if other == row else "ok" for other in range(4)]
+    assert valid({**columns, "status": failed})["predicted"][row] is None
+
+
+@given(st.lists(st.lists(st.integers(0, 3), min_size=3, max_size=3).filter(any), min_size=1, max_size=6))
+def test_predictions_of_a_run_read_back_unchanged(votes: list[list[int]]) -> None:
+    """Rows as predict writes them, failures among them; who wins is counted in whole votes.
+
+    The outputs are declared in an order of the model's own: each value stays in the column of its name.
+    """
+    labels = ("happiness", "sadness", "fear")
+    model = Model("probe", "probe", None, Pipeline(lambda clips: [], labels, ("valence", "labels")))
+    clip = Clip("frame", torch.zeros(1, 3, 1, 1, dtype=torch.uint8), np.zeros(1, np.int64), np.zeros(1))
+    heard = [Hearing(str(row)) for row in range(len(votes))]
+    for hearing, row in zip(heard, votes, strict=True):
+        shares = torch.tensor([row], dtype=torch.float64) / sum(row)
+        hearing.hear(model, clip, Scores(clip.times, {"labels": shares, "valence": torch.tensor([-0.25])}))
+    failed = [Hearing("no face"), Hearing("broken"), Hearing("undecodable")]
+    failed[1].fail("model_error", "the model returned a value that is not finite")
+    failed[2].fail_decoding(MediaFault("no picture"))
+    table = prediction_rows(model, [*heard, *failed], [*[0] * len(heard), None, None, None])
+    winners = [[label for label, n in zip(labels, row, strict=True) if n == max(row)] for row in votes]
+    expected = [won[0] if len(won) == 1 else None for won in winners]
+    assert table["predicted"].to_pylist() == [*expected, None, None, None]
+    assert table["valence"].to_pylist() == [-0.25] * len(heard) + [None] * 3
+    targets = make([hearing.target for hearing in [*heard, *failed]])
+    with TemporaryDirectory() as folder:
+        write_table(table, Path(folder) / "predictions.parquet")
+        again = read_predictions(Path(folder) / "predictions.parquet", targets)
+    assert again.equals(table)
 
 
 def test_only_ok_rows_decide() -> None:
     rows = valid(
         {
             "target": NAMES, "status": ["ok", "no_face", "abstained", "model_error"],
-            "predicted": ["sad"] * 4, "p_happy": [1.0, None, 0.2, float("nan")],
+            "predicted": ["happy", "sad", "sad", "sad"], "p_happy": [1.0, None, 0.2, float("nan")],
             "fault": [None, "dark", "", None],
         }
     )  # fmt: skip
-    assert rows["predicted"] == ["sadness", None, None, None]
+    assert rows["predicted"] == ["happiness", None, None, None]
     assert rows["fault"] == [None, "dark", None, None]
     assert rows["p_happiness"][1] is None
 
@@ -95,7 +151,21 @@ def test_targets_without_labels_take_any_label() -> None:
 
 
 def test_other_columns_are_not_read() -> None:
-    assert "path" not in valid({"target": NAMES, "predicted": ["sad"] * 4, "path": ["x"] * 4})
+    columns = {"target": NAMES, "predicted": ["sad"] * 4}
+    others = {"path": ["x"] * 4, "box": [[0, 1]] * 4, "features": [b"\xff"] * 4, "": [0, 1, 2, 3]}
+    assert valid({**columns, **others}) == valid(columns)
+
+
+@pytest.mark.parametrize("dimension", ["valence", "arousal", "dominance"])
+def test_affect_may_overshoot_but_not_be_on_another_scale(dimension: str) -> None:
+    values = [-2.0, 2.0, None, float("nan")]
+    assert valid({"target": NAMES, dimension: values})[dimension][:3] == [-2.0, 2.0, None]
+    for value in (7, -2.001):
+        with pytest.raises(
+            UserError, match=rf"P target 'b': {dimension} is {value}\. .*Rescale the column to"
+        ):
+            valid({"target": NAMES, dimension: [0.0, value, None, 0.1]})
+    assert valid({"target": NAMES, "au_04": [5.0] * 4})["au_04"] == [5.0] * 4
 
 
 @pytest.mark.parametrize("tolerated", [0.0009, -0.0009])
@@ -141,7 +211,10 @@ def test_decide_without_labels() -> None:
 STATUS = st.sampled_from(sorted(STATUSES))
 
 
-@given(st.lists(st.text(min_size=1, max_size=3), unique=True, min_size=1, max_size=6), st.data())
+NAME = st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=3)
+
+
+@given(st.lists(NAME, unique=True, min_size=1, max_size=6), st.data())
 def test_valid_tables_are_total(names: list[str], data: st.DataObject) -> None:
     """One row per target, in their order, whatever happened; no status but ok ever has a decision."""
     targets = make(names)
