@@ -7,8 +7,6 @@ not take a shipped name, nor call itself a double: only shipped doubles are ever
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import re
 import sys
 import traceback
@@ -21,11 +19,12 @@ from typing import Any
 
 import torch
 
-from bench.digest import digest_bytes, digest_file
+from bench.digest import digest_file
 from bench.errors import AffectbenchError, UserError, listed, nearest
 from bench.predict.front import FaceFinder
 from bench.predict.lock import Lock, pull, read_lock, verify_format
 from bench.predict.pipeline import Build, Pipeline
+from bench.predict.source import import_folder, shared_module, shared_names, sources
 from bench.shipped import shipped
 
 __all__ = ["Choice", "Entry", "Model", "Zoo", "parse_choice"]
@@ -229,11 +228,11 @@ class Zoo:
 
     def _code(self, entry: Entry) -> dict[str, str]:
         """The sha256 of every file of the folder but card and lock, and of each ``_parts`` file imported."""
-        files = {f"{entry.name}/{path.relative_to(entry.folder)}": path for path in _sources(entry.folder)}
+        files = {f"{entry.name}/{path.relative_to(entry.folder)}": path for path in sources(entry.folder)}
         waiting = [path for path in files.values() if path.suffix == ".py"]
         while waiting:
-            for name in sorted(_parts_imported(waiting.pop())):
-                for path in _part(name, self._parts(entry)):
+            for name in sorted(shared_names(waiting.pop())):
+                for path in shared_module(name, self._parts(entry)):
                     if f"_parts/{path.name}" not in files:
                         files[f"_parts/{path.name}"] = path
                         waiting.append(path)
@@ -270,25 +269,13 @@ def _admit(entry: Entry, entries: dict[str, Entry]) -> None:
 
 
 def _call_build(entry: Entry, request: Build) -> Any:
-    module = _import_folder(entry.folder)
+    module = import_folder(entry.folder)
     if not hasattr(module, "build"):
         raise UserError(
             f"{entry.name}/model.py", "there is no function build",
             "def build(request: Build) -> Pipeline", "Add it; the README has an example",
         )  # fmt: skip
     return module.build(request)
-
-
-def _sources(folder: Path) -> list[Path]:
-    """Every file a model may read from its folder."""
-    told = ("CARD.md", "weights.toml")
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
-    return [path for path in files if path.name not in told]
-
-
-def _part(name: str, parts: Sequence[Path]) -> list[Path]:
-    """The file of a shared module, from the first folder that has it."""
-    return [folder / f"{name}.py" for folder in parts if (folder / f"{name}.py").is_file()][:1]
 
 
 def _label(entry: str, checkpoint: str | None, weights: Path | None, digests: list[str]) -> str:
@@ -304,35 +291,3 @@ def _expect(built: Any, kind: type[Pipeline], entry: Entry) -> Pipeline:
             "Return bench.predict.pipeline.Pipeline(...)",
         )  # fmt: skip
     return built
-
-
-def _import_folder(folder: Path) -> ModuleType:
-    """Import a folder's model.py as a package of its own name, so that ``from .net import Net`` works."""
-    path = folder / "model.py"
-    name = f"affectbench_zoo_{digest_bytes(str(folder.resolve()).encode())[:16]}"
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=[str(folder)])
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except SyntaxError as error:
-        raise UserError(
-            f"{folder.name}/model.py:{error.lineno}", f"the file is not Python: {error.msg}",
-            "A Python module with a function build", "Correct the file",
-        ) from None  # fmt: skip
-    return module
-
-
-def _parts_imported(path: Path) -> set[str]:
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        elif isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        else:
-            continue
-        found |= {name.split(".")[1] for name in names if name.startswith("_parts.")}
-    return found
