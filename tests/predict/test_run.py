@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,6 +106,32 @@ def test_a_medium_that_fails_costs_its_row_and_nothing_else(tmp_path: Path, medi
         assert remedy
         assert str(tmp_path) not in rows[name]["fault"]
     assert rows["good.png"]["fault"] is None
+
+
+FORMATS = (
+    "Allowed: complete files of aac, aiff, apng, asf, avi, bmp, flac, flv, gif, j2k, jpeg, matroska, mov, mp3, mpeg, "
+    "mpegts, ogg, pam, pgm, png, ppm, tiff, wav, webm, webp, at most 64 megapixels a frame. Copy or encode the file again."
+)
+FAULTS = {
+    "corrupt.png": f"FFmpeg cannot decode it: Invalid data found when processing input. {FORMATS}",
+    "text.jpg": f"FFmpeg cannot decode it: Invalid data found when processing input. {FORMATS}",
+    "truncated.mkv": (
+        "the video is cut off after N frames. Allowed: a file that ends where its header says. Copy the file again."
+    ),
+    "no_frames.mkv": f"it ends before its first frame. {FORMATS}",
+    "empty.mp4": (
+        "the file is empty (0 bytes). Allowed: a complete image, video or sound file. Copy the file again."
+    ),
+}
+
+
+def test_the_whole_text_of_every_fault(tmp_path: Path, media: list[str]) -> None:
+    table = run_one(tmp_path, model_of(happy), targets_of(tmp_path, media, media_kind="aligned"))
+    said = {row["target"]: row["fault"] for row in table.to_pylist() if row["fault"] is not None}
+    # How many frames are left of the cut video is the encoder's business.
+    assert {
+        name: re.sub(r"after \d+ frames", "after N frames", text) for name, text in said.items()
+    } == FAULTS
 
 
 def test_a_model_that_listens_says_when_there_is_no_sound(tmp_path: Path, media: list[str]) -> None:
