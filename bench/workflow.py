@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from bench.predict.zoo import Choice
 
-__all__ = ["Progress", "RunOptions", "finish", "predict", "score", "send"]
+__all__ = ["BATCH", "Progress", "RunOptions", "finish", "predict", "score", "send"]
 
-_BATCH = {"aligned": 64, "frame": 8}
+BATCH = {"aligned": 256, "frame": 8}
 """Targets a batch where none is asked for: a run resumes at its end, so videos have small ones."""
 
 Progress = Callable[[int], Callable[[int], None]]
@@ -70,7 +70,7 @@ def predict(
     numerics = {"device": device.type, "precision": options.precision}
     run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | numerics)
     _write_targets(run, question)
-    stores = [Store(run, cell, options.batch or _BATCH[cell.targets.facts.media_kind]) for cell in cells]
+    stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
     advance = progress(sum(len(store.cell.targets) for store in stores))
     predict_cells(run, stores, Options(device, options.workers, advance))
     return run

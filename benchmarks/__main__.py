@@ -14,7 +14,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parent
 NAMES = ("startup", "throughput", "memory", "mlflow_logging")
-REAL = {"intel_samples": [], "ferplus/data/FER2013Test": ["--aligned"]}
+STILLS = "ferplus/data/FER2013Test"
+REAL = (("intel_samples",), (STILLS, "--aligned"), (STILLS, "--aligned", "--threads", "1"))
 """Real media under AFFECTBENCH_SHARED/data, and how to read them."""
 
 
@@ -26,7 +27,8 @@ def main() -> None:
     for name in sys.argv[1:] or NAMES:
         script = FOLDER / f"{name}.py"
         print(f"running {script.name}", flush=True)
-        purpose = script.read_text(encoding="utf-8").split('"""')[1].strip().split("\n\n")[0]
+        paragraphs = script.read_text(encoding="utf-8").split('"""')[1].strip().split("\n\n")
+        purpose = "\n\n".join(part for part in paragraphs if "python benchmarks" not in part)
         tables = [table(script, *words) for words in ([], *real_media(name))]
         parts.append("\n".join([f"## {name}\n", f"{purpose}\n", *tables]))
     (FOLDER / "RESULTS.md").write_text("\n".join(parts), encoding="utf-8")
@@ -43,8 +45,8 @@ def table(script: Path, *words: str) -> str:
 def real_media(name: str) -> list[list[str]]:
     """The words that make the throughput benchmark read real media, where there are any."""
     data = Path(os.environ.get("AFFECTBENCH_SHARED", "nowhere")) / "data"
-    there = {data / place: words for place, words in REAL.items() if (data / place).is_dir()}
-    return [["--media", str(path), *words] for path, words in there.items()] if name == "throughput" else []
+    there = [["--media", str(data / place), *words] for place, *words in REAL if (data / place).is_dir()]
+    return there if name == "throughput" else []
 
 
 def machine() -> str:

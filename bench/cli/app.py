@@ -86,7 +86,7 @@ def run(
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
     batch: Annotated[
         int | None,
-        typer.Option("--batch", min=1, help="Targets a batch; a stopped run goes on at one. 8; aligned: 64."),
+        typer.Option("--batch", min=1, help="Targets a batch: a stopped run goes on at one. 8; aligned 256."),
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode.")] = 2,
     tracking_uri: Tracking = None,

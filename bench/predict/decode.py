@@ -9,7 +9,9 @@ decode, ends before its own header says, changes size on the way, or has more th
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -43,6 +45,10 @@ _PLANES = (1, 2, 0)  # planar RGB is stored green, blue, red
 # How much earlier than its header says a medium may end, in seconds: muxers round, and sound may be longer.
 _SLACK = 0.25
 _WINDOW_BYTES = 1 << 26
+
+# Smaller stills are decoded in turn: threads would spend longer on handing each other the interpreter's lock.
+_SMALL = 1 << 13
+_TURN = threading.Lock()
 
 
 def decode(
@@ -109,10 +115,8 @@ def _windows(
     medium: Path | bytes, sampling: Sampling, window: int
 ) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray]]:
     """Yield pixels, frame numbers and times, at most ``window`` frames or 64 MiB of them at once."""
-    if (plain := read_plain_image(medium)) is not None:
-        frame, data = plain
-        pixels = _to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())
-        yield pixels, np.zeros(1, np.int64), np.zeros(1)
+    if (still := _read_plain_image(medium)) is not None:
+        yield still, np.zeros(1, np.int64), np.zeros(1)
         return
     with opened(medium) as container:
         stream = _video_stream(container)
@@ -250,6 +254,15 @@ def _sampled(
         if reached < len(wanted) and wanted[reached] <= number:
             reached = int(np.searchsorted(wanted, number, side="right"))
             yield number, frame
+
+
+def _read_plain_image(medium: Path | bytes) -> torch.Tensor | None:
+    size = len(medium) if isinstance(medium, bytes) else medium.stat().st_size
+    with _TURN if size < _SMALL else nullcontext():
+        if (plain := read_plain_image(medium)) is None:
+            return None
+        frame, data = plain
+        return _to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())
 
 
 def _read_image(container: InputContainer, stream: VideoStream, medium: Path | bytes) -> torch.Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
+import sys
 from importlib import metadata
 from typing import Any
 
@@ -10,9 +12,12 @@ import torch
 
 from bench.errors import UserError
 
-__all__ = ["PRECISIONS", "choose_device", "choose_precision", "describe_environment"]
+__all__ = ["PRECISIONS", "choose_device", "choose_precision", "describe_environment", "keep_freed_memory"]
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+# glibc's mallopt(3): how much may lie free at the top of the heap, and what is mapped on its own, in bytes.
+_MALLOPT = {-1: 1 << 28, -3: 1 << 25}
 _PACKAGES = ("affectbench", "torch", "numpy", "av", "pyarrow")
 
 
@@ -38,6 +43,17 @@ def choose_precision(name: str) -> torch.dtype:
             "--precision", f"{name!r} is not known", f"{', '.join(PRECISIONS)}", "Choose one of these"
         )
     return PRECISIONS[name]
+
+
+def keep_freed_memory() -> None:
+    """Let glibc keep up to 256 MiB of freed memory for the next tensors; nothing elsewhere.
+
+    By default each layer's output goes back to the system and comes again as pages that it must clear: on
+    small images that is a third of a run (benchmarks/RESULTS.md).
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        for option, size in _MALLOPT.items():
+            ctypes.CDLL(None).mallopt(option, size)
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout
 from typing import Any
 
+import numpy as np
 import torch
 
 from bench.errors import MachineError, UserError, listed
@@ -19,7 +20,7 @@ from bench.predict.clip import Clip, Scores
 from bench.predict.perturb import PERTURBATIONS
 from bench.predict.zoo import Model
 
-__all__ = ["check_probabilities", "harm_clip", "predict_clips", "to_host"]
+__all__ = ["check_probabilities", "harm_clip", "predict_clips", "to_rows"]
 
 _SUM_TOLERANCE = 1e-3
 
@@ -39,11 +40,9 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
     """
     if not clips:
         return []
-    # Copies, since cells share frames and a model may write into its input; stdout is the command's own.
-    copies = [clip.with_frames(clip.frames.clone()) for clip in clips]
     try:
-        with torch.inference_mode(), redirect_stdout(sys.stderr):
-            scores = model.pipeline.predict(copies)
+        with torch.inference_mode(), redirect_stdout(sys.stderr):  # stdout is the command's own
+            scores = model.pipeline.predict(_copied(clips))
     except (MemoryError, torch.OutOfMemoryError) as error:
         if len(clips) == 1:
             raise MachineError(
@@ -62,21 +61,36 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
     return list(scores)
 
 
-def to_host(results: Sequence[Scores | Exception]) -> list[Scores | Exception]:
-    """Move the outputs of many clips to the host as float64, one copy an output however many clips."""
+def _copied(clips: Sequence[Clip]) -> list[Clip]:
+    """Copies, since cells share frames and a model may write into its input; in one go where sizes agree."""
+    frames = [clip.frames for clip in clips]
+    if len({pixels.shape[1:] for pixels in frames}) == 1:
+        copies = torch.split(torch.cat(frames), [len(pixels) for pixels in frames])
+    else:
+        copies = tuple(pixels.clone() for pixels in frames)
+    return [clip.with_frames(pixels) for clip, pixels in zip(clips, copies, strict=True)]
+
+
+def to_rows(
+    model: Model, results: Sequence[Scores | Exception]
+) -> list[tuple[np.ndarray, np.ndarray] | Exception]:
+    """The times [R] and outputs [R, C] of each clip on the host, float64, as in ``output_columns``.
+
+    One copy an output however many clips. Raises UserError for labels that are no probabilities.
+    """
     scores = [result for result in results if isinstance(result, Scores)]
     if not scores:
-        return list(results)
+        return [result for result in results if isinstance(result, Exception)]
+    columns = []
+    for name in model.pipeline.outputs:
+        values = torch.cat([score.outputs[name].detach() for score in scores]).cpu().double().numpy()
+        if name == "labels":
+            check_probabilities(model, values)
+        columns.append(values if name == "labels" else values[:, None])
     sizes = [len(score.times) for score in scores]
-    columns = {
-        name: torch.split(torch.cat([score.outputs[name].detach() for score in scores]).cpu().double(), sizes)
-        for name in scores[0].outputs
-    }
-    moved = iter(
-        Scores(score.times, {name: parts[i] for name, parts in columns.items()})
-        for i, score in enumerate(scores)
-    )
-    return [next(moved) if isinstance(result, Scores) else result for result in results]
+    rows = np.concatenate(columns, axis=1) if columns else np.empty((sum(sizes), 0))
+    parts = iter(np.split(rows, np.cumsum(sizes)[:-1]))
+    return [(r.times, next(parts)) if isinstance(r, Scores) else r for r in results]
 
 
 def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None:
@@ -105,8 +119,8 @@ def _is_scores(score: Any) -> bool:
     return isinstance(score, Scores) and all(isinstance(v, torch.Tensor) for v in score.outputs.values())
 
 
-def check_probabilities(model: Model, rows: Any) -> None:
-    """UserError unless finite rows of labels [R, K] (numpy, on the host) are probabilities."""
+def check_probabilities(model: Model, rows: np.ndarray) -> None:
+    """UserError unless finite rows of labels [R, K] are probabilities."""
     sums = rows.sum(axis=1)
     finite = sums == sums
     bad = finite & ((abs(sums - 1) > _SUM_TOLERANCE) | (rows.min(axis=1, initial=0) < -_SUM_TOLERANCE))

@@ -57,7 +57,8 @@ class Reader:
         self._waiting: dict[int, deque[object]] = {}
         self._bytes = self._next = self._current = 0
         self._stopped = False
-        self._changed = threading.Condition()
+        lock = threading.Lock()
+        self._read, self._room = threading.Condition(lock), threading.Condition(lock)
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
 
     def __enter__(self) -> Reader:
@@ -70,9 +71,9 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stop the threads and wait for them."""
-        with self._changed:
+        with self._room:
             self._stopped = True
-            self._changed.notify_all()
+            self._room.notify_all()
         for thread in self._threads:
             thread.join()
 
@@ -90,17 +91,21 @@ class Reader:
                     raise item
 
     def _take(self, number: int) -> object:
-        with self._changed:
-            if number != self._current:
-                self._current = number
-                self._changed.notify_all()
-            self._changed.wait_for(lambda: self._waiting.get(number))
-            item = self._waiting[number].popleft()
+        with self._read:
+            self._current = number
+            waiting = self._waiting.get(number)
+            if not waiting:
+                self._room.notify_all()
+                self._read.wait_for(lambda: self._waiting.get(number))
+                waiting = self._waiting[number]
+            item = waiting.popleft()
             if item is _END:
                 del self._waiting[number]
             elif isinstance(item, Clip):
                 self._bytes -= item.frames.nbytes
-            self._changed.notify_all()
+            # Woken when half is read, threads decode in bursts; one wake-up an item costs more than a still.
+            if self._bytes <= _BYTES_AHEAD // 2 and self._next <= number + _MEDIA_AHEAD // 2:
+                self._room.notify_all()
             return item
 
     def _work(self) -> None:
@@ -115,8 +120,8 @@ class Reader:
             self._put(number, _END, 0)
 
     def _begin(self) -> int | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._stopped or self._next < self._current + _MEDIA_AHEAD)
+        with self._room:
+            self._room.wait_for(lambda: self._stopped or self._next < self._current + _MEDIA_AHEAD)
             if self._stopped or self._next >= self._count:
                 return None
             number, self._next = self._next, self._next + 1
@@ -125,8 +130,8 @@ class Reader:
 
     def _put(self, number: int, item: object, size: int) -> bool:
         """Wait for room, which the medium that is being read always has; False once stopped."""
-        with self._changed:
-            self._changed.wait_for(
+        with self._room:
+            self._room.wait_for(
                 lambda: (
                     self._stopped
                     or self._bytes + size <= _BYTES_AHEAD
@@ -137,7 +142,8 @@ class Reader:
                 return False
             self._bytes += size
             self._waiting[number].append(item)
-            self._changed.notify_all()
+            if number == self._current:
+                self._read.notify()
             return True
 
 

@@ -13,8 +13,6 @@ import numpy as np
 import pyarrow as pa
 
 from bench.errors import MediaFault
-from bench.predict.clip import Clip, Scores
-from bench.predict.forward import check_probabilities
 from bench.predict.zoo import Model
 from bench.tables import decide, frames_schema, predictions_schema
 from bench.tables.predictions import output_columns
@@ -35,20 +33,13 @@ class Hearing:
     status: str = "ok"
     fault: str | None = None
 
-    def hear(self, model: Model, clip: Clip, scores: Scores) -> None:
-        """Add the rows of one window and person, which are on the host; columns as in ``output_columns``."""
-        columns = []
-        for name in model.pipeline.outputs:
-            values = scores.outputs[name].numpy()
-            if name == "labels":
-                check_probabilities(model, values)
-            columns.append(values if name == "labels" else values[:, None])
-        block = np.concatenate(columns, axis=1) if columns else np.empty((len(scores.times), 0))
-        if not np.isfinite(block).all():
+    def hear(self, track: int, times: np.ndarray, rows: np.ndarray) -> None:
+        """Add the rows [R, C] of one window and person; columns as in ``output_columns``."""
+        if not np.isfinite(rows).all():
             self.fail("model_error", "the model returned a value that is not finite")
-        self.times.append(np.asarray(scores.times, np.float64))
-        self.tracks.append(np.full(len(scores.times), clip.track, np.int64))
-        self.values.append(block)
+        self.times.append(np.asarray(times, np.float64))
+        self.tracks.append(np.full(len(times), track, np.int64))
+        self.values.append(rows)
 
     def fail(self, status: str, fault: str) -> None:
         """Note the first failure; it decides the status."""

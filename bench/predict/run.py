@@ -22,8 +22,8 @@ from bench.folder import RunFolder
 from bench.predict.cell import Store
 from bench.predict.clip import Clip
 from bench.predict.datasets.media import media_path
-from bench.predict.device import describe_environment
-from bench.predict.forward import harm_clip, predict_clips, to_host
+from bench.predict.device import describe_environment, keep_freed_memory
+from bench.predict.forward import harm_clip, predict_clips, to_rows
 from bench.predict.front import FaceFinder, Tracker
 from bench.predict.reader import Item, Medium, Reader, chunks
 from bench.predict.rows import Hearing, frame_rows, prediction_rows
@@ -45,6 +45,7 @@ class Options:
 
 def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> None:
     """Finish every cell; ``options.advance`` is told the rows made (targets x cells)."""
+    keep_freed_memory()
     with _strict_numbers():
         for group in _decoded_together(stores):
             began = time.monotonic()
@@ -120,13 +121,13 @@ class _Batch:
             cell = self.stores[i].cell
             crops = self._find_faces(i, harmed)
             crops = [(p, harm_clip(clip, cell.harm, "crop", cell.seed)) for p, clip in crops]
-            scores = to_host(predict_clips(cell.model, [clip for _, clip in crops]))
-            for (p, clip), score in zip(crops, scores, strict=True):
-                if isinstance(score, Exception):
-                    self.errors[i].append(score)
-                    self.hearings[i][p].fail("model_error", f"{type(score).__name__} in the model")
+            scores = predict_clips(cell.model, [clip for _, clip in crops])
+            for (p, clip), heard in zip(crops, to_rows(cell.model, scores), strict=True):
+                if isinstance(heard, Exception):
+                    self.errors[i].append(heard)
+                    self.hearings[i][p].fail("model_error", f"{type(heard).__name__} in the model")
                 else:
-                    self.hearings[i][p].hear(cell.model, clip, score)
+                    self.hearings[i][p].hear(clip.track, *heard)
 
     def _find_faces(self, i: int, windows: list[tuple[int, Clip]]) -> list[tuple[int, Clip]]:
         """One clip per person and window; frames without a face are noted."""

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.errors import MediaFault, UserError
-from bench.predict.clip import Clip, Scores
+from bench.predict.clip import Scores
+from bench.predict.forward import to_rows
 from bench.predict.pipeline import Pipeline
 from bench.predict.rows import Hearing, prediction_rows
 from bench.predict.zoo import Model
@@ -103,11 +104,13 @@ def test_predictions_of_a_run_read_back_unchanged(votes: list[list[int]]) -> Non
     """
     labels = ("happiness", "sadness", "fear")
     model = Model("probe", "probe", None, Pipeline(lambda clips: [], labels, ("valence", "labels")))
-    clip = Clip("frame", torch.zeros(1, 3, 1, 1, dtype=torch.uint8), np.zeros(1, np.int64), np.zeros(1))
     heard = [Hearing(str(row)) for row in range(len(votes))]
     for hearing, row in zip(heard, votes, strict=True):
         shares = torch.tensor([row], dtype=torch.float64) / sum(row)
-        hearing.hear(model, clip, Scores(clip.times, {"labels": shares, "valence": torch.tensor([-0.25])}))
+        scores = Scores(np.zeros(1), {"labels": shares, "valence": torch.tensor([-0.25])})
+        (rows,) = to_rows(model, [scores])
+        assert not isinstance(rows, Exception)
+        hearing.hear(0, *rows)
     failed = [Hearing("no face"), Hearing("broken"), Hearing("undecodable")]
     failed[1].fail("model_error", "the model returned a value that is not finite")
     failed[2].fail_decoding(MediaFault("no picture"))

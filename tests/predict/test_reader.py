@@ -1,0 +1,105 @@
+"""Reading ahead: in order, every item once, bounded, and never waiting for ever."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from bench.errors import MediaFault
+from bench.predict import reader
+from bench.predict.clip import Clip, Sampling
+from bench.predict.reader import Medium, Reader
+
+CPU = torch.device("cpu")
+
+
+def window(medium: str, index: int, size: int) -> Clip:
+    """One window of ``size`` bytes."""
+    pixels = torch.zeros(1, 1, 1, size, dtype=torch.uint8)
+    return Clip(medium, pixels, np.array([index]), np.zeros(1))
+
+
+class Media:
+    """Made-up media: windows of random sizes, faults among them; counts the bytes that wait."""
+
+    def __init__(self, seed: int, count: int) -> None:
+        draw = random.Random(seed)  # noqa: S311 - sizes, no secrets
+        self.sizes = [
+            [draw.choice((1, 10, 400, 3000)) for _ in range(draw.randint(0, 4))] for _ in range(count)
+        ]
+        self.faulty = {number for number in range(count) if draw.random() < 0.2}
+        self.lock, self.waiting, self.most = threading.Lock(), 0, 0
+
+    def medium(self, number: int) -> Medium:
+        return Medium(str(number), b"", Sampling())
+
+    def windows(self, medium: Medium, device: torch.device) -> Iterator[Clip]:
+        number = int(medium.target)
+        for index, size in enumerate(self.sizes[number]):
+            yield window(medium.target, index, size)
+            with self.lock:  # the reader came back: this window has found room
+                self.waiting += size
+                self.most = max(self.most, self.waiting)
+        if number in self.faulty:
+            raise MediaFault("made to fail")
+
+    def expected(self) -> list[tuple[int, int | None]]:
+        rows: list[tuple[int, int | None]] = []
+        for number, sizes in enumerate(self.sizes):
+            rows += [(number, index) for index in range(len(sizes))]
+            rows += [(number, None)] if number in self.faulty else []
+        return rows
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+@pytest.mark.parametrize("seed", range(20))
+def test_every_item_comes_once_in_order_and_what_waits_is_bounded(
+    seed: int, workers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    media = Media(seed, 40)
+    monkeypatch.setattr(reader, "_windows", media.windows)
+    monkeypatch.setattr(reader, "_BYTES_AHEAD", 1000)
+    monkeypatch.setattr(reader, "_MEDIA_AHEAD", 4)
+    got: list[tuple[int, int | None]] = []
+    with Reader(40, media.medium, CPU, workers) as ahead:
+        for part in (range(15), range(15, 40)):
+            for place, item in ahead.read(part):
+                assert isinstance(item, Clip | MediaFault)
+                fault = isinstance(item, MediaFault)
+                if isinstance(item, Clip):
+                    assert item.id == str(part[place])
+                    with media.lock:
+                        media.waiting -= item.frames.nbytes
+                got.append((part[place], None if fault else int(item.index[0])))
+    assert got == media.expected()
+    assert (
+        media.most <= 1000 + 3000 + 3000
+    )  # the bound, one window beyond it of the medium read, one just taken
+
+
+def test_a_reader_left_early_ends_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    media = Media(1, 200)
+    monkeypatch.setattr(reader, "_windows", media.windows)
+    monkeypatch.setattr(reader, "_BYTES_AHEAD", 10)
+    before = threading.active_count()
+    with Reader(200, media.medium, CPU, 3) as ahead:
+        next(ahead.read(range(200)))
+    assert threading.active_count() == before
+
+
+def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(medium: Medium, device: torch.device) -> Iterator[Clip]:
+        yield window("0", 0, 1)
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(reader, "_windows", fail)
+    with Reader(3, Media(0, 3).medium, CPU, 2) as ahead:
+        items = ahead.read(range(3))
+        assert isinstance(next(items)[1], Clip)
+        with pytest.raises(OSError, match="the disk is gone"):
+            next(items)
