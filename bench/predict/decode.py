@@ -26,7 +26,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
 from bench.predict.clip import Clip, Sampling, Sound
-from bench.predict.media import check_size, is_image, opened, read_plain_image, unusable
+from bench.predict.media import check_size, decode_plain_image, is_image, opened, read_plain_image, unusable
 from bench.predict.orientation import Orientation
 from bench.predict.sound import load_sound
 
@@ -257,12 +257,14 @@ def _sampled(
 
 
 def _read_plain_image(medium: Path | bytes) -> torch.Tensor | None:
-    size = len(medium) if isinstance(medium, bytes) else medium.stat().st_size
-    with _TURN if size < _SMALL else nullcontext():
-        if (plain := read_plain_image(medium)) is None:
+    plain = read_plain_image(medium)
+    if plain is None:
+        return None
+    with _TURN if len(plain[1]) < _SMALL else nullcontext():
+        frame = decode_plain_image(*plain)
+        if frame is None:
             return None
-        frame, data = plain
-        return _to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())
+        return _to_rgb([frame], Orientation.of_image(frame, plain[1]), VideoReformatter())
 
 
 def _read_image(container: InputContainer, stream: VideoStream, medium: Path | bytes) -> torch.Tensor:

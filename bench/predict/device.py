@@ -46,7 +46,7 @@ def choose_precision(name: str) -> torch.dtype:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep up to 256 MiB of freed memory for the next tensors; nothing elsewhere.
+    """Let glibc keep 256 MiB of freed memory an arena, for this process; nothing without glibc.
 
     By default each layer's output goes back to the system and comes again as pages that it must clear: on
     small images that is a third of a run (benchmarks/RESULTS.md).

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from bench.predict.zoo import Model
 __all__ = ["check_probabilities", "harm_clip", "predict_clips", "to_rows"]
 
 _SUM_TOLERANCE = 1e-3
+_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 
 
 def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
@@ -43,7 +45,9 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
     try:
         with torch.inference_mode(), redirect_stdout(sys.stderr):  # stdout is the command's own
             scores = model.pipeline.predict(_copied(clips))
-    except (MemoryError, torch.OutOfMemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not _is_out_of_memory(error):
+            return _alone(model, clips, error)
         if len(clips) == 1:
             raise MachineError(
                 model.name, f"out of memory on one clip of {len(clips[0])} frames ({error})",
@@ -54,11 +58,21 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
     except UserError:
         raise
     except Exception as error:
-        if len(clips) == 1:
-            return [error]
-        return [result for clip in clips for result in predict_clips(model, [clip])]
+        return _alone(model, clips, error)
     _check_declaration(model, clips, scores)
     return list(scores)
+
+
+def _alone(model: Model, clips: Sequence[Clip], error: Exception) -> list[Scores | Exception]:
+    """Predict the clips of a failed call one by one."""
+    if len(clips) == 1:
+        return [error]
+    return [result for clip in clips for result in predict_clips(model, [clip])]
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    """Whether the machine is at fault; on a CPU torch says so in the text of a RuntimeError alone."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _CPU_MEMORY in str(error)
 
 
 def _copied(clips: Sequence[Clip]) -> list[Clip]:
@@ -68,7 +82,12 @@ def _copied(clips: Sequence[Clip]) -> list[Clip]:
         copies = torch.split(torch.cat(frames), [len(pixels) for pixels in frames])
     else:
         copies = tuple(pixels.clone() for pixels in frames)
-    return [clip.with_frames(pixels) for clip, pixels in zip(clips, copies, strict=True)]
+    return [_own(clip, pixels) for clip, pixels in zip(clips, copies, strict=True)]
+
+
+def _own(clip: Clip, pixels: torch.Tensor) -> Clip:
+    sound = None if clip.sound is None else replace(clip.sound, samples=clip.sound.samples.clone())
+    return replace(clip, frames=pixels, index=clip.index.copy(), times=clip.times.copy(), sound=sound)
 
 
 def to_rows(
@@ -121,13 +140,13 @@ def _is_scores(score: Any) -> bool:
 
 def check_probabilities(model: Model, rows: np.ndarray) -> None:
     """UserError unless finite rows of labels [R, K] are probabilities."""
+    rows = rows[np.isfinite(rows).all(axis=1)]
     sums = rows.sum(axis=1)
-    finite = sums == sums
-    bad = finite & ((abs(sums - 1) > _SUM_TOLERANCE) | (rows.min(axis=1, initial=0) < -_SUM_TOLERANCE))
+    bad = (abs(sums - 1) > _SUM_TOLERANCE) | (rows.min(axis=1, initial=0) < -_SUM_TOLERANCE)
     if bad.any():
         raise _broken(
             model, f"a row of labels sums to {sums[bad][0]:.6g}",
-            "probabilities are at least 0 and sum to 1 within 0.001: apply a softmax",
+            "probabilities are at least 0 and sum to 1 within 0.001: apply a softmax, in float32",
         )  # fmt: skip
 
 

@@ -25,7 +25,9 @@ from av.video.frame import VideoFrame
 
 from bench.errors import MediaFault
 
-__all__ = ["MAX_PIXELS", "check_size", "is_image", "opened", "read_plain_image", "unusable"]
+__all__ = [
+    "MAX_PIXELS", "check_size", "decode_plain_image", "is_image", "opened", "read_plain_image", "unusable",
+]  # fmt: skip
 
 MAX_PIXELS = 64_000_000
 
@@ -68,8 +70,8 @@ def opened(medium: Path | bytes) -> Iterator[InputContainer]:
             yield container
 
 
-def read_plain_image(medium: Path | bytes) -> tuple[VideoFrame, bytes] | None:
-    """The picture and the bytes of a medium that is one whole PNG or JPEG and nothing unusual, else None.
+def read_plain_image(medium: Path | bytes) -> tuple[str, bytes] | None:
+    """The codec and the bytes of a medium that is one whole PNG or JPEG and nothing unusual, else None.
 
     Raises MediaFault for frames that are too large, and OSError where the file itself cannot be read.
     """
@@ -84,8 +86,11 @@ def read_plain_image(medium: Path | bytes) -> tuple[VideoFrame, bytes] | None:
     animated = codec == "png" and b"acTL" in data
     # FFmpeg takes a second start marker, of a thumbnail say, for a second picture.
     whole = codec == "png" or (data.endswith(b"\xff\xd9") and data.find(b"\xff\xd8\xff", 2) < 0)
-    if animated or not whole:
-        return None
+    return None if animated or not whole else (codec, data)
+
+
+def decode_plain_image(codec: str, data: bytes) -> VideoFrame | None:
+    """The picture of what ``read_plain_image`` gave; None where the codec refuses it."""
     decoder = cast("VideoCodecContext", av.CodecContext.create(codec, "r"))
     decoder.thread_count = 1
     decoder.options = {"max_pixels": str(MAX_PIXELS), "err_detect": "explode"}
@@ -95,7 +100,7 @@ def read_plain_image(medium: Path | bytes) -> tuple[VideoFrame, bytes] | None:
         raise
     except av.FFmpegError:
         return None
-    return (frames[0], data) if frames else None
+    return frames[0] if frames else None
 
 
 def is_image(container: InputContainer) -> bool:

@@ -102,7 +102,7 @@ class Reader:
             if item is _END:
                 del self._waiting[number]
             elif isinstance(item, Clip):
-                self._bytes -= item.frames.nbytes
+                self._bytes -= _size(item)
             # Woken when half is read, threads decode in bursts; one wake-up an item costs more than a still.
             if self._bytes <= _BYTES_AHEAD // 2 and self._next <= number + _MEDIA_AHEAD // 2:
                 self._room.notify_all()
@@ -113,7 +113,7 @@ class Reader:
         while (number := self._begin()) is not None:
             try:
                 for clip in _windows(self._medium(number), self._device):
-                    if not self._put(number, clip, clip.frames.nbytes):
+                    if not self._put(number, clip, _size(clip)):
                         return
             except BaseException as error:  # travels to the reader, which raises it there
                 self._put(number, error, 0)
@@ -159,16 +159,21 @@ def chunks(items: Iterator[Item]) -> Iterator[tuple[list[tuple[int, Clip]], list
         if isinstance(item, MediaFault):
             faults.append((position, item))
             continue
-        if packed and (size + item.frames.nbytes > _CHUNK_BYTES or len(packed) == _CHUNK_WINDOWS):
+        if packed and (size + _size(item) > _CHUNK_BYTES or len(packed) == _CHUNK_WINDOWS):
             yield packed, faults
             packed, faults, size = [], [], 0
         packed.append((position, item))
-        size += item.frames.nbytes
+        size += _size(item)
     if packed or faults:
         yield packed, faults
 
 
 _END = object()
+
+
+def _size(clip: Clip) -> int:
+    """Bytes of a window with the sound it carries, though windows of one medium share that."""
+    return clip.frames.nbytes + (clip.sound.samples.nbytes if clip.sound is not None else 0)
 
 
 def _windows(medium: Medium, device: torch.device) -> Iterator[Clip]:

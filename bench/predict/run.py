@@ -199,7 +199,8 @@ def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
 
     def medium(i: int) -> Medium:
         row = {name: column[rows[i]].as_py() for name, column in columns.items()}
-        source = row.get("media_bytes") or _path(targets, row["media"])
+        held = row.get("media_bytes")
+        source = _path(targets, row["media"]) if held is None else held
         sound = _path(targets, row["audio"]) if row.get("audio") and pipeline.sound_rate else None
         return Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound)
 

@@ -19,7 +19,7 @@ import torch
 from bench.errors import MediaFault
 from bench.predict.clip import Sampling
 from bench.predict.decode import Timeline, _decoded, decode
-from bench.predict.media import opened, read_plain_image
+from bench.predict.media import decode_plain_image, opened, read_plain_image
 
 PIXELS = cv2.GaussianBlur(np.random.default_rng(5).integers(0, 256, (90, 80, 3), dtype=np.uint8), (9, 9), 3)
 
@@ -111,7 +111,8 @@ def test_a_plain_image_is_what_its_container_holds(extension: str) -> None:
     data = image(extension)
     plain = read_plain_image(data)
     assert plain is not None
-    frame, found = plain
+    frame, found = decode_plain_image(*plain), plain[1]
+    assert frame is not None
     with opened(data) as container:
         expected = next(container.decode(video=0))
     assert found == data
@@ -136,7 +137,8 @@ def test_what_is_not_plain_is_left_to_the_container() -> None:
         animated,
         still[:-40],
     ):
-        assert read_plain_image(data) is None
+        plain = read_plain_image(data)
+        assert plain is None or decode_plain_image(*plain) is None
 
 
 @pytest.mark.parametrize("size", [(16000, 16000), (100_000, 100_000), (2**31 - 1, 2)])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import torch
 
 from bench.errors import MediaFault
 from bench.predict import reader
-from bench.predict.clip import Clip, Sampling
+from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.reader import Medium, Reader
 
 CPU = torch.device("cpu")
@@ -80,6 +82,23 @@ def test_every_item_comes_once_in_order_and_what_waits_is_bounded(
     assert (
         media.most <= 1000 + 3000 + 3000
     )  # the bound, one window beyond it of the medium read, one just taken
+
+
+def test_sound_counts_among_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = []
+
+    def with_sound(medium: Medium, device: torch.device) -> Iterator[Clip]:
+        begun.append(medium.target)
+        yield replace(window(medium.target, 0, 1), sound=Sound(torch.zeros(1000), 8000))
+
+    monkeypatch.setattr(reader, "_windows", with_sound)
+    monkeypatch.setattr(reader, "_BYTES_AHEAD", 9_000)
+    with Reader(50, Media(0, 50).medium, CPU, 1) as ahead:
+        items = ahead.read(range(50))
+        next(items)
+        time.sleep(0.2)
+        assert len(begun) <= 1 + 2 + 1  # taken, waiting (4,001 bytes each), decoded without room
+        assert len(list(items)) == 49
 
 
 def test_a_reader_left_early_ends_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from bench.errors import MachineError, UserError
 from bench.folder import RunFolder
 from bench.predict.cell import CLEAN, Cell, Harm, Store
-from bench.predict.clip import Clip, Sampling, Scores
+from bench.predict.clip import Clip, Sampling, Scores, Sound
 from bench.predict.datasets.media import digest_media
 from bench.predict.faces import Faces
 from bench.predict.forward import harm_clip, predict_clips
@@ -360,6 +360,65 @@ def test_out_of_memory_halves_the_batch() -> None:
 
     with pytest.raises(MachineError, match="out of memory on one clip"):
         predict_clips(model_of(no_memory), clips)
+
+
+def test_memory_that_a_cpu_lacks_is_no_model_error() -> None:
+    """Torch says it in a RuntimeError; other RuntimeErrors are the model's."""
+
+    def greedy(clips: Sequence[Clip]) -> list[Scores]:
+        if len(clips) > 1:
+            torch.empty(1 << 60, dtype=torch.uint8)
+        return happy(clips)
+
+    clips = [Clip(str(i), torch.zeros(1, 3, 4, 4, dtype=torch.uint8), np.zeros(1), np.zeros(1)) for i in "ab"]
+    assert all(isinstance(result, Scores) for result in predict_clips(model_of(greedy), clips))
+
+    def hopeless(clips: Sequence[Clip]) -> list[Scores]:
+        torch.empty(1 << 60, dtype=torch.uint8)
+        return happy(clips)
+
+    with pytest.raises(MachineError, match="out of memory on one clip"):
+        predict_clips(model_of(hopeless), clips)
+
+
+def test_a_model_that_writes_into_sound_and_times_changes_no_other() -> None:
+    def vandal(clips: Sequence[Clip]) -> list[Scores]:
+        scores = happy(clips)
+        for clip in clips:
+            assert clip.sound is not None
+            clip.sound.samples.zero_()
+            clip.times[:] = clip.index[:] = 9
+        return [replace(score, times=np.zeros(len(score.times))) for score in scores]
+
+    sound = Sound(torch.ones(8), 8000)
+    clips = [
+        Clip(name, torch.zeros(1, 3, 4, 4, dtype=torch.uint8), np.zeros(1), np.zeros(1), sound=sound)
+        for name in "ab"
+    ]
+    predict_clips(model_of(vandal), clips)
+    assert sound.samples.min() == 1
+    assert all(clip.times[0] == clip.index[0] == 0 for clip in clips)
+
+
+def test_an_infinite_probability_costs_its_clip(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        write_picture(tmp_path / name)
+
+    def infinite(clips: Sequence[Clip]) -> list[Scores]:
+        rows = {"a.png": [[np.inf, 0.5]], "b.png": [[0.75, 0.25]]}
+        return [Scores(c.times, {"labels": torch.tensor(rows[c.id])}) for c in clips]
+
+    table = run_one(
+        tmp_path, model_of(infinite), targets_of(tmp_path, ["a.png", "b.png"], media_kind="aligned")
+    )
+    assert table["status"].to_pylist() == ["model_error", "ok"]
+
+
+def test_empty_bytes_are_a_medium_that_does_not_decode(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png")
+    table = pa.table({"target": ["x"], "media": ["a.png"], "media_bytes": [b""], "label": ["neutral"]})
+    targets = validate_targets(table, Facts(name="t", media_kind="aligned"), "T.csv", tmp_path)
+    assert run_one(tmp_path, model_of(happy), targets)["status"].to_pylist() == ["decode_error"]
 
 
 def test_the_batch_does_not_change_what_is_predicted(tmp_path: Path) -> None:
