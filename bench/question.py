@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.spec import Suite
+from bench.suite import extend
 from bench.tables import Targets
 
 __all__ = ["Place", "Question", "reread"]
@@ -23,19 +24,28 @@ class Question:
     place: Place
 
 
-def reread(question: Question, slices: Sequence[str], metrics: Sequence[str]) -> Question:
-    """The question with the slices (``race&sex`` for an intersection) and metrics of the command line."""
-    more = tuple(tuple(s.split("&")) if "&" in s else s for s in slices)
-    suite = question.suite.model_copy(
-        update={
-            "slices": (*question.suite.slices, *(s for s in more if s not in question.suite.slices)),
-            "metrics": (*question.suite.metrics, *(m for m in metrics if m not in question.suite.metrics)),
-        }
+def reread(
+    question: Question, slices: Sequence[str], metrics: Sequence[str], bins: Mapping[str, tuple[float, ...]]
+) -> Question:
+    """The question with the slices (``race&sex`` for an intersection), metrics and bins of the command line.
+
+    A slice or metric that is said twice, or by the suite already, is taken once; bins win over the suite's.
+    UserError names the flag where the suite would be none.
+    """
+    before = question.suite
+    more = (tuple(s.split("&")) if "&" in s else s for s in slices)
+    suite = extend(
+        before,
+        {
+            "slices": tuple(dict.fromkeys([*before.slices, *more])),
+            "metrics": tuple(dict.fromkeys([*before.metrics, *metrics])),
+            "bins": {**before.bins, **bins},
+        },
     )
-    said = {("slice", name) for s in slices for name in s.split("&")} | {("metric", m) for m in metrics}
-    before = question.place
+    said = {("slice", name) for s in slices for name in s.split("&")}
+    said |= {("metric", name) for name in metrics} | {("bins", name) for name in bins}
 
     def place(kind: str, name: str) -> str:
-        return f"--{kind}" if (kind, name) in said else before(kind, name)
+        return f"--{kind}" if (kind, name) in said else question.place(kind, name)
 
     return Question(suite, question.targets, place)

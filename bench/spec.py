@@ -111,6 +111,7 @@ class Suite(Record):
     metrics: tuple[Word, ...] = ()
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    draws: Annotated[int, Field(ge=999, le=999_999)] = 9_999
     missing_constant: Annotated[float, Field(ge=-1, le=1)] = 0.0
     slice_rule: SliceRule = SliceRule()
 

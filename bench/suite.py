@@ -1,13 +1,14 @@
 """Suites on disk: YAML in, ``Suite`` out, with errors that name file and line.
 
 A suite is data: anchors, aliases, tags, merge keys, a second document and repeated keys are refused, and so
-are files that are not UTF-8 or larger than 1 MiB. Nothing in the file is ever executed.
+are files that are not UTF-8 or larger than 1 MiB. Nothing in the file is ever executed. What flags add to a
+suite is held against the same rules, with errors that name the flag.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,18 @@ from bench.errors import UserError, listed, nearest
 from bench.shipped import shipped
 from bench.spec import Condition, DataSource, SliceRule, Suite
 
-__all__ = ["Plan", "find_suite", "read_mapping", "read_suite"]
+__all__ = ["Plan", "extend", "find_suite", "read_mapping", "read_suite"]
 
 _LIMIT = 1 << 20
 _RECORDS: dict[str, type[BaseModel]] = {"data": DataSource, "conditions": Condition, "slice_rule": SliceRule}
+_CORRECT = "Correct the line"
 _PLAIN = "The file is plain data: no anchors, aliases, merge keys or tags"
 _Loc = tuple[str | int, ...]
+_FLAGS = {  # by the field that a flag adds to: the flag, and what to do where that makes no suite
+    "slices": ("--slice", "Write --slice sex or --slice 'race&sex', each attribute once"),
+    "bins": ("--bins", "Slice by it too, as in --slice age --bins age=30,45,60"),
+    "metrics": ("--metric", "Correct the metric's name"),
+}
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,20 @@ def read_suite(path: Path) -> Plan:
     try:
         return Plan(Suite.model_validate(value, strict=True), path, lines)
     except ValidationError as error:
-        faults = [_explain(details, lines, path) for details in error.errors()]
-        raise min(faults, key=lambda fault: int(fault.where.rpartition(":")[2])) from None
+        faults = [(_known(details["loc"], lines), details) for details in error.errors()]
+        known, details = min(faults, key=lambda fault: lines[fault[0]])
+        raise _fault(path, lines[known], *_explain(details, known)) from None
+
+
+def extend(suite: Suite, added: Mapping[str, object]) -> Suite:
+    """The suite with ``slices``, ``bins`` and ``metrics`` as flags make them; UserError names the flag."""
+    try:
+        return Suite.model_validate({**suite.model_dump(), **added}, strict=True)
+    except ValidationError as error:
+        details = error.errors()[0]
+        flag, remedy = _FLAGS[str(details["loc"][0])]
+        found, allowed = _explain(details, details["loc"][:2])[:2]
+        raise UserError(flag, found, allowed, remedy) from None
 
 
 def read_mapping(path: Path) -> dict[str, str]:
@@ -201,25 +220,28 @@ def _mapping(node: yaml.MappingNode, loc: _Loc, lines: dict[_Loc, int], path: Pa
     return value
 
 
-def _explain(error: ErrorDetails, lines: dict[_Loc, int], path: Path) -> UserError:
-    """One pydantic error in plain words, at the line of the node it is about."""
+def _known(loc: _Loc, lines: dict[_Loc, int]) -> _Loc:
+    """The part of a location that is in the file: the rest is the missing field or a branch of a union."""
+    while loc not in lines:
+        loc = loc[:-1]
+    return loc
+
+
+def _explain(error: ErrorDetails, known: _Loc) -> tuple[str, str, str]:
+    """One pydantic error in plain words: what was found, what is allowed, what to do."""
     kind, loc, context = error["type"], error["loc"], error.get("ctx", {})
-    known = loc
-    while known not in lines:  # the rest of the location is the missing field or a branch of a union
-        known = known[:-1]
-    fault = partial(_fault, path, lines[known])
     if kind == "missing":
-        return fault(f"field {loc[-1]!r} is missing", "It has no default", f"Add a line '{loc[-1]}: ...'")
+        return f"field {loc[-1]!r} is missing", "It has no default", f"Add a line '{loc[-1]}: ...'"
     if kind == "extra_forbidden":
         fields = _RECORDS.get(str(loc[0]), Suite) if len(loc) > 1 else Suite
         near = nearest(str(loc[-1]), fields.model_fields)
-        return fault(
-            f"field {loc[-1]!r} is not known.{near}", f"Known fields: {listed(fields.model_fields, 20)}"
-        )
+        known_fields = f"Known fields: {listed(fields.model_fields, 20)}"
+        return f"field {loc[-1]!r} is not known.{near}", known_fields, _CORRECT
     if kind == "value_error":
         found, _, allowed = str(context["error"]).rpartition(". ")
-        return fault(found, allowed)
-    return fault(f"{_named(known)} is {_shown(error['input'])}", f"Allowed: {_allowed(kind, context, loc)}")
+        return found, allowed, _CORRECT
+    found = f"{_named(known)} is {_shown(error['input'])}"
+    return found, f"Allowed: {_allowed(kind, context, loc)}", _CORRECT
 
 
 def _named(loc: _Loc) -> str:
@@ -271,6 +293,6 @@ def _fault(
     line: int,
     found: str,
     allowed: str = "The file is one YAML document",
-    remedy: str = "Correct the line",
+    remedy: str = _CORRECT,
 ) -> UserError:
     return UserError(f"{path}:{line}", found, allowed, remedy)

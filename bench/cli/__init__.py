@@ -1,7 +1,7 @@
 """The command line: parse, call one function, print.
 
-Nothing heavy is imported before it is needed, so that ``--help`` answers at once. Exit codes: 0 done, 2 the
-user must change something, 4 the machine or the program failed, 130 interrupted.
+Nothing heavy is imported before it is needed, so that ``--help`` answers at once. Exit codes: 0 done, 1
+an audit disagrees, 2 the user must change something, 4 the machine or the program failed, 130 interrupted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands that make and judge runs: run, score, report, track, demo."""
+"""The commands that make, judge and audit runs: run, score, report, audit, track, demo."""
 
 from __future__ import annotations
 
@@ -25,12 +25,15 @@ app.add_typer(suite.app, name="suite")
 app.add_typer(data.app, name="data")
 
 Out = Annotated[Path, typer.Option("--out", help="The run's folder: new, empty, or of the same run.")]
-SuiteName = Annotated[str | None, typer.Option("--suite", help="A suite: a name or a YAML file.")]
+SuiteName = Annotated[
+    str | None, typer.Option("--suite", help="A suite: a name or a YAML file; over --data or --targets.")
+]
 DataRoots = Annotated[
     list[str] | None, typer.Option("--data", metavar="NAME=ROOT", help="Where a data set of the suite lies.")
 ]
 Table = Annotated[
-    Path | None, typer.Option("--targets", help="A table: target, media, subject, label, attributes.")
+    Path | None,
+    typer.Option("--targets", help="A table (target, media, subject, label, attributes) in place of --data."),
 ]
 Slices = Annotated[
     list[str] | None, typer.Option("--slice", help="An attribute, or several: 'race&sex'. May repeat.")
@@ -155,6 +158,18 @@ def report(
     from bench.folder import RunFolder
 
     Voice(quiet=quiet, json=json).conclude(RunFolder(run), "off", upload=False)
+
+
+@app.command()
+def audit(run: Annotated[Path, typer.Argument(help="A finished run's folder.")], json: Json = False) -> None:
+    """Recompute a run's numbers by another way, and check its files; exit 1 where they disagree."""
+    from bench.cli.audit import as_json, as_text
+    from bench.judge.audit import audit as recompute
+
+    found = recompute(run)
+    typer.echo(as_json(found) if json else as_text(found))
+    if not found.agrees:
+        raise typer.Exit(1)
 
 
 @app.command()

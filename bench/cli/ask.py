@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.errors import UserError, listed
@@ -37,11 +37,16 @@ def ask(words: Words) -> Question:
     if words.suite is not None and words.targets is None and not words.data:
         suite, _ = _suite(words)
         needed = " ".join(f"--data {source.key}=DIR" for source in suite.data)
-        raise UserError("--suite", f"{suite.suite} needs to know where its data lie", needed, f"Add {needed}")
+        raise UserError(
+            "--suite", f"{suite.suite} needs to know where its data lie",
+            f"{needed}, or --targets T for a table of your own in place of its data", f"Add {needed}",
+        )  # fmt: skip
     if (words.targets is None) == (not words.data):
         raise UserError(
-            "--targets", "exactly one source of data is needed", "--targets T, or --suite S --data NAME=ROOT",
-            "Give one of the two",
+            "--targets", "exactly one source of data is needed",
+            "--targets T (with --suite S too, for its conditions, slices and metrics), or "
+            "--suite S --data NAME=ROOT",
+            "Give either --targets or --data",
         )  # fmt: skip
     suite, place = _suite(words)
     if words.targets is not None:
@@ -49,8 +54,7 @@ def ask(words: Words) -> Question:
         targets = {table.facts.name: table}
     else:
         targets = _data(words, suite)
-    question = reread(Question(suite, targets, place), words.slices, words.metrics)
-    return replace(question, suite=question.suite.model_copy(update={"bins": {**suite.bins, **_bins(words)}}))
+    return reread(Question(suite, targets, place), words.slices, words.metrics, _bins(words))
 
 
 def pairs(items: Sequence[str], flag: str, shape: str) -> dict[str, str]:
@@ -126,6 +130,11 @@ def _table(words: Words, path: Path, suite: Suite) -> Targets:
     """The targets of --targets: facts from flags, over the suite's one data set, over the file itself."""
     from bench.predict.datasets.adapter import overridden
 
+    if words.root is not None and not words.root.is_dir():
+        raise UserError(
+            "--root", f"there is no folder {str(words.root)!r}", "The media of --targets lie under it",
+            "Correct the path",
+        )  # fmt: skip
     source = DataSource(adapter="manifest")
     if words.suite is not None and len(suite.data) == 1:
         source = suite.data[0].model_copy(update={"name": None})

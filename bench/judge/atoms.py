@@ -44,19 +44,22 @@ class Tally:
     """Statistics per slice value and cluster: all that estimates and intervals are made of.
 
     ``stats`` (P, *shape); ``value`` (P,) codes below ``values``; ``multiplicity`` (P,) how many equal
-    clusters each entry stands for.
+    clusters each entry stands for; ``cluster`` (P,) which cluster each entry is of, or None where every entry
+    is of other clusters than every other.
     """
 
     stats: Ints | Floats
     value: Ints
     multiplicity: Ints
     values: int
+    cluster: Ints | None = None
 
     def where(self, mask: Bools) -> Tally:
         """The entries of the mask; the slice values stay."""
         if mask.all():
             return self
-        return Tally(self.stats[mask], self.value[mask], self.multiplicity[mask], self.values)
+        cluster = None if self.cluster is None else self.cluster[mask]
+        return Tally(self.stats[mask], self.value[mask], self.multiplicity[mask], self.values, cluster)
 
     def sum(self, amounts: Ints | Floats) -> Floats:
         """Sum one amount per entry (P,) over clusters: (values,) float64."""
@@ -81,7 +84,7 @@ class Tally:
 class Atoms:
     """The statistics of one kernel over one cell.
 
-    ``stratum`` (E,); ``amount`` (E,) int64 counts with their ``column`` (E,), or (E, 6) float64 moments
+    ``stratum`` (E,); ``amount`` (E,) int64 counts with their ``column`` (E,), or (E, 9) float64 moments
     without; ``shape`` of the statistics; ``cluster`` of each stratum as in Strata.
     """
 
@@ -96,7 +99,8 @@ class Atoms:
         value = of_stratum[self.stratum]
         if self.cluster is None:
             return self._alone(value, values)
-        pair, first = combine([value, self.cluster[self.stratum]])
+        cluster = self.cluster[self.stratum]
+        pair, first = combine([value, cluster])
         if self.column is None:
             sums = [np.bincount(pair, weights=c, minlength=len(first)) for c in self.amount.T]
             stats: Ints | Floats = np.stack(sums, axis=-1)
@@ -104,7 +108,7 @@ class Atoms:
             size = int(np.prod(self.shape))
             sparse = np.bincount(pair * size + self.column, self.amount, minlength=len(first) * size)
             stats = sparse.astype(np.int64).reshape(len(first), *self.shape)
-        return Tally(stats, value[first], np.ones(len(first), np.int64), values)
+        return Tally(stats, value[first], np.ones(len(first), np.int64), values, cluster[first])
 
     def _alone(self, value: Ints, values: int) -> Tally:
         if self.column is None:

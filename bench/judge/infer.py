@@ -3,8 +3,9 @@
 Clusters are the unit. Proportions: the variance of a ratio over clusters, then a Wilson or Clopper-Pearson
 interval on the effective number of rows (Korn, Graubard 1998, Survey Methodology 24). All else: the
 delete-one-cluster jackknife with t (MacKinnon, Webb 2017; Cameron, Gelbach, Miller 2008), rates on the logit
-scale, correlations on atanh, errors on log. Intervals cover the sampling of clusters, not retraining or
-seeds. Refuses an interval below five clusters, and one that would rest on an undefined leave-one-out value.
+scale, correlations on atanh, errors on log, signed errors as they are. Intervals cover the sampling of
+clusters, not retraining or seeds. Refuses an interval below five clusters, and one that would rest on an
+undefined leave-one-out value.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from bench.judge.metrics import Metric
 from bench.judge.rows import Bools, Floats, Ints
 
 __all__ = [
-    "FEWEST_CLUSTERS", "Inference", "clopper_pearson", "design_effect", "effective", "infer", "linearised",
-    "wilson",
+    "FEWEST_CLUSTERS", "Inference", "clopper_pearson", "design_effect", "effective", "infer",
+    "leave_one_out", "linearised", "wilson",
 ]  # fmt: skip
 
 FEWEST_CLUSTERS = 5
@@ -65,6 +66,7 @@ _SCALES = {
         "jackknife-atanh", lambda r: np.arctanh(np.where(abs(r) > 1 - _ROUNDING, np.sign(r), r)), np.tanh
     ),
     "plain": _Scale("jackknife-log", lambda e: np.log(np.where(e < _ROUNDING, 0, e)), np.exp),
+    "signed": _Scale("jackknife", lambda b: b, lambda b: b),
 }
 
 
@@ -143,7 +145,7 @@ def _jackknife(metric: Metric, tally: Tally, level: float) -> Inference:
     """theta_(i) on the scale g; V = (G - 1) / G sum (g_i - mean g)^2; g(theta) -+ t_{G-1} sqrt(V)."""
     scale, total = _SCALES[metric.kind], tally.total
     estimate = metric.finish(total)
-    left_out, lost = _leave_one_out(metric, tally, total)
+    left_out, lost = leave_one_out(metric, tally, total)
     clusters = tally.clusters.astype(np.float64)
     scaled = scale.forward(left_out)
     mean = tally.sum(scaled) / clusters
@@ -165,7 +167,7 @@ def _jackknife(metric: Metric, tally: Tally, level: float) -> Inference:
     )
 
 
-def _leave_one_out(metric: Metric, tally: Tally, total: Ints | Floats) -> tuple[Floats, Bools]:
+def leave_one_out(metric: Metric, tally: Tally, total: Ints | Floats) -> tuple[Floats, Bools]:
     """The value without each cluster, and whether a class went with it; both (P,).
 
     Linear in clusters, so it needs no linearised form however many there are; blocks bound the memory.

@@ -25,8 +25,9 @@ def check(suite: Suite, targets: Targets, where: Callable[[str, str], str]) -> N
 
 
 def asked(suite: Suite, targets: Targets) -> list[Metric]:
-    """The metrics of a suite, or all that the targets have columns for where it names none."""
-    names = suite.metrics or [name for name, metric in METRICS.items() if _given(metric, targets)]
+    """The metrics of a suite, or the headline ones that the targets have columns for where it names none."""
+    headline = [name for name, metric in METRICS.items() if metric.headline and _given(metric, targets)]
+    names = suite.metrics or headline
     return expand(names, targets.space.labels)
 
 

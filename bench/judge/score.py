@@ -14,15 +14,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from bench.judge.fairness import Comparison, adjust, compared, differences
 from bench.judge.metrics import Metric
 from bench.judge.notes import cell_notes, dataset_notes
 from bench.judge.request import asked, check
-from bench.judge.rows import Bools, Rows, has_labels, read_rows
-from bench.judge.sheet import sheets
+from bench.judge.rows import Rows, has_labels, read_rows
+from bench.judge.sheet import Sheet, sheets
 from bench.judge.slices import Slice, cut
 from bench.judge.status import INSUFFICIENT, SUPPRESSED
 from bench.judge.sums import Sums
-from bench.judge.withhold import withheld
+from bench.judge.withhold import Withheld, decides, withheld, withheld_decisions
 from bench.spec import Suite
 from bench.tables import Targets
 from bench.tables.estimates import estimates_table
@@ -48,12 +49,17 @@ class Cell:
     frames: int | None = None
 
 
+Judged = dict[str, list[Sheet] | None]
+"""The sheets of each metric of one cell by slice; None where the predictions cannot give it."""
+
+
 def judge(cells: Iterable[Cell], suite: Suite) -> pa.Table:
     """Judge cells and return the Estimates table, ordered by model, data set, condition and severity.
 
     Within a cell: the whole first, then the suite's slices in its order, their values in order, metrics in
-    the suite's order. ``n`` counts the rows in the denominators; ``clips`` and ``frames`` what the slice
-    holds; ``coverage`` is of the slice; ``n_eff`` belongs to proportions alone. Raises UserError as ``check``
+    the suite's order; after them, slice by slice, how the values differ (``bench.judge.fairness``). ``n``
+    counts the rows in the denominators; ``clips`` and ``frames`` what the slice holds;
+    ``coverage`` is of the slice; ``n_eff`` belongs to proportions alone. Raises UserError as ``check``
     does, ValueError for predictions in another order.
     """
     grounds: dict[str, _Ground] = {}
@@ -65,7 +71,9 @@ def judge(cells: Iterable[Cell], suite: Suite) -> pa.Table:
         condition = (cell.condition != "clean", cell.condition, cell.where or "", cell.severity)
         blocks.append(((cell.model, cell.dataset, *condition), list(_rows(cell, ground))))
     blocks.sort(key=lambda block: block[0])
-    return estimates_table([row for _, rows in blocks for row in rows])
+    rows = [row for _, block in blocks for row in block]
+    adjust(rows)
+    return estimates_table(rows)
 
 
 class _Ground:
@@ -81,17 +89,20 @@ class _Ground:
         self.metrics = asked(suite, targets)
         self.notes = dataset_notes(targets)
         self.floor = 0 if targets.facts.attributes_public else suite.slice_rule.suppress_below
-        self._withheld: dict[tuple[object, ...], list[Bools]] = {}
+        self._withheld: dict[tuple[object, ...], Withheld] = {}
         names = targets.table.column_names
         self.by_frame = "frame" in names and targets.table["frame"].null_count < len(targets)
 
-    def withheld(self, rows: Rows) -> list[Bools]:
-        """Which slice values are withheld from a cell; worked out once for cells that judge the same rows."""
+    def withheld(self, rows: Rows) -> Withheld:
+        """What is withheld from a cell; all but decisions once for cells that judge the same rows."""
         masks = [rows.judged, *(np.isfinite(guess) for _, guess in rows.affect.values())]
         key: tuple[object, ...] = (*rows.affect, *(np.packbits(mask).tobytes() for mask in masks))
         if key not in self._withheld:
             self._withheld[key] = withheld(self.cut.slices, self.cut.strata, rows, self.floor)
-        return self._withheld[key]
+        found = self._withheld[key]
+        if not decides(self.metrics):
+            return found
+        return withheld_decisions(found, self.cut.slices, self.cut.strata, rows, self.floor)
 
     def frames(self, one: Slice, value: int, cell: Cell) -> int | None:
         """Frames of a slice value: its rows where rows are frames, else known for the whole only."""
@@ -102,33 +113,50 @@ class _Ground:
 
 def _rows(cell: Cell, ground: _Ground) -> Iterator[dict[str, Any]]:
     """The rows of one cell; a requested metric the predictions cannot give has rows that say so."""
-    suite, slices = ground.suite, ground.cut.slices
     rows = read_rows(cell.targets, cell.predictions)
-    sums = Sums(rows, ground.cut.strata, suite.missing_constant)
+    sums = Sums(rows, ground.cut.strata, ground.suite.missing_constant)
     hidden = ground.withheld(rows)
-    said = [*ground.notes, *cell_notes(rows)]
     judged = {
-        metric.name: sheets(metric, sums, slices, hidden, ground.targets, suite)
+        metric.name: sheets(metric, sums, ground.cut.slices, hidden, ground.targets, ground.suite)
         if _gives(cell, metric)
         else None
         for metric in ground.metrics
-        if suite.metrics or _gives(cell, metric)
+        if ground.suite.metrics or _gives(cell, metric)
     }
+    said = [*ground.notes, *cell_notes(rows)]
     key = {name: getattr(cell, name) for name in ("model", "dataset", "condition", "severity", "where")}
-    for index, one in enumerate(slices):
+    key["cluster_unit"] = ground.targets.facts.cluster_unit
+    for row in (*_values(cell, ground, judged), *_differences(ground, judged, sums)):
+        if row["status"] != SUPPRESSED:
+            row["warning"] = "; ".join([*filter(None, [row["warning"]]), *said]) or None
+        yield {**key, **row}
+
+
+def _values(cell: Cell, ground: _Ground, judged: Judged) -> Iterator[dict[str, Any]]:
+    """What every metric is of every slice value."""
+    for index, one in enumerate(ground.cut.slices):
         for value, text in enumerate(one.values):
             for name, found in judged.items():
-                row = {**key, "slice": one.name, "value": text if one.name else None, "metric": name}
-                row = {
-                    **row,
-                    **(found[index].row(value) if found else _unavailable(name)),
-                    "level": suite.level,
-                }
+                row = found[index].row(value) if found else _unavailable(name)
                 if found and row["status"] != SUPPRESSED:
                     row["frames"] = ground.frames(one, value, cell)
-                if row["status"] != SUPPRESSED:
-                    row["warning"] = "; ".join([*filter(None, [row["warning"]]), *said]) or None
-                yield {**row, "kind": "value", "cluster_unit": ground.targets.facts.cluster_unit}
+                named = {"slice": one.name, "value": text if one.name else None, "metric": name}
+                yield {**named, **row, "kind": "value", "level": ground.suite.level}
+
+
+def _differences(ground: _Ground, judged: Judged, sums: Sums) -> Iterator[dict[str, Any]]:
+    """How the values of every slice differ by every metric that the predictions give."""
+    suite = ground.suite
+    for index, one in enumerate(ground.cut.slices[1:], 1):
+        for name, found in judged.items():
+            if found is None:
+                continue
+            sheet = found[index]
+            included = compared(one, sheet.enough, sheet.hidden)
+            tally = sums.tally(sheet.metric.key, one)
+            asked = Comparison(sheet.metric, one, tally, included, suite.level, suite.seed, suite.draws)
+            for row in differences(asked):
+                yield {"slice": one.name, "metric": name, **row}
 
 
 def _gives(cell: Cell, metric: Metric) -> bool:

@@ -13,12 +13,13 @@ from bench.judge.rows import Bools, Floats
 from bench.judge.slices import Slice
 from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED, reportable
 from bench.judge.sums import Sums
+from bench.judge.withhold import Withheld
 from bench.spec import Suite
 from bench.tables import Targets
 
 __all__ = ["Sheet", "sheets"]
 
-_WITHHELD = "withheld: too few subjects here, or in a value that this one would reveal"
+_WITHHELD = "withheld: too few subjects here, or in a value or class that this number would reveal"
 
 
 @dataclass(frozen=True)
@@ -61,14 +62,15 @@ def sheets(
     metric: Metric,
     sums: Sums,
     slices: Sequence[Slice],
-    hidden: Sequence[Bools],
+    withheld: Withheld,
     targets: Targets,
     suite: Suite,
 ) -> list[Sheet]:
     """Judge one metric over every slice; the first slice is the whole.
 
-    ``hidden`` says which values of each slice are withheld, whatever the metric.
+    ``withheld`` says which values of each slice are withheld, which classes of them, which decisions.
     """
+    hidden = withheld.of(metric, targets.space.labels)
     found = [infer(metric, sums.tally(metric.key, one), suite.level) for one in slices]
     classes = metric.present(sums.total(metric.key, slices[0]))[0]
     enough = [

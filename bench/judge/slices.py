@@ -149,16 +149,17 @@ def _numeric(name: str, column: np.ndarray, suite: Suite, where: Where) -> tuple
         raise UserError(
             where("slice", name), f"slice {name!r} is a number with {len(distinct)} values and no bins",
             f"Without bins a numeric attribute has at most {MOST_VALUES} values",
-            f"Declare bins in the suite, for example 'bins: {{{name}: [{_example(distinct)}]}}'",
+            f"Cut it, for example with --bins {name}={_example(distinct, ',')}, or in a suite with "
+            f"'bins: {{{name}: [{_example(distinct, ', ')}]}}'",
         )  # fmt: skip
     codes = np.where(measured, codes, len(texts))
     occurring, codes = np.unique(codes, return_inverse=True)
     return codes, tuple([*texts, UNMEASURED][code] for code in occurring)
 
 
-def _example(distinct: np.ndarray) -> str:
+def _example(distinct: np.ndarray, comma: str) -> str:
     middle = np.quantile(distinct, [0.25, 0.5, 0.75])
-    return ", ".join(dict.fromkeys(f"{edge:.3g}" for edge in middle))
+    return comma.join(dict.fromkeys(f"{edge:.3g}" for edge in middle))
 
 
 def _text(number: float) -> str:

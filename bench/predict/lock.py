@@ -140,9 +140,20 @@ def verify_format(path: Path) -> Path:
 
 
 def _cached(checkpoint: Checkpoint) -> Path:
+    return _cache() / checkpoint.sha256 / checkpoint.file
+
+
+def _cache() -> Path:
     default = Path.home() / ".cache" / "affectbench"
-    cache = Path(os.environ.get("AFFECTBENCH_CACHE", default))
-    return cache / "weights" / checkpoint.sha256 / checkpoint.file
+    return Path(os.environ.get("AFFECTBENCH_CACHE", default)) / "weights"
+
+
+def _given() -> str:
+    """The folder that the user names for weights, as a message shows it."""
+    folder = os.environ.get("AFFECTBENCH_WEIGHTS")
+    if not folder:
+        return "which is not set"
+    return folder if Path(folder).is_dir() else f"{folder}: there is no such folder"
 
 
 def _download(checkpoint: Checkpoint, path: Path) -> None:
@@ -157,7 +168,7 @@ def _download(checkpoint: Checkpoint, path: Path) -> None:
 def _not_found(checkpoint: Checkpoint, where: str, cause: str) -> UserError:
     return UserError(
         where, f"{checkpoint.file} (sha256 {checkpoint.sha256[:12]}…) is not on this machine {cause}",
-        "Weights are found by sha256 in the folder AFFECTBENCH_WEIGHTS or in the cache",
+        f"Weights are looked for by sha256 in AFFECTBENCH_WEIGHTS ({_given()}) and in the cache ({_cache()})",
         "Set AFFECTBENCH_WEIGHTS to a folder that holds the file, or run 'affectbench zoo pull' with a "
         "network",
     )  # fmt: skip

@@ -12,12 +12,14 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
-    "CLUSTERS", "DASH", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count", "estimate",
-    "heading", "interval", "metric", "number", "percent", "plain", "short", "spanned",
+    "CLUSTERS", "DASH", "MINUS", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count",
+    "estimate", "heading", "interval", "metric", "number", "percent", "plain", "probability", "short",
+    "spanned",
 ]  # fmt: skip
 
 THIN = "\u202f"
 DASH = "\u2013"
+MINUS = "\u2212"
 WITHHELD, UNDEFINED = "withheld", "undefined"
 CLUSTERS = {"person": "persons", "video": "videos", "clip": "clips"}
 _METRICS = {
@@ -29,6 +31,9 @@ _METRICS = {
     "rmse": "RMSE",
     "mae": "MAE",
     "sagr": "SAGR",
+    "kappa": "Cohen's kappa",
+    "mcc": "MCC",
+    "weighted_f1": "weighted F1",
 }
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -95,6 +100,17 @@ def percent(share: float) -> str:
     ('95 %', '99.9 %')
     """
     return f"{100 * share:.4g} %"
+
+
+def probability(value: float | None) -> str:
+    """A p or q to three decimals, never 0; a dash where no test was made.
+
+    >>> probability(0.01234), probability(0.0001), probability(None)
+    ('.012', '< .001', '–')
+    """
+    if value is None or math.isnan(value):
+        return DASH
+    return "< .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
 
 
 def spanned(values: Iterable[int | None], separator: str = THIN) -> str:

@@ -10,7 +10,7 @@ from bench.report.results import Dataset, Model, Results, unique
 from bench.report.table import MARK, state_of
 
 __all__ = [
-    "COVERED_BY_INTERVALS", "DIFFERENCES", "LOWEST", "MARKS", "MISSES", "STATES", "affect", "banners",
+    "COVERED_BY_INTERVALS", "DIFFERENCES", "GAPS", "LOWEST", "MARKS", "MISSES", "STATES", "affect", "banners",
     "conditions", "doubles", "independence", "intervals", "measured", "of_dataset", "states", "unmeasured",
 ]  # fmt: skip
 
@@ -18,6 +18,10 @@ COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining
 LOWEST = (
     "The lowest of several slices is low partly by chance, more so the more slices are compared and the "
     "smaller they are. This is a description, not a test of a difference."
+)
+GAPS = (
+    "A gap beside what chance alone makes of it. What p, q and the interval mean stands under the heading on "
+    "how to read these numbers; not seeing a difference is not seeing that there is none."
 )
 MISSES = (
     "A row without an answer (no face, abstained, model error, or a tie at the top) counts as wrong and "
@@ -39,11 +43,16 @@ _CONDITIONS = (
 )
 _NO_MEDIA = "none were looked at; predictions were made elsewhere"
 DIFFERENCES = (
-    "No difference between slices, models or conditions was tested here. Intervals that overlap do not "
-    "show that two values are equal, and intervals that do not overlap are no test either, since many are "
-    "compared and the same rows stand behind the models.",
+    "A gap is the largest minus the smallest reportable value of an attribute. Some gap appears by chance "
+    "alone where nothing differs, the more so the more and the smaller the groups are: its mean and 95th "
+    "percentile under no difference stand beside it. p comes from dealing whole clusters anew to groups of "
+    "the same sizes, or from random signs where an attribute varies within a cluster; q controls the share "
+    "of false discoveries over all gaps of a model (Benjamini-Hochberg). All of them are exploratory.",
+    "The interval of a difference holds for all differences of its slice at once. A large p does not show "
+    "that groups are treated alike: smaller differences than the one named last would be missed in more than "
+    "one of five such studies.",
     "A metric over labels says how often an output agrees with a label. It does not say that the label is "
-    "what the person felt.",
+    "what the person felt. Models and conditions are not compared by a test here.",
 )
 
 
@@ -183,8 +192,9 @@ def unmeasured(results: Results) -> tuple[str, ...]:
                     found.append(f"On {data.name} {state} over all rows for {model.name}: {', '.join(void)}.")
     return (
         *found,
-        "Left out by this report: tests of differences between slices, models and conditions; recall of each "
-        "class by slice, and slices under further conditions, which stand in estimates.parquet.",
+        "Left out by this report: tests of differences between models and between conditions; recall of each "
+        "class by slice, slices under further conditions, and differences of all pairs, which stand in "
+        "estimates.parquet.",
     )
 
 

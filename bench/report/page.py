@@ -1,7 +1,7 @@
 """The report as a tree of text: what the template loops over, first screen first.
 
 Every sentence a report may print stands here or in ``bench.report.notes``; every number in it was made by
-``bench.report.format``. The page describes: it tests no difference and calls nothing fair or unfair.
+``bench.report.format``. The page describes: it calls nothing fair or unfair.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report import figures, notes, provenance, table
+from bench.report import differences, figures, notes, provenance, table
 from bench.report.figures import Figure
 from bench.report.results import Dataset, Results
 from bench.report.table import Table
@@ -82,6 +82,12 @@ def _summary(results: Results) -> tuple[Part, ...]:
     lowest = table.lowest(results)
     if lowest.groups:
         parts.append(Part("Lowest reportable slices", (notes.LOWEST,), tables=(lowest,)))
+        gaps = tuple(
+            differences.gap_table(results, data, [metric])
+            for data in results.datasets
+            if (metric := results.leading(data.name))
+        )
+        parts.append(Part("Gaps", (notes.GAPS,), tables=tuple(t for t in gaps if t.groups)))
         parts.append(Part("State of the slices", (notes.STATES,), tables=(table.slice_states(results),)))
     every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]
     missed = tuple(t for t in every if t.groups)
@@ -123,7 +129,16 @@ def _slice_parts(
         present = [here for names in shown if (here := [name for name in names if name in cut])]
         tables = tuple(table.slice_table(results, model.name, data.name, names) for names in present)
         parts.append(Part(f"Slices of {model.name}", tables=tables))
-    return parts
+    return [*parts, *_difference_parts(results, data, [*classes, *affect])]
+
+
+def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
+    gaps, metric = differences.gap_table(results, data, metrics), results.leading(data.name)
+    if not gaps.groups or metric is None:
+        return []
+    contrasts = differences.contrast_table(results, data, metric)
+    tables = (gaps, contrasts) if contrasts.groups else (gaps,)
+    return [Part("Differences between values", notes.DIFFERENCES[:2], tables=tables)]
 
 
 def _condition_parts(results: Results, data: Dataset) -> list[Part]:

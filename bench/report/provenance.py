@@ -18,6 +18,7 @@ _JACKKNIFE = "Leaves out one cluster at a time and sees how far the value moves;
 _METHODS = {
     "wilson-clustered": "Wilson's interval on the effective n, Student's t over clusters (Korn, Graubard).",
     "clopper-pearson-clustered": "Clopper and Pearson's interval on the effective n, for shares near 0 or 1.",
+    "jackknife": f"{_JACKKNIFE}.",
     "jackknife-logit": f"{_JACKKNIFE}, on the logit scale.",
     "jackknife-atanh": f"{_JACKKNIFE}, on the atanh scale.",
     "jackknife-log": f"{_JACKKNIFE}, on the log scale.",

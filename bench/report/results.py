@@ -10,15 +10,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from bench.digest import digest_file
-from bench.errors import UserError
+from bench.errors import UserError, listed
 from bench.folder import RunFolder
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
+
+if TYPE_CHECKING:
+    from fairlearn.metrics import MetricFrame
 
 __all__ = ["Cell", "Dataset", "Model", "Place", "Results", "Row", "read_results", "unique"]
 
@@ -78,7 +81,10 @@ class Cell:
 
 @dataclass(frozen=True)
 class Results:
-    """Everything a report shows; ``rows`` are the estimates of kind "value", in file order."""
+    """Everything a report shows; ``rows`` are the estimates of kind "value", in file order.
+
+    ``differences`` are those of kind gap, contrast and spread.
+    """
 
     run: Path
     kind: str
@@ -91,6 +97,7 @@ class Results:
     datasets: tuple[Dataset, ...]
     cells: tuple[Cell, ...]
     rows: tuple[Row, ...]
+    differences: tuple[Row, ...]
     digests: dict[str, str]
 
     @cached_property
@@ -110,6 +117,10 @@ class Results:
     ) -> Row | None:
         """One estimate: of a (model, data set, place), a metric and a (slice, value), both None overall."""
         return self._index.get(cell, {}).get((*part, metric))
+
+    def differences_at(self, dataset: str, place: Place) -> list[Row]:
+        """The gaps, contrasts and spreads of all models on a data set under one condition, in file order."""
+        return [row for row in self.differences if row["dataset"] == dataset and _place(row) == place]
 
     def places(self, dataset: str) -> list[Place]:
         """The conditions of a data set: clean first, then by name, where and severity."""
@@ -150,6 +161,39 @@ class Results:
         cut = unique((row["slice"], row["value"]) for row in rows if row["slice"] is not None)
         return [(name, [value for s, value in cut if s == name]) for name in unique(s for s, _ in cut)]
 
+    def metric_frame(
+        self, attribute: str, model: str | None = None, dataset: str | None = None
+    ) -> MetricFrame:
+        """Hand an analyst a fairlearn MetricFrame by a slice of the suite, such as ``sex`` or ``race&sex``.
+
+        Over the labelled rows under the reference condition, of the only model and data set where none is
+        named: accuracy, UAR, macro-F1 and recalls; a miss is wrong. Slice values that are suppressed for any
+        metric are one group, ``withheld``. UserError for a slice, model or data set that is not there.
+        """
+        from bench.tables.frame import gives_labels, grouped, joined, label_metrics, labelled, metric_frame
+
+        slices = {"&".join((s,) if isinstance(s, str) else s): s for s in self.suite.slices}
+        one = _only("model", model, [m.name for m in self.models])
+        data = {d.name: d for d in self.datasets}
+        known = data[_only("data set", dataset, list(data))]
+        sliced = slices[_only("slice", attribute, list(slices))]
+        place = self.reference(known.name)
+        label = f"{place.condition}-{place.severity}-{place.where}" if place.severity else place.condition
+        folder = RunFolder(self.run)
+        targets = read_table(folder.targets_path(known.name))
+        predictions = read_table(folder.cell(one, known.name, label).predictions)
+        if not known.facts.labels or not gives_labels(predictions):
+            raise UserError(
+                one, f"there are no labels of {known.name} to compare", "Group metrics are of labels",
+                "Read the rows of the estimates instead",
+            )  # fmt: skip
+        frame = joined(targets, predictions, known.facts)
+        groups = grouped(frame, (sliced,) if isinstance(sliced, str) else sliced, self.suite)
+        rows = [row for row in self.at(one, known.name, place) if row["slice"] == attribute]
+        hidden = {row["value"] for row in rows if row["status"] == "suppressed"}
+        groups = groups.where(~groups.isin(hidden), "withheld").rename(attribute)
+        return metric_frame(labelled(frame), groups, label_metrics(known.facts.labels))
+
     def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
         """The record of one cell, None where a score has none."""
         wanted = (model, dataset, place)
@@ -169,6 +213,7 @@ def read_results(run: Path) -> Results:
     if not table.schema.equals(ESTIMATES):
         raise _unreadable(folder.estimates, "the columns are not those of Estimates")
     try:
+        rows = table.to_pylist()
         cells = tuple(_cell(cell.facts) for cell in folder.cells() if cell.facts)
         return Results(
             run=run,
@@ -184,7 +229,8 @@ def read_results(run: Path) -> Results:
                 for d in info["datasets"]
             ),
             cells=cells,
-            rows=tuple(_withheld(row) for row in table.to_pylist() if row["kind"] == "value"),
+            rows=tuple(_withheld(row) for row in rows if row["kind"] == "value"),
+            differences=tuple(_withheld(row) for row in rows if row["kind"] != "value"),
             digests={name: digest_file(run / name) for name in ("estimates.parquet", "run.json")},
         )
     except (KeyError, TypeError, ValidationError) as error:
@@ -212,6 +258,18 @@ def _cell(record: dict[str, Any]) -> Cell:
         statuses=dict(record["statuses"]),
         environment=dict(record.get("environment") or {}),
     )
+
+
+def _only(what: str, name: str | None, known: list[str]) -> str:
+    """The name if it is known, or the only one there is where none is given."""
+    if name is None and len(known) == 1:
+        return known[0]
+    if name not in known:
+        raise UserError(
+            f"{what} {name!r}" if name else what, "the run does not have it" if name else "none is named",
+            f"It has: {listed(known) or 'none'}", "Name one of them",
+        )  # fmt: skip
+    return name
 
 
 def _place(record: dict[str, Any]) -> Place:

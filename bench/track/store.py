@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import textwrap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,9 +79,28 @@ def public(uri: str) -> str:
 
 
 def short(error: BaseException) -> str:
-    """The first line of an error, cut to 200 characters, without credentials."""
+    """The first line of an error without credentials, cut at a word to at most 200 characters.
+
+    Where the operating system refused (no connection, no permission), that alone: what libraries wrap around
+    it says the same at length.
+
+    >>> short(ConnectionRefusedError(111, "Connection refused"))
+    'ConnectionRefusedError: [Errno 111] Connection refused'
+    """
+    error = _refusal(error) or error
     lines = str(error).splitlines() or [""]
-    return public_text(f"{type(error).__name__}: {lines[0]}")[:200].rstrip(". ")
+    text = public_text(f"{type(error).__name__}: {lines[0]}")
+    return textwrap.shorten(text, 200, placeholder=" …").rstrip(". ")
+
+
+def _refusal(error: BaseException | None) -> OSError | None:
+    """The innermost error of the operating system that an error was made of, None without one."""
+    found = None
+    while error is not None:
+        if isinstance(error, OSError) and error.errno is not None:
+            found = error
+        error = error.__cause__ or error.__context__
+    return found
 
 
 def public_text(text: str) -> str:

@@ -119,11 +119,8 @@ def test_human_votes_on_crema_d(affectbench: Affectbench, shared: Path, tmp_path
         "--tracking-uri", "off", cwd=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    rows = {
-        (r["model"], r["slice"], r["value"]): r
-        for r in estimates(tmp_path / "RUN")
-        if r["metric"] == "accuracy"
-    }
+    accuracy = [r for r in estimates(tmp_path / "RUN") if r["metric"] == "accuracy"]
+    rows = {(r["model"], r["slice"], r["value"]): r for r in accuracy if r["kind"] == "value"}
     assert {key: round(rows[key]["estimate"], 4) for key in VOTES} == VOTES
     assert {row["cluster_unit"] for row in rows.values()} == {"person"}
     assert rows["face", None, None]["clusters"] == 91
@@ -133,6 +130,20 @@ def test_human_votes_on_crema_d(affectbench: Affectbench, shared: Path, tmp_path
     )
     assert ("face", "sex&race", "Female&Asian") in rows
     assert {value for model, slice_, value in rows if slice_ == "age"} >= {"[20, 30)", ">=60"}
+    women = {
+        r["model"]: f"| {r['model']} | {r['estimate']:.3f} | [{r['low']:.3f}, {r['high']:.3f}] |".replace(
+            "0.", "."
+        )
+        for r in accuracy
+        if (r["kind"], r["value"], r["reference"]) == ("contrast", "Female", "Male")
+    }
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(women) == 3
+    assert all(line in readme for line in women.values()), women
+    gaps = [r for r in accuracy if (r["kind"], r["slice"]) == ("gap", "sex")]
+    for r in gaps:
+        chance = f"| {r['p']:.3f} | {r['p_adjusted']:.3f} | {r['null_mean']:.3f}, {r['null_p95']:.3f} |"
+        assert chance.replace("0.", ".") in readme
     assert quoted(ROOT / "README.md", "crema-d, all rows (clean)") <= {
         line.rstrip() for line in done.stdout.splitlines()
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -18,19 +19,23 @@ REFUSALS = {
     "unknown metric": (
         ["--metric", "uarr"],
         "--metric: metric 'uarr' is not known. Did you mean 'uar'? Known: accuracy, uar, macro_f1, recall, "
-        "coverage, "
+        "coverage, weighted_f1, kappa, mcc, precision, false_positive_rate, selection_rate, "
         + ", ".join(
             f"{name}_{dimension}{covered}"
             for dimension in ("valence", "arousal", "dominance")
             for covered in ("", "_covered")
-            for name in ("ccc", "pcc", "rmse")
+            for name in ("ccc", "pcc", "rmse", "mae", "bias", "sagr")
         )
-        + ", recall/neutral, recall/happiness, recall/sadness, recall/surprise, recall/fear, recall/disgust, "
-        "recall/anger. Correct the metric's name.",
+        + "".join(
+            f", {name}/{label}"
+            for name in ("recall", "precision", "false_positive_rate", "selection_rate")
+            for label in ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
+        )
+        + ". Correct the metric's name.",
     ),
     "unknown slice of a suite": (
         ["--suite", "mine.yaml"],
-        "mine.yaml:16: slice 'tnit' is not an attribute of drawn. Did you mean 'tint'? It has: shape, tint. "
+        "mine.yaml:17: slice 'tnit' is not an attribute of drawn. Did you mean 'tint'? It has: shape, tint. "
         "Name one of them or add the attribute to the targets.",
     ),
     "a model twice": (
@@ -44,7 +49,8 @@ REFUSALS = {
     ),
     "a suite without its data": (
         None,
-        "--suite: demo needs to know where its data lie. --data drawn=DIR. Add --data drawn=DIR.",
+        "--suite: demo needs to know where its data lie. --data drawn=DIR, or --targets T for a table of your own "
+        "in place of its data. Add --data drawn=DIR.",
     ),
     "no data": (
         ["--data", "nothing"],
@@ -82,6 +88,92 @@ REFUSALS = {
         ".hdf5, .h5, .pt, .pth (.pt and .pth are read with weights_only=True). Save the weights as safetensors.",
     ),
 }
+
+
+TABLE = "target,media,subject,sex,age,label,predicted\n" + "".join(
+    f"t{i},m{i}.png,s{i % 20},{'mf'[i % 2]},{20 + i},happy,happy\n" for i in range(40)
+)
+SCORE = ["score", "--predictions", "mine=T.csv"]
+RUN = ["run", "--model", "oracle"]
+OF_A_TABLE = {
+    "bins of what no slice uses": (
+        [*SCORE, "--slice", "sex", "--bins", "age=30,45"],
+        "--bins: bins cut 'age', which no slice uses. Bins cut a sliced attribute. Slice by it too, as in "
+        "--slice age --bins age=30,45,60.",
+    ),
+    "the same of a run": (
+        [*RUN, "--bins", "age=30,45"],
+        "--bins: bins cut 'age', which no slice uses. Bins cut a sliced attribute. Slice by it too, as in "
+        "--slice age --bins age=30,45,60.",
+    ),
+    "a slice with itself": (
+        [*SCORE, "--slice", "sex&sex"],
+        "--slice: a slice is ['sex', 'sex']. An intersection is as [sex, race]. Write --slice sex or "
+        "--slice 'race&sex', each attribute once.",
+    ),
+    "bins of text": (
+        [*SCORE, "--slice", "sex", "--bins", "sex=30"],
+        "--bins: bins cut 'sex', which is text in T. Bins cut numbers. Take the bins out or correct the attribute.",
+    ),
+    "a number without bins": (
+        [*SCORE, "--slice", "age"],
+        "--slice: slice 'age' is a number with 40 values and no bins. Without bins a numeric attribute has at most "
+        "12 values. Cut it, for example with --bins age=29.8,39.5,49.2, or in a suite with "
+        "'bins: {age: [29.8, 39.5, 49.2]}'.",
+    ),
+    "media elsewhere": (
+        RUN,
+        "T row 1: there is no file 'm0.png'; 40 of 40 rows lack their media. Every row names a file under HERE. "
+        "Fetch the missing files, correct the table, or give the folder they lie in (--root DIR with --targets, "
+        "NAME=DIR with --data).",
+    ),
+    "a root that is not there": (
+        [*RUN, "--root", "nowhere"],
+        "--root: there is no folder 'nowhere'. The media of --targets lie under it. Correct the path.",
+    ),
+    "two sources": (
+        [*RUN, "--suite", "demo", "--data", "drawn=."],
+        "--targets: exactly one source of data is needed. --targets T (with --suite S too, for its conditions, "
+        "slices and metrics), or --suite S --data NAME=ROOT. Give either --targets or --data.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", OF_A_TABLE)
+def test_refusal_of_a_table(affectbench: Affectbench, tmp_path: Path, case: str) -> None:
+    (tmp_path / "T.csv").write_text(TABLE)
+    words, message = OF_A_TABLE[case]
+    done = affectbench(*words, "--targets", "T.csv", "--out", "out", "--tracking-uri", "off", cwd=tmp_path)
+    assert done.stderr == f"error: {message.replace('HERE', str(tmp_path))}\n"
+    assert done.returncode == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["T.csv"]
+
+
+def test_what_is_said_twice_is_taken_once(affectbench: Affectbench, tmp_path: Path) -> None:
+    (tmp_path / "T.csv").write_text(TABLE)
+    twice = ["--slice", "sex", "--metric", "uar"] * 2
+    done = affectbench(
+        *SCORE, *twice, "--targets", "T.csv", "--out", "out", "--tracking-uri", "off", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    suite = json.loads((tmp_path / "out" / "run.json").read_text())["suite"]
+    assert (suite["slices"], suite["metrics"]) == (["sex"], ["uar"])
+
+
+def test_a_table_takes_the_place_of_the_data_of_a_suite(
+    affectbench: Affectbench, drawn: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "suite: mine\ndata: [{adapter: fer2013}]\nslices: [shape]\nmetrics: [uar]\n"
+    )
+    done = affectbench(
+        "run", "--model", "oracle", "--suite", "mine.yaml", "--targets", drawn / "targets.csv", "--out", "out",
+        "--tracking-uri", "off", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    assert [entry["name"] for entry in run["datasets"]] == ["targets"]
+    assert (run["suite"]["suite"], run["suite"]["slices"]) == ("mine", ["shape"])
 
 
 @pytest.mark.parametrize("case", REFUSALS)

@@ -29,7 +29,8 @@ def make_cell(targets: Targets, columns: dict[str, Any], **fields: Any) -> Cell:
 
 
 def make_suite(**fields: Any) -> Suite:
-    return Suite(suite="made", data=({"adapter": "manifest"},), **fields)
+    """A suite of few draws, since most tests do not look at what is drawn."""
+    return Suite(**{"suite": "made", "data": ({"adapter": "manifest"},), "draws": 999, **fields})
 
 
 def random_cell(seed: int, rows: int, clusters: int, **facts: Any) -> Cell:
@@ -79,8 +80,20 @@ def frame(cell: Cell) -> dict[str, np.ndarray]:
 
 
 def row(table: pa.Table, **names: Any) -> dict[str, Any]:
-    """The one row with these values; overall where no slice is named."""
-    names = {"slice": None, "value": None, **names}
+    """The one row with these values; the value over all rows where no slice and kind are named."""
+    names = {"slice": None, "value": None, "kind": "value", **names}
     found = [r for r in table.to_pylist() if all(r[name] == value for name, value in names.items())]
     assert len(found) == 1, (names, len(found))
     return found[0]
+
+
+def values(table: pa.Table) -> list[dict[str, Any]]:
+    """The rows of kind "value"."""
+    return [r for r in table.to_pylist() if r["kind"] == "value"]
+
+
+def moment_sums(x: np.ndarray, y: np.ndarray) -> list[float]:
+    """The sums that ``kernels.moments`` makes of truth x and prediction y, written down again."""
+    agree = (np.sign(x) == np.sign(y)).sum()
+    raw = [len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y]
+    return [float(v) for v in (*raw, abs(x - y).sum(), agree, ((x - y) ** 2).sum())]

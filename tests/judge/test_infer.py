@@ -110,7 +110,7 @@ def brute_force(rows, cluster, value, scale):
 
 
 LOGIT = (lambda p: math.log(p / (1 - p)), lambda v: 1 / (1 + math.exp(-v)))
-ATANH, LOG = (math.atanh, math.tanh), (math.log, math.exp)
+ATANH, LOG, PLAIN = (math.atanh, math.tanh), (math.log, math.exp), (float, float)
 
 
 def uar_rows(r):
@@ -136,10 +136,20 @@ def ccc_rows(r):
     )
 
 
+def kappa_rows(r):
+    expected = sum((r["x"] == label).mean() * (r["y"] == label).mean() for label in LABELS)
+    return ((r["x"] == r["y"]).mean() - expected) / (1 - expected)
+
+
 @pytest.mark.parametrize("clusters", [12, 400])
 @pytest.mark.parametrize(
     ("metric", "value", "scale", "method"),
     [
+        ("kappa", kappa_rows, ATANH, "jackknife-atanh"),
+        ("mae_valence", lambda r: abs(r["x"] - r["y"]).mean(), LOG, "jackknife-log"),
+        ("bias_valence", lambda r: (r["y"] - r["x"]).mean(), PLAIN, "jackknife"),
+        ("bias_valence_covered", lambda r: (r["y"] - r["x"]).mean(), PLAIN, "jackknife"),
+        ("sagr_valence", lambda r: (r["x"] * r["y"] > 0).mean(), LOGIT, "jackknife-logit"),
         ("uar", uar_rows, LOGIT, "jackknife-logit"),
         ("macro_f1", f1_rows, LOGIT, "jackknife-logit"),
         ("ccc_valence", ccc_rows, ATANH, "jackknife-atanh"),

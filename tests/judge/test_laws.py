@@ -9,8 +9,9 @@ from bench.judge.atoms import combine, gather, stratify
 from bench.judge.infer import infer
 from bench.judge.kernels import confusion, moments, outcomes, total
 from bench.judge.metrics import METRICS, expand
+from bench.judge.request import asked
 from bench.judge.rows import OUTCOMES, Rows
-from tests.judge.made import LABELS
+from tests.judge.made import LABELS, make_suite, make_targets
 
 ALL = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 RNG = np.random.default_rng(2)
@@ -27,7 +28,8 @@ def make_rows(seed=4, count=N):
         outcome == 0, np.where(rng.random(count) < 0.6, truth % K, rng.integers(0, K, count)), K
     )
     x = rng.uniform(-1, 1, count)
-    y = np.where(outcome == 0, 0.5 * x + rng.normal(0, 0.3, count), np.nan)
+    x[::40] = 0.0
+    y = np.where(outcome == 0, 0.5 * x + 0.1 + rng.normal(0, 0.3, count), np.nan)
     return Rows(K, truth, decision, outcome, dict.fromkeys(("valence", "arousal", "dominance"), (x, y)))
 
 
@@ -136,10 +138,20 @@ def test_the_better_prediction_scores_better(metric):
     if metric.name == "coverage":
         perfect = Rows(K, rows.truth, clean, np.where(rows.outcome == 5, 5, 0), rows.affect)
     before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, perfect))
-    assert (after > before if metric.direction == "higher" else after < before).all()
+    if metric.direction == "neither":
+        # As many rows are decided as before: what one class gains, another loses.
+        assert (after > before).any()
+        assert (after < before).any()
+        assert after.sum() == pytest.approx(before.sum(), rel=1e-12)
+    elif metric.direction == "zero":
+        assert abs(after) < abs(before)
+    else:
+        assert (after > before if metric.direction == "higher" else after < before).all()
 
 
-MISSES_LOWER = {"accuracy", "uar", "macro_f1", "recall", "coverage"}
+MISSES_LOWER = {
+    "accuracy", "uar", "macro_f1", "weighted_f1", "recall", "selection_rate", "kappa", "mcc", "coverage",
+}  # fmt: skip
 
 
 @ALL
@@ -154,11 +166,48 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
     if metric.name in MISSES_LOWER:
         assert (metric.finish(after) < metric.finish(before)).all()
         assert metric.count(after) == pytest.approx(metric.count(before))
+    elif metric.name == "precision":
+        assert (metric.finish(after) < metric.finish(before)).all()
+        assert (metric.count(before) - metric.count(after)).sum() == len(hit)
+    elif metric.name == "false_positive_rate":
+        assert metric.finish(after) == pytest.approx(metric.finish(before), abs=0)
     elif metric.misses == "left out":
         assert metric.count(after) == metric.count(before) - len(hit)
     else:
         assert metric.count(after) == metric.count(before)
         assert metric.finish(after) != pytest.approx(metric.finish(before), abs=1e-9)
+
+
+# What a miss in place of a wrong answer does; only the first are safe to read without coverage beside them.
+UNMOVED = {"accuracy", "uar", "recall"}
+RAISED = {"macro_f1", "weighted_f1", "precision", "kappa", "mcc"}
+LOWERED = {"false_positive_rate", "selection_rate", "coverage"}
+
+
+@pytest.mark.parametrize("name", [name for name, m in METRICS.items() if m.key.kernel != "moments"])
+def test_a_miss_in_place_of_a_wrong_answer_is_no_gain_for_some_and_a_gain_for_others(name):
+    metric, rows = METRICS[name], make_rows()
+    wrong = (rows.truth >= 0) & (rows.outcome == 0) & (rows.decision != rows.truth)
+    shy = Rows(
+        K, rows.truth, np.where(wrong, K, rows.decision), np.where(wrong, 3, rows.outcome), rows.affect
+    )
+    before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, shy))
+    verdict = {"unmoved": after == before, "raised": after > before, "lowered": after < before}
+    expected = {"unmoved": name in UNMOVED, "raised": name in RAISED, "lowered": name in LOWERED}
+    assert {word: bool(np.all(found)) for word, found in verdict.items()} == expected
+
+
+def test_swapping_truth_and_prediction_swaps_recall_with_precision_and_the_sign_of_bias():
+    rows = make_rows()
+    kept = take(rows, np.flatnonzero((rows.outcome == 0) & (rows.truth >= 0)))
+    affect = {name: (y, x) for name, (x, y) in kept.affect.items()}
+    swapped = Rows(K, kept.decision, kept.truth, kept.outcome, affect)
+
+    def value(name, of):
+        return METRICS[name].finish(total(statistics(METRICS[name], of)))
+
+    assert value("precision", kept) == pytest.approx(value("recall", swapped), rel=1e-12)
+    assert value("bias_valence", kept) == pytest.approx(-value("bias_valence", swapped), rel=1e-12)
 
 
 def test_swapping_truth_and_decision_leaves_accuracy_and_ccc_but_not_uar():
@@ -170,12 +219,36 @@ def test_swapping_truth_and_decision_leaves_accuracy_and_ccc_but_not_uar():
     for name, symmetric in (
         ("accuracy", True),
         ("macro_f1", True),
+        ("kappa", True),
+        ("mcc", True),
         ("ccc_valence", True),
+        ("mae_valence", True),
+        ("sagr_valence", True),
         ("uar", False),
+        ("weighted_f1", False),
         ("recall", False),
+        ("precision", False),
+        ("false_positive_rate", False),
+        ("selection_rate", False),
+        ("bias_valence", False),
     ):
         one, other = (METRICS[name].finish(total(statistics(METRICS[name], r))) for r in (kept, swapped))
         assert np.allclose(one, other, rtol=1e-12) == symmetric, name
+
+
+def test_a_suite_without_metrics_gets_the_headline_ones_alone():
+    affect = [f"{m}_{of}{end}" for of in ("valence", "arousal", "dominance") for end in ("", "_covered")
+              for m in ("ccc", "pcc", "rmse")]  # fmt: skip
+    headline = [name for name, metric in METRICS.items() if metric.headline]
+    assert headline == ["accuracy", "uar", "macro_f1", "recall", "coverage", *affect]
+    columns = {"subject": list("ab"), "label": ["fear", "sadness"], "arousal": [0.1, 0.2]}
+    names = [metric.name for metric in asked(make_suite(), make_targets(columns))]
+    recalls = [f"recall/{label}" for label in LABELS]
+    arousal = [name for name in affect if "arousal" in name]
+    assert names == ["accuracy", "uar", "macro_f1", *recalls, "coverage", *arousal]
+    named = asked(make_suite(metrics=("precision", "selection_rate/fear", "kappa")), make_targets(columns))
+    precisions = [f"precision/{label}" for label in LABELS]
+    assert [metric.name for metric in named] == [*precisions, "selection_rate/fear", "kappa"]
 
 
 @ALL

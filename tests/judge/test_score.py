@@ -12,7 +12,7 @@ import pytest
 from bench.errors import UserError
 from bench.judge.score import Cell, judge
 from bench.tables import ESTIMATES
-from tests.judge.made import make_cell, make_suite, make_targets, random_cell, row
+from tests.judge.made import make_cell, make_suite, make_targets, random_cell, row, values
 
 LABELLED = make_targets(
     {
@@ -96,7 +96,7 @@ def test_metrics_default_to_what_both_tables_hold_and_asked_ones_say_unavailable
     cell = make_cell(targets, {"predicted": ["fear"] * 200})
     assert "ccc_valence" not in judge([cell], make_suite())["metric"].to_pylist()
     table = judge([cell], make_suite(metrics=("ccc_valence", "accuracy"), slices=("sex",)))
-    assert table["metric"].to_pylist() == ["ccc_valence", "accuracy"] * 3
+    assert [r["metric"] for r in values(table)] == ["ccc_valence", "accuracy"] * 3
     found = row(table, metric="ccc_valence", slice="sex", value="male")
     assert (found["estimate"], found["n"], found["status"]) == (None, None, "insufficient")
     assert found["warning"] == "unavailable: the predictions have no output for ccc_valence"
@@ -146,7 +146,7 @@ def test_schema_kind_and_order_do_not_depend_on_the_order_of_cells():
         ("a", "made", "clean", 0), ("m", "later", "clean", 0), ("m", "made", "clean", 0),
         ("m", "made", "low_light", 1), ("m", "made", "low_light", 3),
     ]  # fmt: skip
-    assert set(table["kind"].to_pylist()) == {"value"}
+    assert set(table["kind"].to_pylist()) == {"value", "gap"}
     assert set(table["side"].to_pylist()) <= {"two-sided", None}
 
 

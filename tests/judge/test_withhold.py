@@ -9,7 +9,7 @@ import pytest
 
 from bench.judge import withhold
 from bench.judge.score import judge
-from tests.judge.made import LABELS, make_cell, make_suite, make_targets
+from tests.judge.made import LABELS, make_cell, make_suite, make_targets, values
 
 FLOOR = 5
 
@@ -31,7 +31,7 @@ def people(sizes, **facts):
 def statuses(cell, slices=("a",), metrics=("accuracy",)):
     table = judge([cell], make_suite(slices=slices, metrics=metrics))
     found = {}
-    for row in table.to_pylist():
+    for row in values(table):
         if row["slice"]:
             found.setdefault((row["slice"], row["value"]), set()).add(row["status"] == "suppressed")
     assert all(len(hidden) == 1 for hidden in found.values()), "one mask for all metrics"
@@ -105,10 +105,155 @@ def test_a_mask_holds_for_every_metric():
     assert withheld(cell, metrics=("accuracy", "uar", "macro_f1", "recall", "coverage")) == {"X", "Y"}
 
 
-def test_a_class_rare_within_a_shown_value_is_shown():
-    cell = people({"x": 30, "y": 30, "z": 30})
+ALL_METRICS = (
+    "accuracy", "uar", "macro_f1", "kappa", "recall", "precision", "selection_rate", "false_positive_rate",
+)  # fmt: skip
+
+
+def hidden_metrics(cell, slices=("a",), metrics=ALL_METRICS):
+    """The metrics withheld of each value; asserts that none has a number."""
+    found = {}
+    for row in values(judge([cell], make_suite(slices=slices, metrics=metrics))):
+        if row["slice"]:
+            mine = found.setdefault(row["value"], set())
+            if row["status"] == "suppressed":
+                assert row["n"] is None
+                assert row["clusters"] is None
+                mine.add(row["metric"])
+    return found
+
+
+def test_a_class_rare_within_a_value_is_withheld_with_what_gives_it():
+    """x has one person with fear: y is the smallest that hides it from the whole, its neutral from its accuracy.
+
+    In y all classes are of 31 rows: UAR is accuracy. In x the other three have equal weights in UAR, so that
+    it less a multiple of accuracy leaves fear alone, whichever recalls are withheld: it goes.
+    """
+    cell = people({"x": 30, "y": 31, "z": 32})
     slim = without(cell, lambda r: r["label"] == "fear" and r["a"] == "x" and r["subject"] != "x-0")
-    assert withheld(slim, metrics=("accuracy", "recall")) == set()
+    hidden = hidden_metrics(slim, metrics=("accuracy", "uar", "macro_f1", "recall"))
+    assert hidden["x"] >= {"recall/fear", "recall/neutral", "uar", "macro_f1"}
+    assert "accuracy" not in hidden["x"]
+    assert hidden["y"] == {"recall/fear", "recall/neutral", "macro_f1"}
+    assert hidden["z"] == set()
+
+
+def test_a_class_rare_within_a_value_is_shown_where_attributes_are_public():
+    cell = people({"x": 30, "y": 30})
+    slim = without(cell, lambda r: r["label"] == "fear" and r["a"] == "x" and r["subject"] != "x-0")
+    table = slim.targets.table
+    columns = {n: table[n].to_pylist() for n in table.column_names if n != "target"}
+    public = make_targets(columns, attributes_public=True)
+    assert hidden_metrics(make_cell(public, {"predicted": ["fear"] * len(public)})) == {
+        "x": set(),
+        "y": set(),
+    }
+
+
+def test_a_value_goes_where_its_classes_can_be_solved_for():
+    """Sadness occurs in x alone, so that it is known; the rest of x is three persons with fear."""
+    cell = people({"x": 30, "y": 30})
+
+    def drop(r):
+        rare = r["label"] == "fear" and r["a"] == "x" and r["subject"] not in ("x-0", "x-1", "x-2")
+        alone = r["label"] == "sadness" and r["a"] == "y"
+        return rare or alone or r["label"] in ("neutral", "happiness")
+
+    assert "accuracy" in hidden_metrics(without(cell, drop))["x"]
+
+
+def test_few_decided_as_a_label_are_withheld():
+    cell = people({"x": 30, "y": 30, "z": 30})
+    who = [
+        (r["subject"] in ("x-0", "x-1") and r["label"] == "neutral") for r in cell.targets.table.to_pylist()
+    ]
+    decided = make_cell(cell.targets, {"predicted": ["sadness" if w else "fear" for w in who]})
+    hidden = hidden_metrics(decided)
+    named = {"precision/sadness", "selection_rate/sadness", "false_positive_rate/sadness"}
+    assert named <= hidden["x"]
+    assert not any(m.startswith("recall") or m in ("accuracy", "uar") for m in hidden["x"])
+
+
+def test_few_with_an_output_are_withheld():
+    targets = people({"x": 30, "y": 30, "z": 30}).targets.table
+    columns = {name: targets[name].to_pylist() for name in ("subject", "label", "a")}
+    given = [s in ("x-0", "x-1") or not s.startswith("x") for s in columns["subject"]]
+    made = make_targets(columns | {"valence": [0.1 * (i % 7) for i in range(len(given))]})
+    cell = make_cell(
+        made, {"valence": [0.1 if ok else None for ok in given], "predicted": ["fear"] * len(given)}
+    )
+    hidden = hidden_metrics(cell, metrics=("rmse_valence", "rmse_valence_covered"))
+    assert hidden["x"] == {"rmse_valence_covered"}
+    assert sorted(map(len, hidden.values())) == [0, 1, 1]
+
+
+def rare_classes(seed):
+    """Cities in countries, by sex; classes of few persons in many of them."""
+    rng = np.random.default_rng(seed)
+    cell = people(
+        {f"city{c}&land{c % 3}&{s}": int(rng.choice([5, 7, 12, 20])) for c in range(4) for s in "mf"}
+    )
+    rare = {}
+    for row in cell.targets.table.to_pylist():
+        rare.setdefault((row["a"], row["c"], row["label"]), int(rng.choice([0, 1, 2, 4, 99, 99, 99, 99])))
+    slim = without(cell, lambda r: int(r["subject"].partition("-")[2]) >= rare[r["a"], r["c"], r["label"]])
+    guess = rng.choice(LABELS, len(slim.targets), p=[0.5, 0.3, 0.18, 0.02])
+    return make_cell(slim.targets, {"predicted": list(guess)})
+
+
+def holds_number(row, number):
+    names = (number["slice"] or "").split("&")
+    return number["slice"] is None or "&".join(row[n] for n in names) == number["value"]
+
+
+def membership(number, atoms, rows, column):
+    """Which unknown hits a number sums, and with which weights; None where it is no sum of them."""
+    stem, _, label = number["metric"].partition("/")
+    inside = np.array([float(holds_number(r, number)) for r in atoms])
+    if stem in {"label": ("recall",), "guess": ("selection_rate", "precision")}[column]:
+        return inside * [r[column] == label for r in atoms]
+    if stem == "uar" and column == "label":
+        labels = [r["label"] for r in rows if holds_number(r, number)]
+        return inside / [max(labels.count(r["label"]), 1) for r in atoms]
+    return inside if stem == "accuracy" else None
+
+
+@pytest.mark.parametrize("column", ["label", "guess"])
+@pytest.mark.parametrize("seed", range(24))
+def test_no_small_class_can_be_solved_for(seed, column):
+    """Least squares over unknown hits per combination of attributes and class, from every number shown."""
+    cell = rare_classes(seed)
+    guesses = cell.predictions["predicted"].to_pylist()
+    rows = [r | {"guess": g} for r, g in zip(cell.targets.table.to_pylist(), guesses, strict=True)]
+    rows = [r for r in rows if r["label"]]
+    slices = ("a", "b", "c", ("a", "c")) if seed % 2 else ("a", "c")
+    atoms = list({(r["a"], r["b"], r["c"], r[column]): r for r in rows}.values())
+    equations, small = [], []
+    for number in values(judge([cell], make_suite(slices=slices, metrics=ALL_METRICS))):
+        inside = membership(number, atoms, rows, column)
+        if inside is None or not inside.any():
+            continue
+        label = number["metric"].partition("/")[2]
+        persons = {r["subject"] for r in rows if holds_number(r, number) and label in ("", r[column])}
+        if number["slice"] and len(persons) < FLOOR:
+            assert number["status"] == "suppressed"
+            if inside.sum() < sum(r[column] == label for r in atoms):  # else it is the whole's number
+                small.append(inside)
+        if number["status"] != "suppressed":
+            equations.append(inside)
+    assert small
+    assert not [target for target in small if follows(target, np.array(equations))]
+
+
+def test_no_number_of_a_slice_rests_on_a_few():
+    for seed in range(5):
+        table = judge([rare_classes(seed)], make_suite(slices=("a", ("a", "c")), metrics=ALL_METRICS))
+        shown = [r for r in values(table) if r["slice"] and r["status"] != "suppressed"]
+        assert shown
+        assert not [r for r in shown if 0 < r["clusters"] < FLOOR]
+        hidden = {(r["slice"], r["value"], r["metric"]) for r in values(table) if r["status"] == "suppressed"}
+        others = [r for r in table.to_pylist() if r["kind"] == "contrast" and r["status"] != "suppressed"]
+        assert not [r for r in others if (r["slice"], r["value"], r["metric"]) in hidden]
 
 
 def test_the_others_are_no_cover_where_they_lack_a_class():
@@ -178,7 +323,7 @@ def test_cells_that_judge_the_same_rows_withhold_the_same():
     other = make_cell(cell.targets, {"predicted": ["sadness"] * len(cell.targets)}, model="other")
     suite = make_suite(slices=("a",), metrics=("accuracy",))
     table = judge([cell, other], suite)
-    hidden = [(r["model"], r["value"]) for r in table.to_pylist() if r["status"] == "suppressed"]
+    hidden = [(r["model"], r["value"]) for r in values(table) if r["status"] == "suppressed"]
     assert hidden == [("m", "x"), ("m", "y"), ("other", "x"), ("other", "y")]
 
 

@@ -47,13 +47,22 @@ def test_a_cached_file_with_another_digest_is_refused(checkpoint: Checkpoint, tm
     assert pull(checkpoint, "m/weights.toml") == cached
 
 
-def test_what_cannot_be_fetched_says_what_to_do(checkpoint: Checkpoint) -> None:
+@pytest.mark.parametrize(
+    ("folder", "shown"),
+    [(None, "which is not set"), (".", "."), ("nowhere", "nowhere: there is no such folder")],
+)
+def test_what_cannot_be_fetched_says_what_to_do(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str | None, shown: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if folder is not None:
+        monkeypatch.setenv("AFFECTBENCH_WEIGHTS", folder)
     with pytest.raises(UserError) as error:
         pull(checkpoint, "m/weights.toml")
     assert str(error.value) == (
         f"m/weights.toml: a.onnx (sha256 {DIGEST[:12]}…) is not on this machine and the lock names no address "
-        "to fetch it from. Weights are found by sha256 in the folder AFFECTBENCH_WEIGHTS or in the cache. Set "
-        "AFFECTBENCH_WEIGHTS to a folder that holds the file, or run 'affectbench zoo pull' with a network."
+        f"to fetch it from. Weights are looked for by sha256 in AFFECTBENCH_WEIGHTS ({shown}) and in the cache "
+        f"({tmp_path}/cache/weights). Set AFFECTBENCH_WEIGHTS to a folder that holds the file, or run 'affectbench zoo pull' with a network."
     )
     unreachable = checkpoint.model_copy(update={"url": "https://127.0.0.1:9/a.onnx"})
     with pytest.raises(UserError, match="fetching it failed"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -19,6 +20,7 @@ from bench.digest import digest_file
 from bench.errors import MachineError, UserError
 from bench.track import TrackError, Unreachable, send
 from bench.track.content import Reading
+from bench.track.store import short
 
 DIGEST = "4f" * 32
 CHILDREN = {"faces clean", "faces low_light frame", "faces low_light crop"}
@@ -329,7 +331,15 @@ def test_an_unreachable_server_costs_seconds_and_writes_nothing(make_run, closed
     assert f"affectbench track {run} --tracking-uri http://127.0.0.1:{closed_port}" in text
     assert "jane" not in text
     assert "secret" not in text
+    assert re.search(r"cannot be opened \(ConnectionRefusedError: \[Errno \d+\] [\w ]+\)\. It is", text)
     assert isinstance(caught.value, MachineError)
+
+
+def test_a_long_cause_is_cut_at_a_word():
+    text = short(ValueError("a://jane:secret@b " + "refusal " * 40))
+    assert text.startswith("ValueError: a://b refusal refusal ")
+    assert text.endswith(" refusal …")
+    assert 190 <= len(text) <= 200
 
 
 def test_a_silent_server_costs_seconds(make_run):

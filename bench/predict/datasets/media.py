@@ -25,6 +25,7 @@ __all__ = ["digest_media", "media_path", "require_media"]
 _POINTER = b"version https://git-lfs.github.com/"
 _POINTER_SIZE = 200  # bytes; a git-lfs pointer is about 130
 _BYTES = "media_bytes"
+_OTHER = "give the folder they lie in (--root DIR with --targets, NAME=DIR with --data)"
 
 
 def media_path(root: Path, media: str, where: str) -> Path:
@@ -34,15 +35,19 @@ def media_path(root: Path, media: str, where: str) -> Path:
     '/data/faces/a.png'
     """
     path = root / media
-    inside = not Path(media).is_absolute() and ".." not in Path(media).parts and "\0" not in media
-    if inside:
-        folder = _real(path.parent.absolute())
-        real = Path(os.path.realpath(path)) if path.is_symlink() else folder / path.name
-        inside = real.is_relative_to(_real(root.absolute()))
-    if not inside:
+    if Path(media).is_absolute() or ".." in Path(media).parts or "\0" in media:
         raise UserError(
-            where, f"path {media!r} leaves the data folder", f"Paths are relative to {root} and stay in it",
+            where, f"path {media!r} leaves the data folder",
+            f"Paths are relative to {root.absolute()} and stay in it",
             "Move the file into the folder and name it from there",
+        )  # fmt: skip
+    folder = _real(path.parent.absolute())
+    real = Path(os.path.realpath(path)) if path.is_symlink() else folder / path.name
+    if not real.is_relative_to(_real(root.absolute())):
+        raise UserError(
+            where,
+            f"path {media!r} is, or passes, a link that leads out of the data folder, to {str(real)!r}",
+            f"The files themselves lie in {root.absolute()}", f"Copy them there, or {_OTHER}",
         )  # fmt: skip
     return path
 
@@ -57,8 +62,8 @@ def require_media(targets: Targets) -> None:
     for row, found in list(faults.items())[:1]:
         raise UserError(
             _where(targets, row), f"{found}; {len(faults)} of {len(targets)} rows lack their media",
-            f"Every row names a file under {targets.root or 'the data folder'}",
-            "Fetch the missing files, or correct the table",
+            f"Every row names a file under {targets.root.absolute() if targets.root else 'the data folder'}",
+            f"Fetch the missing files, correct the table, or {_OTHER}",
         )  # fmt: skip
 
 

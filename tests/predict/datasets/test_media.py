@@ -43,8 +43,13 @@ def test_link_that_leaves_the_root(root: Path, tmp_path: Path) -> None:
     (root / "folder").symlink_to(tmp_path)
     (root / "inner.png").symlink_to(root / "a.png")
     for media in ("file.png", "folder/secret.png"):
-        with pytest.raises(UserError, match="leaves the data folder"):
+        with pytest.raises(UserError) as caught:
             media_path(root, media, "T row 1")
+        assert str(caught.value) == (
+            f"T row 1: path {media!r} is, or passes, a link that leads out of the data folder, to "
+            f"'{tmp_path}/secret.png'. The files themselves lie in {root}. Copy them there, or give the folder "
+            "they lie in (--root DIR with --targets, NAME=DIR with --data)."
+        )
     assert media_path(root, "inner.png", "T row 1") == root / "inner.png"
 
 
@@ -63,7 +68,8 @@ def test_missing_media(root: Path) -> None:
         require_media(targets)
     assert str(caught.value) == (
         f"mine row 2: there is no file '{root}/none.png'; 3 of 5 rows lack their media. "
-        f"Every row names a file under {root}. Fetch the missing files, or correct the table."
+        f"Every row names a file under {root}. Fetch the missing files, correct the table, or give the folder "
+        "they lie in (--root DIR with --targets, NAME=DIR with --data)."
     )
 
 

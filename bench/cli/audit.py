@@ -1,0 +1,96 @@
+"""What ``audit`` prints: offending rows first, then what was compared, and the invariants."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.judge.audit import Audit, Difference
+
+__all__ = ["as_json", "as_text"]
+
+_SHOWN = 20
+_CELL = ("model", "dataset", "condition", "severity", "where")
+
+
+def as_text(found: Audit) -> str:
+    """Lines for people."""
+    from bench.judge.audit import TOLERANCE
+
+    lines = _offending(found)
+    lines += [f"compared       {metric}: {count}" for metric, count in sorted(found.compared.items())]
+    total = sum(found.compared.values())
+    lines.append(f"compared       {total} values, each with its rows and clusters; tolerance {TOLERANCE:g}")
+    if found.undefined:
+        lines.append(f"undefined      {found.undefined} values, on both sides")
+    if found.largest is not None:
+        lines.append(f"largest        {_line(found.largest)}")
+    if found.withheld:
+        lines.append(f"withheld       {found.withheld} values: not compared")
+    for name, count in sorted(found.not_audited.items()):
+        lines.append(f"not audited    {name}: {count}")
+    for finding in found.findings:
+        state = f"NO, {len(finding.faults)} faults" if finding.faults else "yes"
+        lines.append(f"invariant      {finding.name} ({finding.checked} checked): {state}")
+    outside = len(found.differences)
+    lines.append("agrees" if found.agrees else f"DISAGREES: {outside} numbers beyond the tolerance")
+    return "\n".join(lines)
+
+
+def _offending(found: Audit) -> list[str]:
+    lines = [_line(difference) for difference in found.differences[:_SHOWN]]
+    if len(found.differences) > _SHOWN:
+        lines.append(f"... and {len(found.differences) - _SHOWN} more")
+    for finding in found.findings:
+        lines += [f"{finding.name}: NO. {fault}" for fault in finding.faults[:_SHOWN]]
+        if len(finding.faults) > _SHOWN:
+            lines.append(f"... and {len(finding.faults) - _SHOWN} more")
+    return lines
+
+
+def as_json(found: Audit) -> str:
+    """One JSON object; a difference is null where only one of the numbers exists."""
+    from bench.judge.audit import TOLERANCE
+
+    content = {
+        "run": str(found.run),
+        "agrees": found.agrees,
+        "tolerance": TOLERANCE,
+        "compared": found.compared,
+        "undefined": found.undefined,
+        "largest": None if found.largest is None else _record(found.largest),
+        "differences": len(found.differences),
+        "shown": [_record(difference) for difference in found.differences[:_SHOWN]],
+        "invariants": [
+            {"name": f.name, "checked": f.checked, "faults": len(f.faults), "shown": list(f.faults[:_SHOWN])}
+            for f in found.findings
+        ],
+        "not_audited": found.not_audited,
+        "withheld": found.withheld,
+    }
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _line(difference: Difference) -> str:
+    row = difference.row
+    names = [*(row[n] for n in _CELL if row[n] not in (None, 0)), row["slice"] or "all rows", row["value"]]
+    at = " / ".join(str(name) for name in names if name is not None)
+    size = f"{difference.size:.3g}" if math.isfinite(difference.size) else "one is undefined"
+    found, audited = (_number(number) for number in (difference.found, difference.audited))
+    return f"{at}: {row['metric']} {difference.field} is {found}, audited {audited} ({size})"
+
+
+def _number(number: float | None) -> str:
+    return "undefined" if number is None else f"{number:.12g}"
+
+
+def _record(difference: Difference) -> dict[str, Any]:
+    return {
+        **{name: difference.row[name] for name in (*_CELL, "slice", "value", "metric")},
+        "field": difference.field,
+        "found": difference.found,
+        "audited": difference.audited,
+        "difference": difference.size if math.isfinite(difference.size) else None,
+    }

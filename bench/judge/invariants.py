@@ -1,0 +1,286 @@
+"""What holds of every finished run, checked from its files: cells, targets, digests, estimates.
+
+Says what is wrong instead of raising, so that one fault does not hide the next. Refuses nothing: a file that
+cannot be read is a fault.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bench.digest import digest_file
+from bench.errors import UserError, listed
+from bench.folder import CellFolder, RunFolder
+from bench.spec import Facts, Suite
+from bench.tables.frame import gives_labels, grouped
+
+__all__ = ["Finding", "PlannedCell", "check_run", "planned_cells"]
+
+Row = dict[str, Any]
+_LABEL_METRICS = ("accuracy", "uar", "macro_f1")
+_NUMBERS = (
+    "estimate", "low", "high", "n", "clips", "frames", "clusters", "n_eff", "df", "p", "p_adjusted",
+    "null_mean", "null_p95", "sdd80", "coverage", "slices_left_out",
+)  # fmt: skip
+_CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One invariant: how many things it was checked on, and the faults found."""
+
+    name: str
+    checked: int
+    faults: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell of the plan and its tables as they lie on disk, None where they cannot be read."""
+
+    KEY: ClassVar = ("model", "dataset", "condition", "severity", "where")
+
+    name: tuple[str, str, str]
+    folder: CellFolder
+    facts: Facts
+    targets: pa.Table | None = field(repr=False)
+
+    @cached_property
+    def record(self) -> dict[str, Any]:
+        """The content of ``cell.json``, empty where there is none."""
+        return self.folder.facts or {}
+
+    @cached_property
+    def predictions(self) -> pa.Table | None:
+        """The predictions."""
+        return _read(self.folder.predictions)
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What names the cell in the estimates."""
+        return tuple(self.record.get(name) for name in self.KEY)
+
+    @cached_property
+    def joins(self) -> bool:
+        """Whether every target is there once on both sides."""
+        if self.targets is None or self.predictions is None or "target" not in self.predictions.column_names:
+            return False
+        here, there = self.targets["target"], self.predictions["target"]
+        return sorted(here.to_pylist(), key=str) == sorted(there.to_pylist(), key=str) and (
+            pc.count_distinct(there, mode="all").as_py() == len(there)
+        )
+
+    def gives(self, metric: str) -> bool:
+        """Whether both tables hold what a metric that the audit knows needs."""
+        if metric == "coverage":
+            return True
+        if self.targets is None or self.predictions is None:
+            return False
+        if metric in _LABEL_METRICS or metric.startswith("recall/"):
+            return _holds(self.targets, "label") and gives_labels(self.predictions)
+        column = metric.split("_")[1]
+        return _holds(self.targets, column) and column in self.predictions.column_names
+
+    def slices(self, suite: Suite) -> list[tuple[str, ...]]:
+        """The slices of a suite, each once, as tuples of attributes."""
+        return list(dict.fromkeys((s,) if isinstance(s, str) else s for s in suite.slices))
+
+
+def planned_cells(folder: RunFolder) -> Iterator[PlannedCell]:
+    """The cells of the plan, in its order."""
+    plan = folder.plan
+    facts = {entry["name"]: Facts.model_validate(entry["facts"]) for entry in plan["datasets"]}
+    targets = {name: _read(folder.targets_path(name)) for name in facts}
+    for model, dataset, condition in plan["cells"]:
+        name = model, dataset, condition
+        yield PlannedCell(name, folder.cell(*name), facts[dataset], targets[dataset])
+
+
+def check_run(
+    folder: RunFolder, cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]
+) -> list[Finding]:
+    """Check every invariant of a run; ``rows`` are its estimates."""
+    values = [row for row in rows if row["kind"] == "value"]
+    suppressed = [row for row in rows if row["status"] == "suppressed"]
+    leaking = [row for row in suppressed if _has_number(row)]
+    return [
+        Finding("every cell of the plan is there", len(cells), tuple(_missing(folder, cells, suite))),
+        Finding("every target is there once in every cell", len(cells), tuple(_not_once(cells))),
+        Finding("files are as their digests say", 2 * len(cells), tuple(_changed(folder, cells))),
+        Finding("estimates follow from plan and tables", len(values), tuple(_derived(cells, suite, values))),
+        Finding("withheld rows carry no number", len(suppressed), tuple(map(_shown, leaking))),
+        Finding("values of few people are withheld", len(values), tuple(_too_few(cells, suite, values))),
+    ]
+
+
+def _missing(folder: RunFolder, cells: Sequence[PlannedCell], suite: Suite) -> Iterator[str]:
+    plan = folder.plan
+    conditions = ["clean"] if suite.clean or plan["kind"] == "score" else []
+    if plan["kind"] != "score":
+        conditions += [f"{c.perturb}-{s}-{c.where}" for c in suite.conditions for s in c.severities]
+    models, data = ([entry["name"] for entry in plan[name]] for name in ("models", "datasets"))
+    product = Counter((m, d, c) for m in models for d in data for c in conditions)
+    for name in sorted(set((product - Counter(c.name for c in cells)).elements())):
+        yield f"{_at(name)}: the plan lacks it"
+    for name in sorted(set((Counter(c.name for c in cells) - product).elements())):
+        yield f"{_at(name)}: it is in the plan, but not of its models, data sets and conditions"
+    for cell in cells:
+        if not cell.record:
+            yield f"{_at(cell.name)}: there is no readable cell.json"
+        elif (cell.record.get("model"), cell.record.get("dataset"), _condition(cell)) != cell.name:
+            yield f"{_at(cell.name)}: its cell.json is of another cell"
+
+
+def _condition(cell: PlannedCell) -> str:
+    condition, severity, where = (cell.record.get(name) for name in ("condition", "severity", "where"))
+    return f"{condition}-{severity}-{where}" if severity else str(condition)
+
+
+def _not_once(cells: Sequence[PlannedCell]) -> Iterator[str]:
+    for cell in cells:
+        if cell.predictions is None:
+            yield f"{_at(cell.name)}: there are no readable predictions"
+        elif not cell.joins:
+            yield f"{_at(cell.name)}: its rows are not one per target"
+
+
+def _changed(folder: RunFolder, cells: Sequence[PlannedCell]) -> Iterator[str]:
+    for entry in folder.plan["datasets"]:
+        try:
+            targets = folder.targets(entry["name"])
+        except UserError as error:
+            yield str(error)
+            continue
+        if targets.digest != entry["digest"] or len(targets) != entry["rows"]:
+            yield f"targets of {entry['name']}: they are not those of the plan"
+    for cell in cells:
+        if cell.record:
+            yield from (f"{_at(cell.name)}: {text}" for text in _changed_cell(cell))
+
+
+def _changed_cell(cell: PlannedCell) -> Iterator[str]:
+    for path, name in ((cell.folder.predictions, "predictions"), (cell.folder.frames, "frames")):
+        digest = digest_file(path) if path.is_file() else None
+        if digest != cell.record.get(f"{name}_sha256"):
+            yield f"{path.name} is not what cell.json was written for"
+    if cell.predictions is not None and "status" in cell.predictions.column_names:
+        counts = Counter(cell.predictions["status"].to_pylist())
+        if counts != Counter({k: v for k, v in cell.record.get("statuses", {}).items() if v}):
+            yield "cell.json counts other statuses than the predictions have"
+
+
+def _derived(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> Iterator[str]:
+    """The rows of a cell are slices x metrics, each once, and no row is of anything else."""
+    by_cell: dict[tuple[Any, ...], Counter[tuple[Any, ...]]] = {}
+    for row in rows:
+        key = tuple(row[name] for name in PlannedCell.KEY)
+        by_cell.setdefault(key, Counter())[row["slice"], row["value"], row["metric"]] += 1
+    parts: dict[str, list[tuple[str | None, str | None]]] = {}
+    for cell in cells:
+        found = by_cell.pop(cell.key, Counter()) if cell.record else Counter()
+        if not cell.joins or cell.targets is None:
+            continue
+        dataset = cell.name[1]
+        if dataset not in parts:
+            parts[dataset] = _parts(cell, suite)
+        metrics = list(dict.fromkeys(metric for _, _, metric in found))
+        yield from (f"{_at(cell.name)}: {text}" for text in _metrics(cell, suite, metrics))
+        wanted = Counter((*part, metric) for part in parts[dataset] for metric in metrics)
+        for words, extra in (("lack", wanted - found), ("have one too many of", found - wanted)):
+            names = [" ".join(filter(None, map(str, (s or "all rows", v, m)))) for s, v, m in extra]
+            if names:
+                yield f"{_at(cell.name)}: the estimates {words} {listed(names, 3)}"
+    for key in by_cell:
+        yield f"{_at(key)}: the estimates have rows of a cell that is not there"
+
+
+def _parts(cell: PlannedCell, suite: Suite) -> list[tuple[str | None, str | None]]:
+    """The whole and every value of every slice."""
+    assert cell.targets is not None
+    frame = cell.targets.to_pandas()
+    parts: list[tuple[str | None, str | None]] = [(None, None)]
+    for attributes in cell.slices(suite):
+        parts += [("&".join(attributes), value) for value in grouped(frame, attributes, suite).unique()]
+    return parts
+
+
+def _metrics(cell: PlannedCell, suite: Suite, found: Sequence[str]) -> Iterator[str]:
+    """Whether the metrics are those asked for or, where none is, at least those that the tables allow."""
+    labels = cell.facts.labels
+    if suite.metrics:
+        # A name that no row has, such as recall, stands for one number a label.
+        wanted = [
+            {name} if name in found or "/" in name else {f"{name}/{label}" for label in labels}
+            for name in suite.metrics
+        ]
+    else:
+        recalls = [f"recall/{label}" for label in labels]
+        affect = [
+            f"{name}_{column}{end}"
+            for name in ("ccc", "pcc", "rmse")
+            for column in ("valence", "arousal", "dominance")
+            for end in ("", "_covered")
+        ]
+        known = [*_LABEL_METRICS, *recalls, "coverage", *affect]
+        wanted = [{name for name in known if cell.gives(name)}]
+        strange = [name for name in found if name in known and not cell.gives(name)]
+        if strange:
+            yield f"the estimates have {listed(strange, 3)}, which the tables do not allow"
+    lacking = set[str]().union(*wanted) - set(found)
+    if lacking:
+        yield f"the estimates lack {listed(lacking, 3)} altogether"
+    if suite.metrics and (extra := set(found) - set[str]().union(*wanted)):
+        yield f"the estimates have {listed(extra, 3)}, which the plan does not ask for"
+
+
+def _too_few(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> Iterator[str]:
+    """Values with fewer clusters than the suite shows are suppressed, unless attributes are public."""
+    few: dict[str, set[tuple[str, str]]] = {}
+    for cell in cells:
+        dataset = cell.name[1]
+        if dataset in few or cell.targets is None or cell.facts.attributes_public:
+            continue
+        frame, column = cell.targets.to_pandas(), _CLUSTER[cell.facts.cluster_unit]
+        few[dataset] = set()
+        for attributes in cell.slices(suite):
+            people = frame[column].groupby(grouped(frame, attributes, suite)).nunique()
+            small = people[people < suite.slice_rule.suppress_below].index
+            few[dataset] |= {("&".join(attributes), str(value)) for value in small}
+    for row in rows:
+        small = (row["slice"], row["value"]) in few.get(row["dataset"], ())
+        if small and row["status"] != "suppressed" and _has_number(row):
+            yield _shown(row)
+
+
+def _has_number(row: Row) -> bool:
+    return any(row.get(name) is not None for name in _NUMBERS)
+
+
+def _holds(table: pa.Table, column: str) -> bool:
+    return column in table.column_names and table[column].null_count < len(table)
+
+
+def _shown(row: Row) -> str:
+    """A row in words, without its numbers."""
+    return f"{_at(tuple(row[n] for n in PlannedCell.KEY))}: {row['slice']} {row['value']} {row['metric']}"
+
+
+def _at(name: Sequence[Any]) -> str:
+    return " / ".join(str(part) for part in name if part is not None)
+
+
+def _read(path: Path) -> pa.Table | None:
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowException):
+        return None

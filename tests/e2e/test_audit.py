@@ -1,0 +1,74 @@
+"""``affectbench audit`` from the outside: what it prints, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tests.e2e.conftest import Affectbench
+
+
+@pytest.fixture
+def scored(affectbench: Affectbench, tmp_path: Path) -> Path:
+    labels = ["fear", "joy", "anger"]
+    lines = [f"t{i},s{i % 12},{labels[i % 3]},{'mf'[i % 2]}" for i in range(72)]
+    (tmp_path / "T.csv").write_text("\n".join(["target,subject,label,sex", *lines]) + "\n")
+    said = [f"t{i},{'no_face,' if i % 11 == 0 else f'ok,{labels[i % 3 if i % 5 else 0]}'}" for i in range(72)]
+    (tmp_path / "P.csv").write_text("\n".join(["target,status,predicted", *reversed(said)]) + "\n")
+    done = affectbench(
+        "score", "--targets", "T.csv", "--predictions", "mine=P.csv", "--out", "run", "--slice", "sex",
+        "--tracking-uri", "off", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "run"
+
+
+def test_exit_codes_and_words(affectbench: Affectbench, scored: Path) -> None:
+    done = affectbench("audit", scored, cwd=scored.parent)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[-1] == "agrees"
+    assert "compared       accuracy: 3" in lines
+    assert "invariant      every target is there once in every cell (1 checked): yes" in lines
+
+    table = pq.read_table(scored / "estimates.parquet")
+    rows = table.to_pylist()
+    changed = [
+        {**r, "estimate": r["estimate"] + 1e-6} if (r["metric"], r["kind"]) == ("uar", "value") else r
+        for r in rows
+    ]
+    pq.write_table(pa.Table.from_pylist(changed, table.schema), scored / "estimates.parquet")
+    done = affectbench("audit", scored, cwd=scored.parent)
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("mine / ") for line in lines[:3]) == 3
+    assert lines[-1] == "DISAGREES: 3 numbers beyond the tolerance"
+
+    done = affectbench("audit", scored, "--json", cwd=scored.parent)
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["agrees"], found["differences"], len(found["shown"])) == (1, False, 3, 3)
+    assert {row["metric"] for row in found["shown"]} == {"uar"}
+
+
+def test_at_most_twenty_rows_are_shown(affectbench: Affectbench, scored: Path) -> None:
+    table = pq.read_table(scored / "estimates.parquet")
+    changed = [
+        {**r, "n": r["n"] + 1, "clusters": r["clusters"] + 1} if r["kind"] == "value" else r
+        for r in table.to_pylist()
+    ]
+    pq.write_table(pa.Table.from_pylist(changed, table.schema), scored / "estimates.parquet")
+    done = affectbench("audit", scored, cwd=scored.parent)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert lines[20].startswith("... and ")
+    assert int(lines[20].split()[2]) + 20 == int(lines[-1].split()[1])
+
+
+def test_a_folder_that_is_no_run_is_refused(affectbench: Affectbench, tmp_path: Path) -> None:
+    done = affectbench("audit", tmp_path, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "there is no readable run.json" in done.stderr
