@@ -50,7 +50,7 @@ def summarise(run: Path, console: Console) -> None:
 
 
 def as_json(run: Path) -> dict[str, Any]:
-    """The summary as plain JSON values: models, headline estimates, states of slices, rows by status.
+    """The summary as plain JSON values: models, notes, headline estimates, states of slices, rows by status.
 
     What is withheld or undefined is null beside its status. ``report`` is null while there is none.
     """
@@ -64,6 +64,7 @@ def as_json(run: Path) -> dict[str, Any]:
         "suite_digest": results.suite_digest,
         "models": [{"name": model.name, "double": model.double} for model in results.models],
         "datasets": [{"name": d.name, "digest": d.digest, "rows": d.rows} for d in results.datasets],
+        "notes": list(notes.banners(results)),
         "headline": [entry for data in results.datasets for entry in _headline_json(results, data)],
         "slices": [entry for data in results.datasets for entry in _slices_json(results, data)],
         "statuses": [

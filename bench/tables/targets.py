@@ -10,7 +10,9 @@ are. Repeated targets, labels outside the space and text where numbers belong ar
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,6 +50,7 @@ _NUMBERS = {**{name: pa.float64() for name in (*AFFECT, "weight")}, "frame": pa.
 RESERVED = (*_TEXT, *_NUMBERS, "media_bytes", "votes")
 _CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
 _FACTS = b"affectbench_facts"
+_MISSPELT = 0.75  # difflib's ratio: 'lable' is near 'label', 'level' is not
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     _in_range(table, "weight", (0, np.inf), where)
     table = _with_votes(table, facts, where)
     attributes = {n: facts.attributes.get(n, "given") for n in table.column_names if _is_attribute(n)}
+    _refuse_misspelt_truth(table, attributes, where)
     facts = facts.model_copy(update={"attributes": attributes})
     return Targets(table.combine_chunks(), facts, root)
 
@@ -154,6 +158,19 @@ def require_unique(column: pa.ChunkedArray, where: str) -> None:
                 "Every target has one row", "Rename or remove one of them",
             )  # fmt: skip
         seen[target] = row
+
+
+def _refuse_misspelt_truth(table: pa.Table, attributes: Iterable[str], where: str) -> None:
+    """Raise UserError where no truth is named and an attribute nearly is: only coverage would be measured."""
+    truths = ("label", *AFFECT)
+    if any(name in table.column_names for name in truths):
+        return
+    for truth in truths:
+        for name in get_close_matches(truth, list(attributes), n=1, cutoff=_MISSPELT):
+            raise UserError(
+                where, f"there is no column {truth!r}, and {name!r} would be an attribute",
+                f"Truth is in {', '.join(truths)}", f"Rename {name!r}",
+            )  # fmt: skip
 
 
 def _is_attribute(name: str) -> bool:

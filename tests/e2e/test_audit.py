@@ -15,7 +15,7 @@ from tests.e2e.conftest import Affectbench
 @pytest.fixture
 def scored(affectbench: Affectbench, tmp_path: Path) -> Path:
     labels = ["fear", "joy", "anger"]
-    lines = [f"t{i},s{i % 12},{labels[i % 3]},{'mf'[i % 2]}" for i in range(72)]
+    lines = [f"t{i},s{i // 6},{labels[i % 3]},{'mf'[i % 2]}" for i in range(72)]
     (tmp_path / "T.csv").write_text("\n".join(["target,subject,label,sex", *lines]) + "\n")
     said = [f"t{i},{'no_face,' if i % 11 == 0 else f'ok,{labels[i % 3 if i % 5 else 0]}'}" for i in range(72)]
     (tmp_path / "P.csv").write_text("\n".join(["target,status,predicted", *reversed(said)]) + "\n")

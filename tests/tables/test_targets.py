@@ -173,3 +173,18 @@ def test_dataset_is_a_hugging_face_data_set() -> None:
     given = targets({"target": ["a", "b"], "age": [1, 2]})
     assert isinstance(given.dataset, datasets.Dataset)
     assert given.dataset["target"][:] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"), [("lable", "label"), ("Label", "label"), ("valance", "valence")]
+)
+def test_a_misspelt_truth_is_no_attribute(misspelt, meant):
+    table = pa.table({"target": ["a", "b"], misspelt: ["fear", "fear"]})
+    with pytest.raises(UserError) as caught:
+        validate_targets(table, Facts(name="t"), "T.csv")
+    assert caught.value.found == f"there is no column {meant!r}, and {misspelt!r} would be an attribute"
+
+
+def test_a_table_without_truth_is_taken():
+    table = pa.table({"target": ["a", "b"], "level": ["low", "high"]})
+    assert validate_targets(table, Facts(name="t"), "T.csv").attributes == ("level",)
