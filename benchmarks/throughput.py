@@ -2,7 +2,7 @@
 
 The goal is 0.9. On two cores videos come near or over it (.84 to 1.05 over many runs); small stills do not,
 for decoding and the model both want every core, and what one takes the other lacks. With one thread for the
-model, and so a core for each, stills reach .79 to .95.
+model, and so a core for each, stills reach .74 to .95.
 
 Stages: decode (every medium read to its sampled frames), detect (faces of the decoded frames), model (the
 crops). Each is timed alone with the machine to itself, then the whole run, ``--rounds`` times in turn; the
