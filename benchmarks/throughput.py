@@ -1,8 +1,8 @@
 """Throughput of a run as a ratio to its slowest stage alone, on the same media, in one process.
 
-The goal is 0.9. On two cores videos come near or over it (.84 to 1.05 over many runs); small stills do not,
-for decoding and the model both want every core, and what one takes the other lacks. With one thread for the
-model, and so a core for each, stills reach .74 to .95.
+The goal is 0.9. Videos pass it, for the run detects faces in threads while the stage alone is one call after
+another. Small stills do not on two cores: the model alone keeps one and a half of them busy, and what reading
+and writing the rows take it lacks. Two clips are too few to fill the pipeline.
 
 Stages: decode (every medium read to its sampled frames), detect (faces of the decoded frames), model (the
 crops). Each is timed alone with the machine to itself, then the whole run, ``--rounds`` times in turn; the

@@ -124,6 +124,10 @@ class Store:
         """How many parts the cell has when whole."""
         return -(-len(self.cell.targets) // self.batch)
 
+    def rows(self, batch: int) -> range:
+        """The rows of the targets that a batch has."""
+        return range(batch * self.batch, min((batch + 1) * self.batch, len(self.cell.targets)))
+
     def lacks(self, batch: int) -> bool:
         """Whether the part of this batch is still to be made."""
         return not self.done and not (self._parts / f"{batch:06d}.parquet").is_file()

@@ -34,7 +34,8 @@ class Faces:
 class Detector(Protocol):
     """A face detector, what ``build`` of a zoo entry of kind "detector" returns.
 
-    ``version`` goes up whenever detections change for the same weights.
+    ``version`` goes up whenever detections change for the same weights. Frames may come in any order, and on
+    a CPU from several threads at once, so it remembers nothing of them.
     """
 
     version: int

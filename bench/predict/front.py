@@ -56,15 +56,9 @@ class FaceFinder:
         return Tracker()
 
     def find(self, windows: Sequence[tuple[Tracker, Clip]]) -> list[list[Clip]]:
-        """For each window one clip of crops per track seen in it, by track number.
-
-        A crop clip has the frames in which its person was found, with their ``index`` and ``times``, and the
-        window's ``id`` and ``sound``.
-        """
+        """``detect`` and then ``cut``, for each window."""
         found = self.detect([clip for _, clip in windows])
-        return [
-            self._cut(tracker, clip, faces) for (tracker, clip), faces in zip(windows, found, strict=True)
-        ]
+        return [self.cut(tracker, clip, faces) for (tracker, clip), faces in zip(windows, found, strict=True)]
 
     def detect(self, clips: Sequence[Clip]) -> list[list[Faces]]:
         """The faces of every frame of every clip; frames of equal size go through the detector together."""
@@ -77,7 +71,12 @@ class FaceFinder:
             found.update((place, [next(faces) for _ in range(len(clips[place]))]) for place in group)
         return [found[place] for place in range(len(clips))]
 
-    def _cut(self, tracker: Tracker, clip: Clip, faces: Sequence[Faces]) -> list[Clip]:
+    def cut(self, tracker: Tracker, clip: Clip, faces: Sequence[Faces]) -> list[Clip]:
+        """One clip of crops per track seen in a window, by track number.
+
+        A crop clip has the frames in which its person was found, with their ``index`` and ``times``, and the
+        window's ``id`` and ``sound``.
+        """
         seen = [tracker.update(float(time), face.boxes) for time, face in zip(clip.times, faces, strict=True)]
         tracks = np.array([track for numbers in seen for track in numbers], dtype=np.int64)
         which = np.repeat(np.arange(len(seen)), [len(numbers) for numbers in seen])

@@ -1,0 +1,142 @@
+"""A batch of targets on its way through a run: what each cell hears of them, and the part it becomes.
+
+Windows travel in chunks. ``detect`` of a chunk depends on nothing else, so that a thread may do it; ``hear``
+goes by what came before, so that it is called for one chunk after the other.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from bench.errors import MachineError, MediaFault
+from bench.folder import RunFolder
+from bench.predict.cell import Store
+from bench.predict.clip import Clip
+from bench.predict.faces import Faces
+from bench.predict.forward import harm_clip, predict_clips, to_rows
+from bench.predict.front import FaceFinder, Tracker
+from bench.predict.reader import Item, chunks
+from bench.predict.rows import Hearing, frame_rows, prediction_rows
+
+__all__ = ["Batch", "Chunk"]
+
+_HOPELESS = 32  # clips in one batch, none of them answered
+
+
+class Batch:
+    """Some targets of one data set and the cells that lack them."""
+
+    def __init__(self, stores: Sequence[Store], number: int) -> None:
+        self.stores, self.number = stores, number
+        first = stores[0]
+        names = first.cell.targets.table["target"].take(list(first.rows(number))).to_pylist()
+        self.hearings = [[Hearing(name) for name in names] for _ in stores]
+        self.trackers: dict[tuple[int, int], Tracker] = {}
+        self.errors: list[list[Exception]] = [[] for _ in stores]
+
+    def chunks(self, items: Iterator[Item]) -> Iterator[Chunk]:
+        """What was decoded, once for each condition, whose cells see the same; the last is empty."""
+        conditions = groupby(range(len(self.stores)), lambda i: self.stores[i].cell.harm)
+        cells = [list(places) for _, places in conditions]
+        for windows, faults in chunks(items):
+            yield from (Chunk(self, places, windows) for places in cells)
+            yield Chunk(self, [], [], faults)
+        yield Chunk(self, [], [], last=True)
+
+    def finder(self, i: int) -> FaceFinder | None:
+        """What finds the faces for cell i; aligned media skip the front-end."""
+        cell = self.stores[i].cell
+        return None if cell.targets.facts.media_kind == "aligned" else cell.model.finder
+
+    def write(self, run: RunFolder) -> None:
+        """Write one part per cell."""
+        self._log_errors(run)
+        for i, store in enumerate(self.stores):
+            model, hearings = store.cell.model, self.hearings[i]
+            tracks = [self._person(i, position) for position in range(len(hearings))]
+            predictions = prediction_rows(model, hearings, tracks)
+            store.write_part(self.number, predictions, frame_rows(model, hearings))
+
+    def _person(self, i: int, position: int) -> int | None:
+        if self.finder(i) is None:
+            return 0
+        tracker = self.trackers.get((i, position))
+        return None if tracker is None else tracker.target()
+
+    def _log_errors(self, run: RunFolder) -> None:
+        """Write the first traceback a model gave; stop early where it fails on all of many clips."""
+        for store, hearings, errors in zip(self.stores, self.hearings, self.errors, strict=True):
+            if not errors:
+                continue
+            with run.log.open("a", encoding="utf-8") as log:
+                log.write("".join(traceback.format_exception(errors[0])))
+            if len(errors) >= _HOPELESS and not any(hearing.values for hearing in hearings):
+                raise MachineError(
+                    store.cell.model.name,
+                    f"the model failed on all {len(errors)} clips of a batch, first with "
+                    f"{type(errors[0]).__name__}",
+                    "A model may fail on single clips, which then count as wrong",
+                    f"See the traceback in {run.log}",
+                )
+
+
+Placed = list[tuple[int, Clip]]
+"""Clips, each with the place of its target in the batch."""
+
+
+@dataclass
+class Chunk:
+    """Windows of a batch under one condition, for the cells at ``cells``, and media that failed."""
+
+    batch: Batch
+    cells: list[int]
+    windows: Placed
+    faults: list[tuple[int, MediaFault]] = field(default_factory=list[tuple[int, MediaFault]])
+    last: bool = False
+    faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
+
+    def detect(self) -> Chunk:
+        """Perturb the frames, once for all cells, and detect the faces in them."""
+        for i in self.cells[:1]:
+            cell = self.batch.stores[i].cell
+            self.windows = [(p, harm_clip(clip, cell.harm, "frame", cell.seed)) for p, clip in self.windows]
+        clips = [clip for _, clip in self.windows]
+        for i in self.cells:
+            finder = self.batch.finder(i)
+            self.faces.append(None if finder is None else finder.detect(clips))
+        return self
+
+    def hear(self) -> None:
+        """Track and cut the faces, perturb the crops, and take down what each model says of them."""
+        for i, faces in zip(self.cells, self.faces, strict=True):
+            self._predict(i, self.windows if faces is None else self._cut(i, faces))
+        for hearings in self.batch.hearings:
+            for p, fault in self.faults:
+                hearings[p].fail_decoding(fault)
+
+    def _cut(self, i: int, faces: list[list[Faces]]) -> Placed:
+        """One clip per person and window; frames without a face are noted."""
+        finder, crops = self.batch.finder(i), []
+        assert finder is not None
+        for (p, clip), seen in zip(self.windows, faces, strict=True):
+            tracker = self.batch.trackers.setdefault((i, p), finder.start())
+            crops += [(p, crop) for crop in finder.cut(tracker, clip, seen)]
+            without = [float(time) for time, here in zip(clip.times, seen, strict=True) if not len(here)]
+            self.batch.hearings[i][p].faceless += without
+        return crops
+
+    def _predict(self, i: int, crops: Placed) -> None:
+        cell, hearings = self.batch.stores[i].cell, self.batch.hearings[i]
+        for p, clip in self.windows:
+            hearings[p].frames += len(clip)
+        crops = [(p, harm_clip(clip, cell.harm, "crop", cell.seed)) for p, clip in crops]
+        scores = predict_clips(cell.model, [clip for _, clip in crops])
+        for (p, clip), heard in zip(crops, to_rows(cell.model, scores), strict=True):
+            if isinstance(heard, Exception):
+                self.batch.errors[i].append(heard)
+                hearings[p].fail("model_error", f"{type(heard).__name__} in the model")
+            else:
+                hearings[p].hear(clip.track, *heard)
