@@ -106,7 +106,7 @@ def headline(results: Results) -> Table:
             rows = [results.find(cell, name, (None, None)) for name in metrics]
             first = next((row for row in rows if row is not None), None)
             entries = (counted(first, "n"), counted(first, "clusters"), *(shown(row, 4) for row in rows))
-            lines.append(Line(_named(model.name, is_double=model.double), entries))
+            lines.append(Line(f"{model.name} (double)" if model.double else model.name, entries))
         title = f"{data.name}, {words(results.reference(data.name))}"
         groups.append(Group(tuple(lines), title))
     columns = ("Model", "n", "Clusters", *(fmt.heading(name) for name in metrics))
@@ -162,9 +162,7 @@ def slice_states(results: Results) -> Table:
             found = [state_of(results.find(cell, metric, part)) for part in parts]
             lines.append(Line(model.name, tuple(Entry(fmt.count(found.count(s))) for s in states)))
         groups.append(Group(tuple(lines), f"{data.name}, by {fmt.metric(metric)}"))
-    return Table(
-        "Slices by state", ("Model", "Reportable", "Insufficient", "Suppressed", "Undefined"), tuple(groups)
-    )
+    return Table("Slices by state", ("Model", *(state.capitalize() for state in states)), tuple(groups))
 
 
 def misses(results: Results, dataset: str, places: Iterable[Place]) -> Table:
@@ -183,11 +181,8 @@ def misses(results: Results, dataset: str, places: Iterable[Place]) -> Table:
         if lines:
             groups.append(Group(tuple(lines), f"{dataset}, {words(place)}"))
     columns = ("Model", "Rows", "ok", *(status.replace("_", " ") for status in known))
-    return Table(
-        "Rows by status: a miss counts as wrong, a decode error leaves the denominators",
-        columns,
-        tuple(groups),
-    )
+    caption = "Rows by status: a miss counts as wrong, a decode error leaves the denominators"
+    return Table(caption, columns, tuple(groups))
 
 
 def overall(results: Results, dataset: str, metrics: Sequence[str], caption: str) -> Table:
@@ -220,8 +215,7 @@ def class_recall(results: Results, dataset: str) -> Table | None:
 def slice_table(results: Results, model: str, dataset: str, metrics: Sequence[str]) -> Table:
     """Every slice of one model: counts, coverage, and each metric with interval, effective n and state."""
     cell = (model, dataset, results.reference(dataset))
-    every: list[tuple[str | None, str | None, str]] = [(None, None, "all rows")]
-    groups = [Group(tuple(_slice_line(results, cell, metrics, part) for part in every))]
+    groups = [Group((_slice_line(results, cell, metrics, (None, None, "all rows")),))]
     for name, values in results.slices(dataset):
         lines = tuple(_slice_line(results, cell, metrics, (name, value, value)) for value in values)
         groups.append(Group(lines, name))
@@ -296,10 +290,6 @@ def _family(place: Place) -> str:
 def words(place: Place) -> str:
     """A condition in words."""
     return fmt.condition(place.condition, place.severity, place.where)
-
-
-def _named(name: str, *, is_double: bool) -> str:
-    return f"{name} (double)" if is_double else name
 
 
 def _level(results: Results) -> str:

@@ -36,6 +36,7 @@ from bench.tables.files import (
     write_table,
 )
 from bench.tables.plain import plain
+from bench.tables.votes import with_votes
 
 if TYPE_CHECKING:
     import datasets
@@ -134,7 +135,7 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     for name in AFFECT:
         _in_range(table, name, (-1, 1), where)
     _in_range(table, "weight", (0, np.inf), where)
-    table = _with_votes(table, facts, where)
+    table = with_votes(table, facts.labels, where)
     attributes = {n: facts.attributes.get(n, "given") for n in table.column_names if _is_attribute(n)}
     _refuse_misspelt_truth(table, attributes, where)
     facts = facts.model_copy(update={"attributes": attributes})
@@ -261,51 +262,6 @@ def _in_range(table: pa.Table, name: str, bounds: tuple[float, float], where: st
             row_of(where, int(row)), f"{name} is {values[row]:g}", f"{name} {within} or is empty",
             "Rescale the column" if name in AFFECT else "Correct the value or leave the field empty",
         )  # fmt: skip
-
-
-def _with_votes(table: pa.Table, facts: Facts, where: str) -> pa.Table:
-    if "votes" not in table.column_names:
-        return table
-    if not facts.labels:
-        raise UserError(
-            where, "there are votes but no label space", "Votes stand in the order of the labels",
-            "Declare the space with --labels, or give a label column",
-        )  # fmt: skip
-    column = table["votes"]
-    if column.null_count == len(column):
-        column = pa.chunked_array([pa.nulls(len(column), pa.list_(pa.float64()))])
-    if not _all_votes(column, len(facts.labels)):
-        _refuse_votes(column.to_pylist(), facts.labels, where)
-    votes = column.cast(pa.list_(pa.float64()))
-    return table.set_column(table.column_names.index("votes"), "votes", votes)
-
-
-def _all_votes(column: pa.ChunkedArray, length: int) -> bool:
-    """Whether every value is null or a vote, without a Python object per value."""
-    if not pa.types.is_list(column.type):
-        return False
-    values = column.combine_chunks().flatten()
-    if values.null_count or not (pa.types.is_floating(values.type) or pa.types.is_integer(values.type)):
-        return False
-    numbers = values.to_numpy()
-    lengths = pc.list_value_length(column).drop_null().to_numpy()
-    return bool((lengths == length).all() and (numbers >= 0).all() and np.isfinite(numbers).all())
-
-
-def _refuse_votes(column: list[object], labels: tuple[str, ...], where: str) -> None:
-    for row, votes in enumerate(column):
-        if votes is not None and not _is_vote(votes, len(labels)):
-            raise UserError(
-                row_of(where, row), f"votes are {votes!r}",
-                f"Votes are a list of {len(labels)} numbers of at least 0, one per label in the order "
-                f"{', '.join(labels)}", "Correct the votes or leave them empty",
-            )  # fmt: skip
-
-
-def _is_vote(votes: object, length: int) -> bool:
-    if not isinstance(votes, list) or len(votes) != length:
-        return False
-    return all(isinstance(v, int | float) and 0 <= v < np.inf for v in votes)
 
 
 def _rows(mask: pa.ChunkedArray) -> list[int]:

@@ -7,11 +7,17 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from bench.judge.score import Cell
+from bench.judge.score import Cell, judge
 from bench.spec import Facts, Suite
 from bench.tables import Targets, validate_predictions, validate_targets
 
 LABELS = ("neutral", "happiness", "sadness", "fear")
+FLOOR = 5  # values of fewer subjects are withheld unless a suite says otherwise
+
+
+LABEL_METRICS = (
+    "accuracy", "uar", "macro_f1", "kappa", "recall", "precision", "selection_rate", "false_positive_rate",
+)  # fmt: skip
 
 
 def make_targets(columns: dict[str, Any], **facts: Any) -> Targets:
@@ -97,3 +103,50 @@ def moment_sums(x: np.ndarray, y: np.ndarray) -> list[float]:
     agree = (np.sign(x) == np.sign(y)).sum()
     raw = [len(x), x.sum(), y.sum(), x @ x, y @ y, x @ y]
     return [float(v) for v in (*raw, abs(x - y).sum(), agree, ((x - y) ** 2).sum())]
+
+
+def known(column: np.ndarray) -> np.ndarray:
+    """Where a column of objects holds a value."""
+    return np.array([value is not None for value in column], bool)
+
+
+def judged(rows: dict[str, np.ndarray], truth: str) -> np.ndarray:
+    """The rows of ``frame`` that have this truth and are not the data's fault."""
+    return (rows["status"] != "decode_error") & known(rows[truth])
+
+
+def people(sizes, **facts):
+    """Persons per value of an attribute, or of several ("x&y"): a, b, c; each with a clip of every label."""
+    columns = {name: [] for name in ("subject", "label", "a", "b", "c")}
+    for value, count in sizes.items():
+        parts = [*value.split("&"), "one", "one"]
+        for person in range(count):
+            for label in LABELS:
+                entry = (f"{value}-{person}", label, *parts[:3])
+                for column, text in zip(columns.values(), entry, strict=True):
+                    column.append(text)
+    targets = make_targets(columns, **facts)
+    return make_cell(targets, {"predicted": ["fear"] * len(targets)})
+
+
+def without(cell, drop, column="label"):
+    """The cell with the column null in the rows where ``drop(row)``."""
+    table = cell.targets.table
+    columns = {name: table[name].to_pylist() for name in table.column_names if name != "target"}
+    columns[column] = [None if drop(row) else row[column] for row in table.to_pylist()]
+    targets = make_targets(columns)
+    return make_cell(targets, {"predicted": ["fear"] * len(targets)})
+
+
+def statuses(cell, slices=("a",), metrics=("accuracy",)):
+    table = judge([cell], make_suite(slices=slices, metrics=metrics))
+    found = {}
+    for row in values(table):
+        if row["slice"]:
+            found.setdefault((row["slice"], row["value"]), set()).add(row["status"] == "suppressed")
+    assert all(len(hidden) == 1 for hidden in found.values()), "one mask for all metrics"
+    return {key: hidden.pop() for key, hidden in found.items()}
+
+
+def withheld(cell, slices=("a",), metrics=("accuracy",)):
+    return {value for (_, value), hidden in statuses(cell, slices, metrics).items() if hidden}

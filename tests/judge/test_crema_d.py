@@ -5,20 +5,27 @@ from __future__ import annotations
 import csv
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from bench import workflow
+from bench.judge.audit import audit
 from bench.judge.score import Cell, judge
 from bench.labels import CREMA_6, canonical
+from bench.question import Question
 from bench.spec import Facts
 from bench.tables import validate_predictions, validate_targets
 from tests.judge.made import make_suite, row
+from tests.judge.scored import faults
 
 VOTES = {"A": "anger", "D": "disgust", "F": "fear", "H": "happiness", "N": "neutral", "S": "sadness"}
 MODELS = {"1": "voice", "2": "face", "3": "both"}
+SUITE = make_suite(slices=("sex", "race", "ethnicity", "age", ("race", "sex")), bins={"age": (30, 40, 50)})
 
 
 @pytest.fixture(scope="module")
-def estimates(shared):
+def voted(shared):
+    """Targets, and what each model decides of them."""
     folder = shared / "data" / "crema_d_tables"
     with (folder / "VideoDemographics.csv").open() as file:
         actors = {r["ActorID"]: r for r in csv.DictReader(file)}
@@ -35,15 +42,22 @@ def estimates(shared):
         }
     )  # fmt: skip
     facts = Facts(name="crema-d", labels=CREMA_6.labels, label_space=CREMA_6.name, attributes_public=True)
-    targets = validate_targets(table, facts, "crema-d")
-    cells = []
+    predictions = {}
     for model in MODELS.values():
         decided = {clip: VOTES.get(vote) for name, clip, vote in votes if name == model}  # "A:N" is a tie
         columns = {"target": clips, "predicted": pa.array([decided[clip] for clip in clips], pa.string())}
-        predictions = validate_predictions(pa.table(columns), targets, model)
-        cells.append(Cell(model, "crema-d", "clean", 0, None, targets, predictions))
-    slices = ("sex", "race", "ethnicity", "age", ("race", "sex"))
-    return judge(cells, make_suite(slices=slices, bins={"age": (30, 40, 50)}))
+        predictions[model] = pa.table(columns)
+    return validate_targets(table, facts, "crema-d"), predictions
+
+
+@pytest.fixture(scope="module")
+def estimates(voted):
+    targets, predictions = voted
+    cells = [
+        Cell(model, "crema-d", "clean", 0, None, targets, validate_predictions(table, targets, model))
+        for model, table in predictions.items()
+    ]
+    return judge(cells, SUITE)
 
 
 @pytest.mark.parametrize(
@@ -84,3 +98,19 @@ def test_the_share_of_ties_is_printed(estimates, shared):
         ties = [":" in line[10] for line in lines if line[0][1] == code]
         said = row(estimates, model=model, metric="accuracy")["warning"]
         assert f"no decision (tie or empty): {sum(ties) / len(ties):.2%} of rows" in said
+
+
+@pytest.mark.usefixtures("no_report")
+def test_the_audit_agrees(voted, tmp_path):
+    targets, predictions = voted
+    files = {model: tmp_path / f"{model}.parquet" for model in predictions}
+    for model, path in files.items():
+        pq.write_table(predictions[model], path)
+    run = workflow.score(Question(SUITE, {"crema-d": targets}, str.join), files, {}, tmp_path / "run")
+    workflow.finish(run)
+    found = audit(run.path)
+    assert found.agrees, (found.differences[:3], faults(found))
+    assert found.withheld == 0
+    assert found.compared["accuracy"] == 3 * (1 + 2 + 4 + 2 + 4 + 7)
+    assert found.largest is not None
+    assert found.largest.size < 1e-12

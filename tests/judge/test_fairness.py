@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from bench.judge.score import judge
-from tests.judge.made import frame, make_suite, random_cell, row, values
+from tests.judge.made import frame, judged, make_suite, random_cell, row, values
 
 SUITE: dict[str, Any] = {
     "slices": ("sex", "light", ("sex", "light")),
@@ -47,7 +47,7 @@ def test_a_gap_is_the_largest_minus_the_smallest_measured_value(table, name, met
 
 def test_contrasts_are_differences_of_values_and_of_the_rows_that_are_not_of_a_value(cell, table):
     data = frame(cell)
-    judged = (data["status"] != "decode_error") & (data["label"] != None)  # noqa: E711 - elementwise
+    inside = judged(data, "label")
     right = data["label"] == data["decision"]
     names = np.array([f"{sex}&{light}" for sex, light in zip(data["sex"], data["light"], strict=True)])
     names = np.char.replace(names, "None", "unmeasured")
@@ -56,8 +56,8 @@ def test_contrasts_are_differences_of_values_and_of_the_rows_that_are_not_of_a_v
     found = of_kind(table, "contrast", slice="sex&light", metric="accuracy")
     assert len(found) == 4 + 6
     for r in found:
-        own = judged & (names == r["value"])
-        other = judged & (names != r["value"] if r["reference"] == "rest" else names == r["reference"])
+        own = inside & (names == r["value"])
+        other = inside & (names != r["value"] if r["reference"] == "rest" else names == r["reference"])
         assert r["estimate"] == pytest.approx(right[own].mean() - right[other].mean(), abs=1e-12)
         assert r["low"] < r["estimate"] < r["high"]
         assert r["p"] <= r["p_adjusted"]

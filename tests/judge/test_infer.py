@@ -13,7 +13,17 @@ from bench.judge.atoms import Tally
 from bench.judge.infer import clopper_pearson, design_effect, effective, infer, linearised, wilson
 from bench.judge.metrics import METRICS
 from bench.judge.score import judge
-from tests.judge.made import LABELS, frame, make_cell, make_suite, make_targets, random_cell, row
+from tests.judge.made import (
+    LABELS,
+    frame,
+    judged,
+    known,
+    make_cell,
+    make_suite,
+    make_targets,
+    random_cell,
+    row,
+)
 
 Z = NormalDist().inv_cdf(0.975)
 
@@ -162,9 +172,9 @@ def test_jackknife_equals_brute_force_over_rows(metric, value, scale, method, cl
     cell = random_cell(seed=5, rows=400, clusters=clusters, cluster_unit=unit)
     rows = frame(cell)
     truth, guess = ("label", "decision") if "valence" not in metric else ("valence", "guess")
-    keep = (rows["status"] != "decode_error") & (rows[truth] != None)  # noqa: E711
+    keep = judged(rows, truth)
     if metric.endswith("covered"):
-        keep &= rows[guess] != None  # noqa: E711
+        keep &= known(rows[guess])
     fill = "none" if guess == "decision" else 0.0
     x = np.array(list(rows[truth][keep]))
     y = np.array([fill if v is None else v for v in rows[guess][keep]])

@@ -23,7 +23,17 @@ from bench.judge.kernels import moments, total
 from bench.judge.metrics import METRICS
 from bench.judge.rows import Rows
 from bench.judge.score import judge
-from tests.judge.made import LABELS, frame, make_cell, make_suite, make_targets, random_cell, row
+from tests.judge.made import (
+    LABELS,
+    frame,
+    judged,
+    known,
+    make_cell,
+    make_suite,
+    make_targets,
+    random_cell,
+    row,
+)
 
 EVERY = tuple(name for name in METRICS if "arousal" not in name and "dominance" not in name)
 SUITE = make_suite(metrics=EVERY, slices=("sex", "light", ("sex", "light")), missing_constant=0.1)
@@ -51,12 +61,16 @@ def members(rows, slice_, value):
     return keep
 
 
+def decided(cell, slice_, value):
+    """Truth and decision, "none" where there is none, of the labelled rows of a slice value."""
+    rows = frame(cell)
+    keep = members(rows, slice_, value) & judged(rows, "label")
+    return rows["label"][keep].astype(str), np.array([d or "none" for d in rows["decision"][keep]])
+
+
 @pytest.mark.parametrize(("slice_", "value"), SLICES)
 def test_label_metrics_equal_scikit_learn(cell, estimates, slice_, value):
-    rows = frame(cell)
-    keep = members(rows, slice_, value) & (rows["status"] != "decode_error") & (rows["label"] != None)  # noqa: E711
-    truth = rows["label"][keep].astype(str)
-    decision = np.array([d or "none" for d in rows["decision"][keep]])
+    truth, decision = decided(cell, slice_, value)
     expected = {
         "accuracy": accuracy_score(truth, decision),
         "uar": recall_score(truth, decision, labels=LABELS, average="macro"),
@@ -68,15 +82,12 @@ def test_label_metrics_equal_scikit_learn(cell, estimates, slice_, value):
     for metric, number in expected.items():
         found = row(estimates, slice=slice_, value=value, metric=metric)
         assert found["estimate"] == pytest.approx(number, abs=1e-12), metric
-        assert found["n"] == keep.sum()
+        assert found["n"] == len(truth)
 
 
 @pytest.mark.parametrize(("slice_", "value"), SLICES)
 def test_metrics_per_label_equal_scikit_learn(cell, estimates, slice_, value):
-    rows = frame(cell)
-    keep = members(rows, slice_, value) & (rows["status"] != "decode_error") & (rows["label"] != None)  # noqa: E711
-    truth = rows["label"][keep].astype(str)
-    decision = np.array([d or "none" for d in rows["decision"][keep]])
+    truth, decision = decided(cell, slice_, value)
     assert (decision == "none").any()
     (tn, fp), (fn, tp) = np.moveaxis(multilabel_confusion_matrix(truth, decision, labels=LABELS), 0, -1)
     for stem, numbers, counts in (
@@ -189,8 +200,8 @@ def test_uar_over_present_classes_equals_balanced_accuracy():
 @pytest.mark.parametrize(("slice_", "value"), SLICES)
 def test_affect_metrics_equal_scipy_and_numpy(cell, estimates, slice_, value):
     rows = frame(cell)
-    inside = members(rows, slice_, value) & (rows["status"] != "decode_error") & (rows["valence"] != None)  # noqa: E711
-    covered = inside & (rows["guess"] != None)  # noqa: E711
+    inside = members(rows, slice_, value) & judged(rows, "valence")
+    covered = inside & known(rows["guess"])
     for keep, end in ((inside, ""), (covered, "_covered")):
         x = rows["valence"][keep].astype(float)
         y = np.array([0.1 if v is None else v for v in rows["guess"][keep]])
@@ -249,8 +260,8 @@ def test_errors_and_signs_by_hand_with_zeros_and_misses():
 
 def test_coverage_by_hand(cell, estimates):
     rows = frame(cell)
-    judged = rows["status"] != "decode_error"
-    output = (rows["decision"] != None) | (rows["guess"] != None)  # noqa: E711
+    counted = rows["status"] != "decode_error"
+    output = known(rows["decision"]) | known(rows["guess"])
     found = row(estimates, metric="coverage")
-    assert found["estimate"] == (output & judged).sum() / judged.sum()
-    assert found["n"] == judged.sum()
+    assert found["estimate"] == (output & counted).sum() / counted.sum()
+    assert found["n"] == counted.sum()

@@ -1,3 +1,5 @@
+"""Videos decoded to every frame in the order it is shown, at its time and turned as it is shown."""
+
 from __future__ import annotations
 
 import struct
@@ -14,24 +16,10 @@ import torch
 
 from bench.errors import MediaFault
 from bench.predict.clip import Clip, Sampling
-from bench.predict.decode import _timeline, decode, sample
+from bench.predict.decode import _timeline, decode
 
 CPU = torch.device("cpu")
 EVERY = Sampling()
-RNG = np.random.default_rng(7)
-COLOUR = cv2.GaussianBlur(RNG.integers(0, 256, (61, 70, 3), dtype=np.uint8), (9, 9), 3)
-GREY = RNG.integers(0, 256, (48, 49), dtype=np.uint8)
-
-
-def encoded(extension: str, pixels: np.ndarray, *options: int) -> bytes:
-    return cv2.imencode(extension, pixels, list(options))[1].tobytes()
-
-
-def picture(medium: Path | bytes) -> np.ndarray:
-    (clip,) = decode(medium, "x", EVERY, CPU)
-    assert clip.index.tolist() == [0]
-    assert clip.times.tolist() == [0.0]
-    return clip.frames[0].permute(1, 2, 0).numpy()
 
 
 def whole(medium: Path | bytes, sampling: Sampling = EVERY, window: int = 32) -> tuple[np.ndarray, ...]:
@@ -45,76 +33,6 @@ def whole(medium: Path | bytes, sampling: Sampling = EVERY, window: int = 32) ->
 
 def grey_levels(index: np.ndarray) -> np.ndarray:
     return 20 + index * 8 % 216
-
-
-# Images
-
-
-def test_a_grey_png_is_exact_in_all_three_channels() -> None:
-    data = encoded(".png", GREY)
-    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
-    assert (picture(data) == expected[..., None]).all()
-    assert (expected == GREY).all()
-
-
-@pytest.mark.parametrize("extension", [".png", ".bmp", ".webp", ".ppm", ".jp2"])
-def test_lossless_colour_is_exact(extension: str) -> None:
-    lossless = {
-        ".webp": (cv2.IMWRITE_WEBP_QUALITY, 101),
-        ".jp2": (cv2.IMWRITE_JPEG2000_COMPRESSION_X1000, 1000),
-    }
-    assert (picture(encoded(extension, COLOUR, *lossless.get(extension, ()))) == COLOUR[..., ::-1]).all()
-
-
-@pytest.mark.parametrize("pixels", [COLOUR, GREY, COLOUR[:1, :1], COLOUR[:3, :5]])
-@pytest.mark.parametrize(
-    "factor", [cv2.IMWRITE_JPEG_SAMPLING_FACTOR_420, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
-)
-def test_a_jpeg_is_what_libjpeg_makes_of_it(pixels: np.ndarray, factor: int) -> None:
-    data = encoded(".jpg", pixels, cv2.IMWRITE_JPEG_SAMPLING_FACTOR, factor)
-    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
-    assert np.abs(picture(data) - expected).mean() < 2
-
-
-def test_alpha_is_dropped_not_composited() -> None:
-    data = encoded(".png", np.dstack([COLOUR, np.full(COLOUR.shape[:2], 3, np.uint8)]))
-    assert (picture(data) == COLOUR[..., ::-1]).all()
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_sixteen_bits_keep_their_high_byte(channels: int) -> None:
-    deep = RNG.integers(0, 1 << 16, (40, 41, channels), dtype=np.uint16)
-    assert np.abs(picture(encoded(".png", deep)).astype(int) - (deep >> 8)[..., ::-1]).max() <= 1
-
-
-def test_cmyk_jpeg(tmp_path: Path) -> None:
-    image = pytest.importorskip("PIL.Image")
-    image.fromarray(COLOUR).convert("CMYK").save(tmp_path / "a.jpg", quality=98)
-    expected = np.asarray(image.open(tmp_path / "a.jpg").convert("RGB")).astype(int)
-    assert np.abs(picture(tmp_path / "a.jpg") - expected).mean() < 3
-
-
-def with_exif(jpeg: bytes, orientation: int, order: str) -> bytes:
-    tiff = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(
-        f"{order}IHHHIHHI", 8, 1, 0x0112, 3, 1, orientation, 0, 0
-    )
-    block = b"Exif\0\0" + tiff
-    return jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + jpeg[2:]
-
-
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize("orientation", range(10))
-def test_exif_orientation_as_opencv_applies_it(orientation: int, order: str) -> None:
-    pixels = np.zeros((40, 64, 3), np.uint8)
-    pixels[:20, :32], pixels[:20, 32:], pixels[20:, :32] = 255, (255, 0, 0), (0, 255, 0)
-    data = with_exif(encoded(".jpg", pixels), orientation, order)
-    expected = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
-    found = picture(data)
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).mean() < 3
-
-
-# Videos
 
 
 @pytest.mark.parametrize(
@@ -156,20 +74,6 @@ def test_a_count_spreads_over_the_whole_medium(film: Callable[..., Path]) -> Non
         levels, index, _ = whole(path, Sampling(count=count), window=3)
         assert index.tolist() == expected
         assert np.abs(levels - grey_levels(index)).max() < 4
-
-
-def test_sampling_takes_the_earlier_of_two_equally_near() -> None:
-    # 25 frames a second at 10 Hz: 0.1 s lies midway between frames 2 and 3, whatever floats make of it
-    assert sample(np.arange(26) / 25, Sampling(rate=10)).tolist() == [0, 2, 5, 7, 10, 12, 15, 17, 20, 22, 25]
-
-
-@pytest.mark.parametrize("rate", [0.5, 1.0, 7.3, 25.0, 60.0])
-def test_sampling_by_rate_against_a_search(rate: float) -> None:
-    times = np.cumsum(np.random.default_rng(3).uniform(0.01, 0.2, 80))
-    times -= times[0]
-    wanted = np.arange(0, times[-1] + 1e-6, 1 / rate)
-    expected = sorted({int(np.abs(times - moment).argmin()) for moment in wanted})
-    assert sample(times, Sampling(rate=rate)).tolist() == expected
 
 
 def test_windows_do_not_matter(film: Callable[..., Path]) -> None:
@@ -294,8 +198,6 @@ def test_sampled_frames_carry_the_sound(film: Callable[..., Path]) -> None:
         assert abs(len(clip.sound.samples) - 8000) < 600  # AAC fills its last frame
 
 
-# Real clips
-
 CLIPS = {
     "opendbm_av/subj01_timepoint01.mp4": 158,
     "opendbm_av/subj02_timepoint01.mp4": 148,
@@ -335,16 +237,6 @@ def test_real_clips_are_whole(shared: Path) -> None:
         assert 1.4 < times[-1] < 4
 
 
-def test_real_images_against_opencv(shared: Path) -> None:
-    paths = sorted((shared / "data" / "ferplus").rglob("*.png"))[::100]
-    assert len(paths) > 30
-    for path in paths:
-        assert (picture(path) == cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)[..., None]).all()
-    for path in sorted((shared / "data" / "pyfeat" / "tests_data").glob("*.jpg")):
-        expected = cv2.imread(str(path), cv2.IMREAD_COLOR)[..., ::-1].astype(int)
-        assert np.abs(picture(path) - expected).mean() < 2
-
-
 def test_frames_without_stamps_are_counted_at_the_rate() -> None:
     stream = SimpleNamespace(time_base=Fraction(1, 90000), average_rate=Fraction(25))
     assert _timeline([0, None, 3600], stream, counted=False).times.tolist() == [0.0, 0.04, 0.08]
@@ -358,21 +250,6 @@ def test_frames_without_stamps_are_counted_at_the_rate() -> None:
 def test_a_fault_is_raised_at_the_first_window() -> None:
     with pytest.raises(MediaFault):
         next(decode(b"no medium", "x", EVERY, CPU))
-
-
-def test_work_is_bounded_by_frames_not_by_the_duration_a_file_claims() -> None:
-    # 3e9 s at 5 frames a second would be 112 GiB of sampling points, one by one.
-    assert sample(np.array([0.0, 0.04, 3e9]), Sampling(rate=5)).tolist() == [0, 1, 2]
-
-
-def test_sampling_is_the_frame_nearest_to_each_multiple() -> None:
-    draw = np.random.default_rng(0)
-    for _ in range(300):
-        times = np.concatenate([[0.0], np.cumsum(draw.uniform(0.001, 0.3, draw.integers(0, 40)))])
-        rate = float(draw.choice([1, 3, 5, 7.5, 25, 60]))
-        wanted = np.arange(int(times[-1] * rate + 1e-6) + 1) / rate
-        nearest = {int(abs(times - time).argmin()) for time in wanted}
-        assert sample(times, Sampling(rate=rate)).tolist() == sorted(nearest)
 
 
 def test_large_frames_come_in_small_windows(tmp_path: Path) -> None:

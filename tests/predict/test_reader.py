@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import threading
 import time
 from collections.abc import Iterator
@@ -30,11 +29,9 @@ class Media:
     """Made-up media: windows of random sizes, faults among them; counts the bytes that wait."""
 
     def __init__(self, seed: int, count: int) -> None:
-        draw = random.Random(seed)  # noqa: S311 - sizes, no secrets
-        self.sizes = [
-            [draw.choice((1, 10, 400, 3000)) for _ in range(draw.randint(0, 4))] for _ in range(count)
-        ]
-        self.faulty = {number for number in range(count) if draw.random() < 0.2}
+        draw = np.random.default_rng(seed)
+        self.sizes = [draw.choice((1, 10, 400, 3000), draw.integers(0, 5)).tolist() for _ in range(count)]
+        self.faulty = set(np.flatnonzero(draw.random(count) < 0.2).tolist())
         self.lock, self.waiting, self.most = threading.Lock(), 0, 0
 
     def medium(self, number: int) -> Medium:
@@ -79,9 +76,8 @@ def test_every_item_comes_once_in_order_and_what_waits_is_bounded(
                         media.waiting -= item.frames.nbytes
                 got.append((part[place], None if fault else int(item.index[0])))
     assert got == media.expected()
-    assert (
-        media.most <= 1000 + 3000 + 3000
-    )  # the bound, one window beyond it of the medium read, one just taken
+    # The bound, one window beyond it of the medium that is read, and one just taken.
+    assert media.most <= 1000 + 3000 + 3000
 
 
 def test_sound_counts_among_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:

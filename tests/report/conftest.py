@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fake_run
 import pytest
+
+from bench.spec import Facts
+from tests.report import fake_run
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +20,10 @@ def crema_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def hostile_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two models with hostile names, every state of a slice, a perturbation at five severities."""
     return fake_run.hostile(tmp_path_factory.mktemp("runs") / "hostile")
+
+
+@pytest.fixture
+def small_run() -> fake_run.FakeRun:
+    """Two models, one of them trained on the data; a test plants the estimates."""
+    facts = Facts(name="d", attributes={"a": "given", "b": "given"}, trained_on_by=("m",))
+    return fake_run.FakeRun(facts, [fake_run.model("m@2"), fake_run.model("other")], rows=10, slices=("a",))

@@ -105,34 +105,6 @@ def test_weights_are_finite_and_not_negative(value: float) -> None:
         targets({"target": ["a"], "weight": [value]})
 
 
-@pytest.mark.parametrize(
-    "dtype", [pa.list_(pa.int64()), pa.large_list(pa.float64()), pa.list_(pa.float64(), 7)]
-)
-def test_votes_of_any_list_become_float64(dtype: pa.DataType) -> None:
-    votes = [[1, 2, 3, 0, 0, 0, 4], None]
-    given = targets({"target": ["a", "b"], "label": ["happy", "sad"], "votes": pa.array(votes, dtype)})
-    assert given.table.schema.field("votes").type == pa.list_(pa.float64())
-    assert given.table["votes"].to_pylist() == votes
-
-
-@pytest.mark.parametrize(
-    "bad", [[1.0] * 6, [1.0] * 6 + [-1.0], [1.0] * 6 + [float("nan")], [1.0] * 6 + [None]]
-)
-def test_votes_that_are_none(bad: list[float | None]) -> None:
-    with pytest.raises(UserError, match="T row 2: votes are"):
-        targets({"target": ["a", "b"], "label": ["happy", "sad"], "votes": [[1.0] * 7, bad]})
-
-
-def test_votes_may_be_absent_everywhere() -> None:
-    given = targets({"target": ["a"], "label": ["happy"], "votes": pa.nulls(1)})
-    assert given.table["votes"].to_pylist() == [None]
-
-
-def test_votes_of_text_are_refused() -> None:
-    with pytest.raises(UserError, match="votes are"):
-        targets({"target": ["a"], "label": ["happy"], "votes": [["1"] * 7]})
-
-
 def test_written_targets_carry_their_facts(tmp_path: Path) -> None:
     facts = Facts(name="x", labels=("bored", "engaged"), label_space="declared", licence="CC0")
     given = targets({"target": ["a"], "label": ["bored"], "clip": ["c"], "gender": ["f"]}, facts)

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
-import time
-from pathlib import Path
 
 import mlflow.data
 import pyarrow.parquet as pq
 import pytest
-from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 
-from bench.digest import digest_file
-from bench.errors import MachineError, UserError
-from bench.track import TrackError, Unreachable, send
+from bench.errors import UserError
+from bench.track import send
 from bench.track.content import Reading
-from bench.track.store import short
+from tests.track.reading import CHILDREN, active, fetched, files_of
 
 DIGEST = "4f" * 32
-CHILDREN = {"faces clean", "faces low_light frame", "faces low_light crop"}
 CLEAN = {
     "uar": 0.6552, "uar.low": 0.64, "uar.high": 0.67,
     "uar/sex/Female": 0.7, "uar/sex/Female.low": 0.65, "uar/sex/Female.high": 0.75,
@@ -33,22 +27,6 @@ CLEAN = {
     "contrast/uar/sex/Female.vs.rest.low": -0.1, "contrast/uar/sex/Female.vs.rest.high": 0.1,
     "ccc_valence": 0.0,
 }  # fmt: skip
-
-
-def active(uri: str, experiment: str):
-    return MlflowClient(uri).search_runs([experiment])
-
-
-def files_of(client: MlflowClient, run_id: str, under: str = "") -> set[str]:
-    found = set()
-    for info in client.list_artifacts(run_id, under or None):
-        found |= files_of(client, run_id, info.path) if info.is_dir else {info.path}
-    return found
-
-
-def fetched(client: MlflowClient, run_id: str, name: str, folder: Path) -> bytes:
-    folder.mkdir(exist_ok=True)
-    return Path(client.download_artifacts(run_id, name, str(folder))).read_bytes()
 
 
 def test_everything_sent_is_read_back(store, make_run, tmp_path):
@@ -201,199 +179,6 @@ def test_numbers_travel_in_batches_of_a_thousand(sqlite, monkeypatch):
     send.log(client, run_id, tuple(Reading(f"uar/{i}", float(i), 0) for i in range(2500)), {"model": "m"})
     assert sizes == [(999, 1), (1000, 0), (501, 0)]
     assert client.get_run(run_id).data.metrics == {f"uar/{i}": float(i) for i in range(2500)}
-
-
-def test_sending_twice_sends_once(store, make_run):
-    run = make_run(suite="twice")
-    first = send.send(run, store)
-    before = {found.info.run_id for found in active(store, first.experiment_id)}
-    second = send.send(run, store)
-    assert first.new
-    assert not second.new
-    assert second.runs == first.runs
-    assert {found.info.run_id for found in active(store, first.experiment_id)} == before
-    history = MlflowClient(store).get_metric_history(first.runs[0].parent, "uar")
-    assert len(history) == 1
-    memory = json.loads((run / "track.json").read_text())
-    (entry,) = memory["sent"]
-    assert entry["uri"] == store
-    assert entry["estimates"] == digest_file(run / "estimates.parquet")
-    assert entry["runs"][0]["parent"] == first.runs[0].parent
-
-
-def test_a_new_report_is_uploaded_into_the_same_run_and_late_uploads_too(sqlite, make_run, tmp_path):
-    run = make_run()
-    first = send.send(run, sqlite, upload=False)
-    client = MlflowClient(sqlite)
-    client.set_tag(first.runs[0].parent, "mlflow.runName", "renamed by a person")
-    second = send.send(run, sqlite)
-    assert second.new
-    assert second.runs == first.runs
-    (run / "report.html").write_text("<html>better</html>")
-    third = send.send(run, sqlite)
-    assert third.runs == first.runs
-    assert fetched(client, first.runs[0].parent, "report.html", tmp_path / "got") == b"<html>better</html>"
-    assert len(active(sqlite, first.experiment_id)) == 4
-
-
-def test_new_estimates_replace_the_old_run(sqlite, make_run, rows):
-    run = make_run()
-    first = send.send(run, sqlite)
-    make_run(rows=[(*rows[0][:9], 0.9, None, None, "reportable")])
-    second = send.send(run, sqlite)
-    assert second.runs[0].parent != first.runs[0].parent
-    runs = active(sqlite, first.experiment_id)
-    assert {found.info.run_id for found in runs} == {
-        second.runs[0].parent, *second.runs[0].children.values(),
-    }  # fmt: skip
-    assert MlflowClient(sqlite).get_run(second.runs[0].parent).data.metrics["uar"] == 0.9
-    assert len(json.loads((run / "track.json").read_text())["sent"]) == 1
-
-
-@pytest.mark.parametrize("step", ["_start", "log", "_upload"])
-@pytest.mark.parametrize("call", [1, 2, 4])
-def test_an_interrupted_send_is_replaced_without_duplicates(sqlite, make_run, monkeypatch, step, call):
-    run = make_run()
-    whole, calls = getattr(send, step), []
-
-    def interrupted(*arguments):
-        calls.append(arguments)
-        if len(calls) == call:
-            raise KeyboardInterrupt
-        return whole(*arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(send, step, interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            send.send(run, sqlite)
-    assert len(calls) == call
-    sent = send.send(run, sqlite)
-    runs = active(sqlite, sent.experiment_id)
-    assert {found.info.run_id for found in runs} == {sent.runs[0].parent, *sent.runs[0].children.values()}
-    assert set(sent.runs[0].children) == CHILDREN
-    assert {found.info.status for found in runs} == {"FINISHED"}
-    client = MlflowClient(sqlite)
-    assert "report.html" in files_of(client, sent.runs[0].parent)
-    assert len(client.get_metric_history(sent.runs[0].parent, "uar")) == 1
-
-
-def test_a_killed_send_is_replaced_without_duplicates(server, make_run):
-    run = make_run(suite="killed")
-    program = (
-        "import os, signal, sys, pathlib\n"
-        "from bench.track import send\n"
-        "send._upload = lambda *a: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "send.send(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
-    )
-    killed = subprocess.run([sys.executable, "-c", program, str(run), server], capture_output=True)
-    assert killed.returncode == -9
-    experiment = MlflowClient(server).get_experiment_by_name("affectbench/killed").experiment_id
-    assert len(active(server, experiment)) == 4, "the kill came when the runs were there"
-    sent = send.send(run, server)
-    assert {found.info.run_id for found in active(server, experiment)} == {
-        sent.runs[0].parent, *sent.runs[0].children.values(),
-    }  # fmt: skip
-
-
-def test_runs_that_somebody_deleted_are_sent_again(sqlite, make_run):
-    run = make_run()
-    first = send.send(run, sqlite)
-    MlflowClient(sqlite).delete_run(first.runs[0].children["faces clean"])
-    second = send.send(run, sqlite)
-    assert second.new
-    assert len(active(sqlite, first.experiment_id)) == 4
-    deleted = MlflowClient(sqlite).search_runs([first.experiment_id], run_view_type=ViewType.DELETED_ONLY)
-    assert first.runs[0].parent in {found.info.run_id for found in deleted}
-
-
-def test_two_folders_are_two_runs_and_two_stores_two_places(sqlite, server, make_run):
-    one, two = make_run("one", suite="places"), make_run("two", suite="places")
-    first, second = send.send(one, sqlite), send.send(two, sqlite)
-    assert first.runs != second.runs
-    assert len(active(sqlite, first.experiment_id)) == 8
-    send.send(one, server)
-    assert [entry["uri"] for entry in json.loads((one / "track.json").read_text())["sent"]] == [
-        sqlite,
-        server,
-    ]
-
-
-def test_an_unreachable_server_costs_seconds_and_writes_nothing(make_run, closed_port, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    run = make_run()
-    before = sorted(tmp_path.rglob("*"))
-    started = time.monotonic()
-    with pytest.raises(Unreachable) as caught:
-        send.send(run, f"http://jane:secret@127.0.0.1:{closed_port}")
-    assert time.monotonic() - started < 10
-    assert sorted(tmp_path.rglob("*")) == before
-    text = str(caught.value)
-    assert f"affectbench track {run} --tracking-uri http://127.0.0.1:{closed_port}" in text
-    assert "jane" not in text
-    assert "secret" not in text
-    assert re.search(r"cannot be opened \(ConnectionRefusedError: \[Errno \d+\] [\w ]+\)\. It is", text)
-    assert isinstance(caught.value, MachineError)
-
-
-def test_a_long_cause_is_cut_at_a_word():
-    text = short(ValueError("a://jane:secret@b " + "refusal " * 40))
-    assert text.startswith("ValueError: a://b refusal refusal ")
-    assert text.endswith(" refusal …")
-    assert 190 <= len(text) <= 200
-
-
-def test_a_silent_server_costs_seconds(make_run):
-    import socket
-
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen()
-        started = time.monotonic()
-        with pytest.raises(Unreachable):
-            send.send(make_run(), f"http://127.0.0.1:{silent.getsockname()[1]}")
-        assert time.monotonic() - started < 10
-
-
-@pytest.mark.parametrize(
-    "uri", ["foo://x", "file:///tmp/mlruns-nowhere", "postgresql://a:secret@127.0.0.1/b"]
-)
-def test_a_store_mlflow_cannot_open_is_unreachable(make_run, uri):
-    with pytest.raises(Unreachable) as caught:
-        send.send(make_run(), uri)
-    assert "secret" not in str(caught.value)
-
-
-def test_a_file_that_is_no_database_is_unreachable(make_run, tmp_path):
-    (tmp_path / "notes.db").write_text("these are notes, " * 100)
-    started = time.monotonic()
-    with pytest.raises(Unreachable):
-        send.send(make_run(), f"sqlite:///{tmp_path}/notes.db")
-    assert time.monotonic() - started < 30
-
-
-def test_a_store_lost_on_the_way_is_an_error_that_names_the_remedy(sqlite, make_run, monkeypatch):
-    def lost(*_):
-        raise ConnectionResetError("the server went away")
-
-    run = make_run()
-    with monkeypatch.context() as patch:
-        patch.setattr(send, "_upload", lost)
-        with pytest.raises(TrackError, match=r"the server went away.*affectbench track") as caught:
-            send.send(run, sqlite)
-    assert not isinstance(caught.value, Unreachable)
-    assert send.send(run, sqlite).new
-
-
-def test_the_environment_is_put_back_and_the_users_settings_win(sqlite, make_run, monkeypatch):
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "77")
-    monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "ours")
-    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
-    before, seen, whole = dict(os.environ), [], send._create
-    monkeypatch.setattr(send, "_create", lambda *a: (seen.append(dict(os.environ)), whole(*a))[1])
-    assert send.send(make_run(), sqlite).experiment == "ours"
-    assert seen[0]["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "77"
-    assert seen[0]["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == "1"
-    assert dict(os.environ) == before
 
 
 def test_sending_says_nothing_and_leaves_nothing_where_it_ran(make_run, tmp_path):

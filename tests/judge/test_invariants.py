@@ -1,0 +1,103 @@
+"""Rules of a whole run: each way to break one is found, and found as that one."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from bench.folder import RunFolder
+from bench.judge.audit import audit
+from tests.judge.scored import change_estimates, faults, rewrite
+
+
+def test_predictions_changed_without_their_digest_are_found(run: RunFolder) -> None:
+    rewrite(run, "soft", lambda table: table.replace_schema_metadata({"x": "y"}), digest=False)
+    found = audit(run.path)
+    assert not found.agrees
+    assert not found.differences
+    assert list(faults(found)) == ["files are as their digests say"]
+
+
+def test_changed_targets_are_found(run: RunFolder) -> None:
+    path = run.targets_path("made")
+    table = pq.read_table(path)
+    pq.write_table(table.set_column(table.column_names.index("sex"), "sex", [["male"] * len(table)]), path)
+    assert "files are as their digests say" in faults(audit(run.path))
+
+
+def test_a_missing_cell_is_found(run: RunFolder) -> None:
+    (run.cell("hard", "made", "clean").path / "cell.json").unlink()
+    found = audit(run.path)
+    assert "every cell of the plan is there" in faults(found)
+    assert "estimates follow from plan and tables" in faults(found)
+    assert found.not_audited["rows of cells that cannot be read"] > 0
+
+
+def test_a_cell_without_readable_predictions_is_found(run: RunFolder) -> None:
+    run.cell("hard", "made", "clean").predictions.write_bytes(b"PAR1")
+    assert "every target is there once in every cell" in faults(audit(run.path))
+
+
+@pytest.mark.parametrize("change", ["lost", "twice"])
+def test_a_target_lost_or_twice_is_found(run: RunFolder, change: str) -> None:
+    order = list(range(599)) if change == "lost" else [*range(600), 5]
+    rewrite(run, "hard", lambda table: table.take(order), digest=True)
+    assert "every target is there once in every cell" in faults(audit(run.path))
+
+
+def test_a_plan_without_one_of_its_cells_is_found(run: RunFolder) -> None:
+    plan = json.loads((run.path / "run.json").read_text())
+    plan["cells"] = plan["cells"][:1]
+    (run.path / "run.json").write_text(json.dumps(plan))
+    assert faults(audit(run.path))["every cell of the plan is there"] == (
+        "hard / made / clean: the plan lacks it",
+    )
+
+
+def test_cells_that_changed_places_are_found(run: RunFolder) -> None:
+    one, two = (run.cell(model, "made", "clean").path for model in ("soft", "hard"))
+    one.rename(one.with_name("aside"))
+    two.rename(one)
+    one.with_name("aside").rename(two)
+    assert len(faults(audit(run.path))["every cell of the plan is there"]) == 2
+
+
+@pytest.mark.parametrize("what", ["row", "metric", "value", "again", "strange"])
+def test_estimates_that_do_not_follow_are_found(run: RunFolder, what: str) -> None:
+    def alter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        last = [r for r in rows if r["kind"] == "value"][-1]
+        if what == "row":
+            return [r for r in rows if r is not last]
+        if what == "again":
+            return [*rows, rows[0]]
+        if what == "strange":
+            return [*rows, {**rows[0], "model": "other"}]
+        field, lost = ("metric", "uar") if what == "metric" else ("value", "male")
+        return [r for r in rows if r[field] != lost]
+
+    change_estimates(run, alter)
+    assert list(faults(audit(run.path))) == ["estimates follow from plan and tables"]
+
+
+def test_a_withheld_number_and_a_small_group_shown_are_found(run: RunFolder) -> None:
+    def leak(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for row in rows:
+            if (row["status"], row["kind"], row["value"]) != ("suppressed", "value", "rare"):
+                continue
+            if row["metric"] == "uar":
+                row["n"] = 7
+            if row["metric"] == "accuracy":
+                row |= {"status": "insufficient", "n": 7}
+        return rows
+
+    change_estimates(run, leak)
+    found = faults(audit(run.path))
+    assert found["withheld rows carry no number"] == tuple(
+        f"{model} / made / clean / 0: race rare uar" for model in ("hard", "soft")
+    )
+    assert found["values of few people are withheld"] == tuple(
+        f"{model} / made / clean / 0: race rare accuracy" for model in ("hard", "soft")
+    )

@@ -1,0 +1,105 @@
+"""Cells of shown values that are withheld: of one true class, of one decision, with an output."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench.judge import withhold
+from bench.judge.score import judge
+from tests.judge.made import (
+    LABEL_METRICS,
+    LABELS,
+    make_cell,
+    make_suite,
+    make_targets,
+    people,
+    values,
+    without,
+)
+
+
+def hidden_metrics(cell, slices=("a",), metrics=LABEL_METRICS):
+    """The metrics withheld of each value; asserts that none has a number."""
+    found = {}
+    for row in values(judge([cell], make_suite(slices=slices, metrics=metrics))):
+        if row["slice"]:
+            mine = found.setdefault(row["value"], set())
+            if row["status"] == "suppressed":
+                assert row["n"] is None
+                assert row["clusters"] is None
+                mine.add(row["metric"])
+    return found
+
+
+def test_a_class_rare_within_a_value_is_withheld_with_what_gives_it():
+    """x has one person with fear: y is the smallest that hides it from the whole, its neutral from its accuracy.
+
+    In y all classes are of 31 rows: UAR is accuracy. In x the other three have equal weights in UAR, so that
+    it less a multiple of accuracy leaves fear alone, whichever recalls are withheld: it goes.
+    """
+    cell = people({"x": 30, "y": 31, "z": 32})
+    slim = without(cell, lambda r: r["label"] == "fear" and r["a"] == "x" and r["subject"] != "x-0")
+    hidden = hidden_metrics(slim, metrics=("accuracy", "uar", "macro_f1", "recall"))
+    assert hidden["x"] >= {"recall/fear", "recall/neutral", "uar", "macro_f1"}
+    assert "accuracy" not in hidden["x"]
+    assert hidden["y"] == {"recall/fear", "recall/neutral", "macro_f1"}
+    assert hidden["z"] == set()
+
+
+def test_a_class_rare_within_a_value_is_shown_where_attributes_are_public():
+    cell = people({"x": 30, "y": 30})
+    slim = without(cell, lambda r: r["label"] == "fear" and r["a"] == "x" and r["subject"] != "x-0")
+    table = slim.targets.table
+    columns = {n: table[n].to_pylist() for n in table.column_names if n != "target"}
+    public = make_targets(columns, attributes_public=True)
+    assert hidden_metrics(make_cell(public, {"predicted": ["fear"] * len(public)})) == {
+        "x": set(),
+        "y": set(),
+    }
+
+
+def test_a_value_goes_where_its_classes_can_be_solved_for():
+    """Sadness occurs in x alone, so that it is known; the rest of x is three persons with fear."""
+    cell = people({"x": 30, "y": 30})
+
+    def drop(r):
+        rare = r["label"] == "fear" and r["a"] == "x" and r["subject"] not in ("x-0", "x-1", "x-2")
+        alone = r["label"] == "sadness" and r["a"] == "y"
+        return rare or alone or r["label"] in ("neutral", "happiness")
+
+    assert "accuracy" in hidden_metrics(without(cell, drop))["x"]
+
+
+def test_few_decided_as_a_label_are_withheld():
+    cell = people({"x": 30, "y": 30, "z": 30})
+    who = [
+        (r["subject"] in ("x-0", "x-1") and r["label"] == "neutral") for r in cell.targets.table.to_pylist()
+    ]
+    decided = make_cell(cell.targets, {"predicted": ["sadness" if w else "fear" for w in who]})
+    hidden = hidden_metrics(decided)
+    named = {"precision/sadness", "selection_rate/sadness", "false_positive_rate/sadness"}
+    assert named <= hidden["x"]
+    assert not any(m.startswith("recall") or m in ("accuracy", "uar") for m in hidden["x"])
+
+
+def test_few_with_an_output_are_withheld():
+    targets = people({"x": 30, "y": 30, "z": 30}).targets.table
+    columns = {name: targets[name].to_pylist() for name in ("subject", "label", "a")}
+    given = [s in ("x-0", "x-1") or not s.startswith("x") for s in columns["subject"]]
+    made = make_targets(columns | {"valence": [0.1 * (i % 7) for i in range(len(given))]})
+    cell = make_cell(
+        made, {"valence": [0.1 if ok else None for ok in given], "predicted": ["fear"] * len(given)}
+    )
+    hidden = hidden_metrics(cell, metrics=("rmse_valence", "rmse_valence_covered"))
+    assert hidden["x"] == {"rmse_valence_covered"}
+    assert sorted(map(len, hidden.values())) == [0, 1, 1]
+
+
+@pytest.mark.parametrize("bound", ["MOST_CELLS", "MOST_CELL_COMBINATIONS"])
+def test_beyond_the_bound_all_classes_are_withheld(monkeypatch, bound):
+    monkeypatch.setattr(withhold, bound, 3)
+    cell, asked = people({"x": 30, "y": 31, "z": 32}), ("accuracy", "uar", "recall")
+    assert not any(hidden_metrics(cell, metrics=asked).values())
+    slim = without(cell, lambda r: r["label"] == "fear" and r["a"] == "x" and r["subject"] != "x-0")
+    classes = {"uar", *(f"recall/{label}" for label in LABELS)}
+    assert hidden_metrics(slim, metrics=asked) == dict.fromkeys("xyz", classes)
