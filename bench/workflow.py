@@ -22,9 +22,10 @@ from bench.tables import Targets, read_predictions, write_estimates, write_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from bench.predict.cell import Store
     from bench.predict.zoo import Choice
 
-__all__ = ["BATCH", "Progress", "RunOptions", "finish", "predict", "score", "send"]
+__all__ = ["BATCH", "Progress", "RunOptions", "already_made", "finish", "predict", "score", "send"]
 
 BATCH = {"aligned": 256, "frame": 8}
 """Targets a batch where none is asked for: a run resumes at its end, so videos have small ones."""
@@ -45,9 +46,13 @@ class RunOptions:
 
 
 def predict(
-    question: Question, choices: Sequence[Choice], options: RunOptions, progress: Progress
-) -> RunFolder:
-    """Run the models over the data under every condition; a folder of the same run is finished."""
+    question: Question, choices: Sequence[Choice], options: RunOptions, progress: Progress,
+    say: Callable[[str], None],
+) -> RunFolder:  # fmt: skip
+    """Run the models over the data under every condition; a folder of the same run is finished.
+
+    ``say`` is told, in one line, what an earlier run of the folder had made already.
+    """
     from bench.judge.score import check
     from bench.predict.cell import Store
     from bench.predict.datasets.media import digest_media, require_media
@@ -71,9 +76,23 @@ def predict(
     run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | numerics)
     _write_targets(run, question)
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
+    if made := already_made(stores):
+        say(made)
     advance = progress(sum(len(store.cell.targets) for store in stores))
     predict_cells(run, stores, Options(device, options.workers, advance))
     return run
+
+
+def already_made(stores: Sequence[Store]) -> str:
+    """What a run finds made by one before it, in a sentence; empty where that is nothing."""
+    lacking = [store for store in stores if not store.done]
+    text = f"{len(stores) - len(lacking)} of {len(stores)} cells were already made"
+    if not lacking:
+        return f"{text}; nothing is left to predict"
+    batches = [store.lacks(batch) for store in lacking for batch in range(store.batches)]
+    if made := batches.count(False):
+        return f"{text}, and {made} of {len(batches)} batches of the others"
+    return text if len(lacking) < len(stores) else ""
 
 
 def score(question: Question, predictions: dict[str, Path], columns: dict[str, str], out: Path) -> RunFolder:
@@ -88,6 +107,8 @@ def score(question: Question, predictions: dict[str, Path], columns: dict[str, s
     dataset, targets = next(iter(question.targets.items()))
     check(question.suite, targets, question.place)
     tables = {name: read_predictions(path, targets, columns) for name, path in predictions.items()}
+    for name, table in tables.items():
+        _require_common_label(str(predictions[name]), table, targets)
     _require_same_faults(tables)
     models: list[dict[str, Any]] = [
         {"name": name, "entry": None, "checkpoint": None, "double": False, "weights_sha256": [],
@@ -187,6 +208,18 @@ def _plan(
             for n, t in question.targets.items()
         ],
     }
+
+
+def _require_common_label(where: str, table: pa.Table, targets: Targets) -> None:
+    """Probabilities of labels that the targets do not have could never be right."""
+    known = targets.space.labels
+    given = [name.removeprefix("p_") for name in table.column_names if name.startswith("p_")]
+    if known and given and not set(given) & set(known):
+        raise UserError(
+            where, f"its probabilities are of {listed(given)}",
+            f"The targets have {listed(known)}: no label is common",
+            "Map its columns with --column p_LABEL=YOURS, or judge predictions of the same label space",
+        )  # fmt: skip
 
 
 def _require_same_faults(tables: dict[str, pa.Table]) -> None:

@@ -91,7 +91,10 @@ def run(
         int | None,
         typer.Option("--batch", min=1, help="Targets a batch: a stopped run goes on at one. 8; aligned 256."),
     ] = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, help="Threads that decode.")] = 2,
+    workers: Annotated[
+        int,
+        typer.Option("--workers", min=1, help="Threads that decode, and on a CPU as many that find faces."),
+    ] = 2,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
     quiet: Quiet = False,
@@ -108,7 +111,7 @@ def run(
     choices = choose(model, weights, tracking_uri)
     options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()))
     with voice.progress("rows") as progress:
-        folder = workflow.predict(question, choices, options, progress)
+        folder = workflow.predict(question, choices, options, progress, voice.say)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 
@@ -211,5 +214,6 @@ def demo(
     question = ask(Words(suite="demo", data=[f"drawn={out / 'drawn'}"]))
     choices = choose(["oracle", "chance", "majority", "planted_bias@tint=cool,loss=0.25"], None, None)
     with voice.progress("rows") as progress:
-        folder = workflow.predict(question, choices, workflow.RunOptions(out / "run"), progress)
+        options = workflow.RunOptions(out / "run")
+        folder = workflow.predict(question, choices, options, progress, voice.say)
     voice.conclude(folder, tracking_uri, upload=True)

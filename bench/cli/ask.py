@@ -37,9 +37,10 @@ def ask(words: Words) -> Question:
     if words.suite is not None and words.targets is None and not words.data:
         suite, _ = _suite(words)
         needed = " ".join(f"--data {source.key}=DIR" for source in suite.data)
+        or_a_table = ", or --targets T for a table of your own in place of its data"
         raise UserError(
             "--suite", f"{suite.suite} needs to know where its data lie",
-            f"{needed}, or --targets T for a table of your own in place of its data", f"Add {needed}",
+            needed + (or_a_table if len(suite.data) == 1 else ""), f"Add {needed}",
         )  # fmt: skip
     if (words.targets is None) == (not words.data):
         raise UserError(
@@ -48,6 +49,8 @@ def ask(words: Words) -> Question:
             "--suite S --data NAME=ROOT",
             "Give either --targets or --data",
         )  # fmt: skip
+    if words.data:
+        _refuse_facts_of_a_table(words)
     suite, place = _suite(words)
     if words.targets is not None:
         table = _table(words, words.targets, suite)
@@ -94,6 +97,24 @@ def map_columns(items: Sequence[str], path: Path | None) -> dict[str, str]:
     return {**written, **pairs(items, "--column", "OURS=YOURS")}
 
 
+def _refuse_facts_of_a_table(words: Words) -> None:
+    """Raise UserError for a flag that says what --targets are, beside --data: it would change nothing."""
+    given = {
+        "--root": (words.root is not None, "--data NAME=ROOT says where the media lie"),
+        "--aligned": (words.aligned, "write 'media_kind: aligned' at the data set in the suite"),
+        "--labels": (
+            words.labels is not None,
+            f"write 'labels: {words.labels}' at the data set in the suite",
+        ),
+    }
+    for flag, (is_given, instead) in given.items():
+        if is_given:
+            raise UserError(
+                flag, "it is given beside --data", f"{flag} is a fact of the table of --targets",
+                f"Take it out; {instead}",
+            )  # fmt: skip
+
+
 def _bins(words: Words) -> dict[str, tuple[float, ...]]:
     """Read ``ATTRIBUTE=EDGES`` flags; UserError for edges that are no numbers or do not ascend."""
     found = {}
@@ -135,9 +156,14 @@ def _table(words: Words, path: Path, suite: Suite) -> Targets:
             "--root", f"there is no folder {str(words.root)!r}", "The media of --targets lie under it",
             "Correct the path",
         )  # fmt: skip
-    source = DataSource(adapter="manifest")
-    if words.suite is not None and len(suite.data) == 1:
-        source = suite.data[0].model_copy(update={"name": None})
+    if len(suite.data) > 1:
+        raise UserError(
+            "--targets", f"the suite {suite.suite} has {len(suite.data)} data sets: "
+            f"{listed(source.key for source in suite.data)}",
+            "A table takes the place of one data set, with what the suite says of its labels and clusters",
+            "Name a suite of one data set, or give " + " ".join(f"--data {s.key}=DIR" for s in suite.data),
+        )  # fmt: skip
+    source = suite.data[0].model_copy(update={"name": None})
     said = {"labels": words.labels, "media_kind": "aligned" if words.aligned else None}
     source = source.model_copy(update={k: v for k, v in said.items() if v is not None})
     table = read_table(path)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -31,7 +33,10 @@ def write(
     out: Annotated[Path, typer.Option("--out", help="A folder for the tables.")],
     split: Annotated[str | None, typer.Option("--split", help="One split; default: all.")] = None,
 ) -> None:
-    """Write targets.parquet and, where people rated the media, their votes as predictions."""
+    """Write targets.parquet and, where people rated the media, their votes as predictions.
+
+    A table that is there already with another content is refused, and nothing is written.
+    """
     from bench.cli.ask import pairs
     from bench.predict.datasets import ADAPTERS, open_data
     from bench.spec import DataSource
@@ -40,9 +45,34 @@ def write(
     ((name, root),) = pairs([source], "NAME=ROOT", "NAME=ROOT").items()
     asked = DataSource(adapter=name, split=split)
     targets = open_data(asked, Path(root))
-    targets.write(out / "targets.parquet")
-    typer.echo(f"{out / 'targets.parquet'}: {len(targets)} targets")
     raters = getattr(ADAPTERS[name], "raters", None)
-    for rater, table in raters(Path(root)).items() if raters else ():
-        write_table(table, out / f"{rater}.parquet")
-        typer.echo(f"{out / f'{rater}.parquet'}: {table.num_rows} predictions")
+    votes = raters(Path(root)) if raters else {}
+    writers = {rater: partial(write_table, table) for rater, table in votes.items()}
+    counts = {rater: f"{table.num_rows} predictions" for rater, table in votes.items()}
+    _write_new(out, {"targets": targets.write, **writers})
+    for table, count in {"targets": f"{len(targets)} targets", **counts}.items():
+        typer.echo(f"{out / f'{table}.parquet'}: {count}")
+
+
+def _write_new(out: Path, writers: Mapping[str, Callable[[Path], None]]) -> None:
+    """Write every table; UserError, with nothing written, where one would replace another content."""
+    import tempfile
+
+    from bench.digest import digest_file
+    from bench.errors import UserError, listed
+
+    paths = {name: out / f"{name}.parquet" for name in writers}
+    with tempfile.TemporaryDirectory(prefix="affectbench-") as scratch:
+        differing = []
+        for name, path in paths.items():
+            if path.is_file():
+                again = Path(scratch) / path.name
+                writers[name](again)
+                differing += [path.name] if digest_file(again) != digest_file(path) else []
+    if differing:
+        raise UserError(
+            str(out), f"it holds {listed(differing)} with another content",
+            "A table is written where none is, or again where it would be the same", "Choose another --out",
+        )  # fmt: skip
+    for name, path in paths.items():
+        writers[name](path)

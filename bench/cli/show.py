@@ -66,7 +66,10 @@ class Voice:
             yield begin
 
     def conclude(self, run: RunFolder, tracking_uri: str | None, *, upload: bool) -> None:
-        """Judge, report, track, and print the summary; the last line names the report."""
+        """Judge, report, track, and print the summary; the last line names the report.
+
+        Quiet, what must be known before any number still goes to stderr; JSON holds it as ``notes``.
+        """
         from bench import workflow
         from bench.track import TrackError
 
@@ -94,6 +97,11 @@ class Voice:
 
             console = Console() if sys.stdout.isatty() else Console(width=120, color_system=None)
             summarise(run.path, console)
+        else:
+            from bench.report.terminal import cautions
+
+            for text in cautions(run.path):
+                self.warn(f"warning: {text}")
 
 
 def show_version(wanted: bool) -> None:

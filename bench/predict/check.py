@@ -2,7 +2,8 @@
 
 Batch: n clips at once and one by one differ by at most 1e-4 in any output. Repetition: the same clips give
 the same bytes. Order: the answer to a clip does not depend on its place. Declaration: exactly the declared
-outputs, finite, rows of labels that are probabilities. Digest: the weights are the ones that are locked.
+outputs, finite, rows of labels that are probabilities, affect on the scale of the targets. Digest: the
+weights are the ones that are locked.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from bench.predict.pipeline import Build
 from bench.predict.zoo import Choice, Model, Zoo
 from bench.spec import Facts
 from bench.tables import Targets, validate_targets
+from bench.tables.scale import require_scale
 
 __all__ = ["BATCH_TOLERANCE", "Finding", "check_model"]
 
@@ -72,11 +74,13 @@ def _declaration(model: Model, scores: Sequence[Scores | Exception]) -> Finding:
             numbers = values.detach().cpu().double().numpy()
             if not np.isfinite(numbers).all():
                 return Finding("declared outputs", False, f"{name} is not finite")
-            if name == "labels":
-                try:
+            try:
+                if name == "labels":
                     check_probabilities(model, numbers)
-                except UserError as error:
-                    return Finding("declared outputs", False, error.found)
+                else:
+                    require_scale(name, numbers, lambda _: model.name)
+            except UserError as error:
+                return Finding("declared outputs", False, f"{error.found}; {error.allowed}")
     return Finding("declared outputs", True, ", ".join(model.pipeline.outputs))
 
 

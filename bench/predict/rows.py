@@ -16,6 +16,7 @@ from bench.errors import MediaFault
 from bench.predict.zoo import Model
 from bench.tables import decide, frames_schema, predictions_schema
 from bench.tables.predictions import output_columns
+from bench.tables.scale import require_scale
 
 __all__ = ["Hearing", "frame_rows", "prediction_rows"]
 
@@ -62,7 +63,7 @@ class Hearing:
 
 
 def prediction_rows(model: Model, hearings: list[Hearing], tracks: list[int | None]) -> pa.Table:
-    """Exactly one row per hearing, in order."""
+    """Exactly one row per hearing, in order; UserError for affect on another scale than the targets'."""
     pipeline = model.pipeline
     schema = predictions_schema(pipeline.labels, pipeline.outputs)
     columns = output_columns(pipeline.labels, pipeline.outputs)
@@ -73,6 +74,8 @@ def prediction_rows(model: Model, hearings: list[Hearing], tracks: list[int | No
         statuses.append(status)
         if mean is not None:
             values[row] = mean
+    for position, name in enumerate(columns):
+        require_scale(name, values[:, position], lambda row: f"{model.name} target {hearings[row].target!r}")
     order = [position for position, name in enumerate(columns) if name.startswith("p_")]
     codes = decide(values[:, order])
     predicted = [columns[order[code]][2:] if code >= 0 else None for code in codes]

@@ -83,7 +83,18 @@ def banners(results: Results) -> tuple[str, ...]:
         if seen:
             text = f"trained on {data.name}, so its numbers there do not measure new data."
             trained.append(f"{', '.join(seen)}: {text}")
-    return tuple(text for text in (doubles(results), independence(results), *trained) if text)
+    found = (doubles(results), independence(results), *trained, *_unsayable(results))
+    return tuple(text for text in found if text)
+
+
+def _unsayable(results: Results) -> list[str]:
+    """Labels that a model cannot name, from what the estimates over all rows say of it."""
+    found: dict[str, list[str]] = {}
+    for row in results.rows:
+        for text in (row["warning"] or "").split("; ") if row["slice"] is None else ():
+            if text.startswith("no probability for "):
+                found.setdefault(f"on {row['dataset']} {text}.", []).append(row["model"])
+    return [f"{', '.join(unique(models))}: {text}" for text, models in found.items()]
 
 
 def measured(results: Results) -> tuple[tuple[str, str], ...]:

@@ -1,4 +1,4 @@
-"""A run in the terminal: the headline, the slices of the leading metric, the misses, where the rest is.
+"""A run in the terminal: the headline, the slices of the leading metric, gaps, misses, where the rest is.
 
 Tables fold names and never cut a number, whatever the width, and are plain where the output is no terminal.
 """
@@ -6,6 +6,7 @@ Tables fold names and never cut a number, whatever the width, and are plain wher
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,18 @@ from bench.report.results import Dataset, Place, Results, Row, read_results
 from bench.report.table import HEADLINE, state_of
 from bench.tables import STATUSES
 
-__all__ = ["as_json", "summarise"]
+__all__ = ["as_json", "cautions", "summarise"]
 
 # What a column of names keeps where numbers take the rest.
 _NAME_WIDTH = 9
+_GAP = (
+    "model", "dataset", "slice", "metric", "estimate", "null_mean", "null_p95", "p", "p_adjusted", "family",
+    "method", "clusters", "cluster_unit", "slices_left_out", "warning",
+)  # fmt: skip
+_GAPS = (
+    "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate over all "
+    "gaps of a model) hold it against what chance alone makes."
+)
 _SHOWN = ("estimate", "low", "high", "level", "method", "n", "clusters", "cluster_unit", "n_eff", "coverage")
 
 
@@ -35,22 +44,20 @@ def summarise(run: Path, console: Console) -> None:
     for text in notes.banners(results):
         _print(console, Text(fmt.plain(text), style="yellow"))
     for data in results.datasets:
-        _print(console, _headline(results, data))
-        metric = results.leading(data.name)
-        if metric and results.slices(data.name):
-            for model in results.models:
-                _print(console, _slices(results, data, model.name, metric))
-        missed = _misses(results, data)
-        if missed.row_count:
-            _print(console, missed)
-        if more := len(results.places(data.name)[1:]):
-            text = f"{more} more condition{'s' if more > 1 else ''}: see the report"
-            _print(console, Text(text))
+        for what in _of_dataset(results, data):
+            _print(console, what)
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
+    if any(_gap_rows(results, data) for data in results.datasets):
+        _print(console, Text(_GAPS, style="dim"))
+
+
+def cautions(run: Path) -> list[str]:
+    """What a reader must know before any number, one plain line each; UserError as for ``summarise``."""
+    return [fmt.plain(text) for text in notes.banners(read_results(run))]
 
 
 def as_json(run: Path) -> dict[str, Any]:
-    """The summary as plain JSON values: models, notes, headline estimates, states of slices, rows by status.
+    """The summary as plain JSON values: models, notes, headline estimates, states of slices, gaps, statuses.
 
     What is withheld or undefined is null beside its status. ``report`` is null while there is none.
     """
@@ -67,6 +74,11 @@ def as_json(run: Path) -> dict[str, Any]:
         "notes": list(notes.banners(results)),
         "headline": [entry for data in results.datasets for entry in _headline_json(results, data)],
         "slices": [entry for data in results.datasets for entry in _slices_json(results, data)],
+        "gaps": [
+            {**{name: row[name] for name in _GAP}, "status": _gap_state(row)}
+            for data in results.datasets
+            for row in _gap_rows(results, data)
+        ],
         "statuses": [
             {
                 "model": cell.model, "dataset": cell.dataset, "condition": cell.place.condition,
@@ -75,6 +87,17 @@ def as_json(run: Path) -> dict[str, Any]:
             for cell in results.cells
         ],
     }  # fmt: skip
+
+
+def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
+    """What is printed of one data set; tables without a row are left out."""
+    yield _headline(results, data)
+    metric = _slicing(results, data)
+    if metric and results.slices(data.name):
+        yield from (_slices(results, data, model.name, metric) for model in results.models)
+    yield from (table for table in (_gaps(results, data), _misses(results, data)) if table.row_count)
+    if more := len(results.places(data.name)[1:]):
+        yield Text(f"{more} more condition{'s' if more > 1 else ''}: see the report")
 
 
 def _headline(results: Results, data: Dataset) -> Table:
@@ -106,6 +129,42 @@ def _slices(results: Results, data: Dataset, model: str, metric: str) -> Table:
             table.add_row(_text(head), _text(value), *_numbers(row, 3), Text(state_of(row)))
             head = ""
     return table
+
+
+def _gaps(results: Results, data: Dataset) -> Table:
+    table = _table(
+        f"{data.name}, largest minus smallest value of each attribute", results.reference(data.name)
+    )
+    for heading in ("Attribute", "Model", "Metric"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("Gap", "Chance: mean, 95 %", "p", "q", "Left out"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("State", no_wrap=True)
+    before: tuple[str, ...] = ("", "")
+    for row in _gap_rows(results, data):
+        head = (row["slice"], row["model"])
+        shown = ("" if head[0] == before[0] else head[0], "" if head == before else head[1])
+        names = (*shown, fmt.metric(row["metric"]))
+        table.add_row(*map(_text, names), *_gap_numbers(row), Text(_gap_state(row)))
+        before = head
+    return table
+
+
+def _gap_numbers(row: Row) -> tuple[Text, ...]:
+    if row["status"] == "suppressed":
+        return tuple(Text(fmt.WITHHELD, style="dim") for _ in range(5))
+    left_out = Text(fmt.count(row["slices_left_out"], " "))
+    if row["estimate"] is None:
+        return *(Text(fmt.DASH) for _ in range(4)), left_out
+    known = row["null_mean"] is not None
+    chance = f"{fmt.number(row['null_mean'])}, {fmt.number(row['null_p95'])}" if known else fmt.DASH
+    tested = (fmt.probability(row["p"]), fmt.probability(row["p_adjusted"]))
+    return *(Text(text) for text in (fmt.number(row["estimate"]), chance, *tested)), left_out
+
+
+def _gap_state(row: Row) -> str:
+    """The status of a gap; one without a value is undefined only where enough values were compared."""
+    return state_of(row) if row["status"] == "reportable" else str(row["status"])
 
 
 def _misses(results: Results, data: Dataset) -> Table:
@@ -167,9 +226,39 @@ def _least(table: Table) -> int:
     return sum(widths) + 3 * len(widths) - 1
 
 
+def _shown_metrics(results: Results, data: Dataset) -> list[str]:
+    """The headline metrics, then whatever else the suite asks for by name, of all classes or of one."""
+    named, present = results.suite.metrics, results.metrics(data.name)
+    asked = [name for name in present if name in named or name.partition("/")[0] in named]
+    return list(dict.fromkeys([*(name for name in HEADLINE if name in present), *asked]))
+
+
+def _slicing(results: Results, data: Dataset) -> str | None:
+    """The metric that slices are shown by: the one that leads, else the first that is shown at all."""
+    return results.leading(data.name) or next(iter(_shown_metrics(results, data)), None)
+
+
+def _gap_rows(results: Results, data: Dataset) -> list[Row]:
+    """The gaps by attribute, model and metric shown; of a single class only where it is asked for by name."""
+    rows = results.differences_at(data.name, results.reference(data.name))
+    gaps = {(row["slice"], row["model"], row["metric"]): row for row in rows if row["kind"] == "gap"}
+    cut = {model.name: results.cut(model.name, data.name) for model in results.models}
+    shown = _shown_metrics(results, data)
+    shown = [name for name in shown if "/" not in name or name in results.suite.metrics]
+    keys = [
+        (attribute, model, metric)
+        for attribute, _ in results.slices(data.name)
+        for model, metrics in cut.items()
+        for metric in shown
+        if metric in metrics
+    ]
+    return [gaps[key] for key in keys if key in gaps]
+
+
 def _leading_rows(results: Results, data: Dataset, model: str) -> list[tuple[str, Row]]:
     cell = (model, data.name, results.reference(data.name))
-    found = ((metric, results.find(cell, metric, (None, None))) for metric in HEADLINE)
+    shown = _shown_metrics(results, data)
+    found = ((metric, results.find(cell, metric, (None, None))) for metric in shown)
     return [(metric, row) for metric, row in found if row is not None]
 
 
@@ -183,7 +272,7 @@ def _headline_json(results: Results, data: Dataset) -> list[dict[str, Any]]:
 
 
 def _slices_json(results: Results, data: Dataset) -> list[dict[str, Any]]:
-    metric = results.leading(data.name)
+    metric = _slicing(results, data)
     found = []
     for model in results.models if metric else ():
         cell = (model.name, data.name, results.reference(data.name))

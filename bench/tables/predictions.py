@@ -22,6 +22,7 @@ from bench.errors import UserError, listed, nearest
 from bench.labels import EKMAN_8, LabelSpace, canonical, near_label
 from bench.tables.files import as_numbers, as_text, read_table, require_columns, row_of
 from bench.tables.plain import plain
+from bench.tables.scale import require_scale
 from bench.tables.targets import AFFECT, Targets, require_unique
 
 __all__ = [
@@ -37,7 +38,6 @@ STATUSES = {
     "model_error": "the model failed on this input: counts as wrong",
 }
 _SUM_TOLERANCE = 1e-3
-_AFFECT_LIMIT = 2  # a regression may overshoot [-1, 1] a little; what lies beyond is on another scale
 _NAMED = ("target", "status", "predicted", "fault", *AFFECT)
 _PREFIXES = ("p_", "au_")
 
@@ -239,12 +239,7 @@ def _in_range(table: pa.Table, name: str, where: str) -> None:
             _target_of(table, int(row), where), f"{name} is infinite", f"{name} is a finite number or empty",
             "Correct it or leave it empty",
         )  # fmt: skip
-    for row in np.flatnonzero(abs(values) > _AFFECT_LIMIT)[:1] if name in AFFECT else ():
-        raise UserError(
-            _target_of(table, int(row), where), f"{name} is {values[row]:g}",
-            f"{name} lies in [-1, 1], and a regression that overshoots in [-2, 2]",
-            "Rescale the column to [-1, 1]",
-        )  # fmt: skip
+    require_scale(name, values, lambda row: _target_of(table, row, where))
 
 
 def _target_of(table: pa.Table, row: int, where: str) -> str:

@@ -56,6 +56,21 @@ REFUSALS = {
         ["--data", "nothing"],
         "--data: 'nothing' has another shape. --data NAME=ROOT. Write it like this.",
     ),
+    "labels beside data": (
+        ["--labels", "ekman-8"],
+        "--labels: it is given beside --data. --labels is a fact of the table of --targets. Take it out; write "
+        "'labels: ekman-8' at the data set in the suite.",
+    ),
+    "aligned beside data": (
+        ["--aligned"],
+        "--aligned: it is given beside --data. --aligned is a fact of the table of --targets. Take it out; write "
+        "'media_kind: aligned' at the data set in the suite.",
+    ),
+    "root beside data": (
+        ["--root", "."],
+        "--root: it is given beside --data. --root is a fact of the table of --targets. Take it out; --data NAME=ROOT "
+        "says where the media lie.",
+    ),
     "unknown model": (
         ["--model", "orakle"],
         "--model: there is no model 'orakle' in the zoo. Did you mean 'oracle'? It has: chance, majority, "
@@ -194,3 +209,41 @@ def test_refusal(affectbench: Affectbench, drawn: Path, tmp_path: Path, case: st
     if message is not None:
         assert done.stderr == f"error: {message}\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.yaml", "model.pkl"]
+
+
+TWO = "suite: two\ndata: [{adapter: manifest, name: a, labels: ekman-7}, {adapter: manifest, name: b}]\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--targets", "T.csv"],
+         "--targets: the suite two has 2 data sets: a, b. A table takes the place of one data set, with what the "
+         "suite says of its labels and clusters. Name a suite of one data set, or give --data a=DIR --data b=DIR."),
+        ([],
+         "--suite: two needs to know where its data lie. --data a=DIR --data b=DIR. Add --data a=DIR --data b=DIR."),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("command", [SCORE, RUN])
+def test_a_table_is_not_one_of_several_data_sets(
+    affectbench: Affectbench, tmp_path: Path, command: list[str], words: list[str], message: str
+) -> None:
+    (tmp_path / "T.csv").write_text(TABLE)
+    (tmp_path / "two.yaml").write_text(TWO)
+    done = affectbench(
+        *command, "--suite", "two.yaml", *words, "--out", "out", "--tracking-uri", "off", cwd=tmp_path
+    )
+    assert (done.returncode, done.stderr) == (2, f"error: {message}\n")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["T.csv", "two.yaml"]
+
+
+def test_labels_beside_data_are_refused_by_score(
+    affectbench: Affectbench, drawn: Path, tmp_path: Path
+) -> None:
+    done = affectbench(
+        "score", "--predictions", "P.csv", "--suite", "demo", "--data", f"drawn={drawn}", "--labels", "ekman-7",
+        "--out", "out", "--tracking-uri", "off", cwd=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: --labels: it is given beside --data. ")
+    assert list(tmp_path.iterdir()) == []

@@ -124,7 +124,7 @@ def test_a_folder_of_another_run_is_refused(
     assert before == {path: path.stat().st_mtime_ns for path in finished.rglob("*")}
 
 
-def test_json_is_one_object_and_quiet_is_nothing(
+def test_json_is_one_object_and_quiet_is_nothing_but_warnings(
     affectbench: Affectbench, finished: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(finished, tmp_path / "run")
@@ -132,7 +132,8 @@ def test_json_is_one_object_and_quiet_is_nothing(
     assert done.returncode == 0
     assert json.loads(done.stdout)
     quiet = affectbench("report", tmp_path / "run", "--quiet", cwd=tmp_path)
-    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    assert (quiet.returncode, quiet.stdout) == (0, "")
+    assert quiet.stderr == "warning: These are doubles of known quality, not models.\n"
     table = affectbench("report", tmp_path / "run", cwd=tmp_path)
     assert "\x1b" not in table.stdout
 

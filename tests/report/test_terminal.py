@@ -7,14 +7,16 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
-import fake_run
 import pytest
 from rich.console import Console
 
+from bench.report.format import DASH
 from bench.report.render import render
-from bench.report.terminal import as_json, summarise
+from bench.report.terminal import as_json, cautions, summarise
 from bench.spec import Facts
+from tests.report import fake_run
 
 GOLDEN = """\
 m: these are doubles of known quality, not models.
@@ -147,3 +149,98 @@ def test_imports_are_lean(module: str, absent: tuple[str, ...]) -> None:
     code = f"import sys, {module}; print([m for m in {absent!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+GAPS = """\
+fer, largest minus smallest value of each attribute (clean)
+
+ Attribute   Model   Metric                Gap   Chance: mean, 95 %          p          q   Left out   State
+ ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────
+ sex         m       accuracy (WAR)      0.078         0.021, 0.052       .002       .018          0   reportable
+                     recall: fear            -                    -          -          -          1   insufficient
+             other   accuracy (WAR)      0.000                    -          -          -          0   reportable
+                     recall: fear        0.162         0.046, 0.112     < .001       .004          0   reportable
+ age         m       accuracy (WAR)   withheld             withheld   withheld   withheld   withheld   suppressed
+""".replace("  -  ", f"  {DASH}  ")
+
+
+@pytest.fixture
+def gaps_run(tmp_path: Path) -> Path:
+    facts = Facts(name="fer", labels=("neutral", "fear"), attributes={"sex": "given", "age": "given"})
+    run = fake_run.FakeRun(
+        facts, [fake_run.model("m"), fake_run.model("other")], rows=3573, slices=("sex", "age"),
+        metrics=("accuracy", "recall/fear", "precision"),
+    )  # fmt: skip
+    for who in ("m", "other"):
+        for metric in ("accuracy", "recall/fear", "precision/fear"):
+            run.estimate(who, metric, 0.5)
+            for part in (("sex", "F"), ("sex", "M"), ("age", "<30")):
+                run.estimate(who, metric, 0.5, part=part)
+
+    def gap(who: str, metric: str, value: float | None, name: str = "sex", **fields: Any) -> None:
+        blank = {"level": None, "side": None, "method": None, "coverage": None, "n_eff": None}
+        run.estimate(who, metric, value, part=(name, None), half=None, kind="gap", **blank, **fields)
+
+    tested = {"null_mean": 0.0208, "null_p95": 0.0516, "p": 0.0023, "p_adjusted": 0.0175}
+    gap("m", "accuracy", 0.0782, **tested)
+    gap("m", "recall/fear", None, status="insufficient", slices_left_out=1, warning="nothing to compare: few")
+    gap("m", "precision/fear", 0.3, **tested)
+    gap("other", "accuracy", 0.0)
+    gap("other", "recall/fear", 0.162, null_mean=0.0456, null_p95=0.1115, p=0.0004, p_adjusted=0.0042)
+    gap("m", "accuracy", 0.9, "age", status="suppressed", **tested)
+    return run.write(tmp_path / "run")
+
+
+def test_gaps_stand_beside_what_chance_makes(gaps_run: Path) -> None:
+    text = printed(gaps_run, 130)
+    assert GAPS in text
+    assert "0.900" not in text
+    assert " ".join(text.splitlines()[-2:]) == (
+        "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate over all gaps "
+        "of a model) hold it against what chance alone makes."
+    )
+    shown = [line.split("  ")[0].strip() for line in text.splitlines() if "precision" in line]
+    assert len(shown) == 2, "the class is shown over all rows, and its gap only where it is asked for itself"
+
+
+def test_gaps_in_json_are_the_rows_of_the_estimates(gaps_run: Path) -> None:
+    gaps = as_json(gaps_run)["gaps"]
+    assert [(g["slice"], g["model"], g["metric"], g["status"]) for g in gaps] == [
+        ("sex", "m", "accuracy", "reportable"), ("sex", "m", "recall/fear", "insufficient"),
+        ("sex", "other", "accuracy", "reportable"), ("sex", "other", "recall/fear", "reportable"),
+        ("age", "m", "accuracy", "suppressed"),
+    ]  # fmt: skip
+    assert gaps[0] == {
+        "model": "m", "dataset": "fer", "slice": "sex", "metric": "accuracy", "estimate": 0.0782,
+        "null_mean": 0.0208, "null_p95": 0.0516, "p": 0.0023, "p_adjusted": 0.0175, "family": None,
+        "method": None, "clusters": 91, "cluster_unit": "person", "slices_left_out": 0, "warning": None,
+        "status": "reportable",
+    }  # fmt: skip
+    assert (gaps[1]["estimate"], gaps[1]["p"], gaps[1]["slices_left_out"]) == (None, None, 1)
+    assert {gaps[4][name] for name in ("estimate", "null_mean", "p", "p_adjusted", "clusters")} == {None}
+
+
+def test_one_class_asked_for_alone_is_shown_over_all_rows_and_by_slice(tmp_path: Path) -> None:
+    facts = Facts(name="d", labels=("neutral", "fear"), attributes={"sex": "given"})
+    run = fake_run.FakeRun(facts, [fake_run.model("m")], rows=9, slices=("sex",), metrics=("recall/fear",))
+    for part in ((None, None), ("sex", "F"), ("sex", "M")):
+        run.estimate("m", "recall/fear", 0.5, part=part)
+    folder = run.write(tmp_path / "run")
+    lines = printed(folder, 100).splitlines()
+    assert " m       recall: fear   0.5000 [0.480, 0.520]   1 000   91 persons   reportable" in lines
+    assert "m on d, recall: fear by slice (clean)" in lines
+    found = as_json(folder)
+    assert [(e["metric"], e["estimate"]) for e in found["headline"]] == [("recall/fear", 0.5)]
+    assert found["slices"][0] | {"metric": "recall/fear", "reportable": 2} == found["slices"][0]
+
+
+def test_labels_that_cannot_be_predicted_are_a_caution(tmp_path: Path) -> None:
+    run = fake_run.FakeRun(Facts(name="d"), [fake_run.model(n) for n in ("a", "b", "c")], rows=10)
+    note = "1 row without label left out; no probability for fear, joy: can never be predicted"
+    for who in ("a", "b", "c"):
+        for metric in ("accuracy", "uar"):
+            run.estimate(who, metric, 0.5, warning=note if who != "c" else None)
+    folder = run.write(tmp_path / "run")
+    said = ["a, b: on d no probability for fear, joy: can never be predicted."]
+    assert cautions(folder) == as_json(folder)["notes"] == said
+    assert printed(folder, 100).splitlines()[0] == said[0]
