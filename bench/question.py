@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.errors import UserError, listed, nearest
 from bench.spec import Suite
 from bench.suite import extend
 from bench.tables import Targets
@@ -30,8 +31,9 @@ def reread(
     """The question with the slices (``race&sex`` for an intersection), metrics and bins of the command line.
 
     A slice or metric that is said twice, or by the suite already, is taken once; bins win over the suite's.
-    UserError names the flag where the suite would be none.
+    UserError names the flag where the suite would be none and where bins cut what is no attribute.
     """
+    _require_attributes(question, bins)
     before = question.suite
     more = (tuple(s.split("&")) if "&" in s else s for s in slices)
     suite = extend(
@@ -49,3 +51,14 @@ def reread(
         return f"--{kind}" if (kind, name) in said else question.place(kind, name)
 
     return Question(suite, question.targets, place)
+
+
+def _require_attributes(question: Question, bins: Mapping[str, tuple[float, ...]]) -> None:
+    """Raise UserError for bins of what no table has; slices are held against each table by the judge."""
+    known = sorted({name for targets in question.targets.values() for name in targets.attributes})
+    for name in bins if question.targets else ():
+        if name not in known:
+            raise UserError(
+                "--bins", f"bins cut {name!r}, which is no attribute.{nearest(name, known)}",
+                f"The targets have: {listed(known) or 'none'}", "Correct the name",
+            )  # fmt: skip

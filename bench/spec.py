@@ -98,7 +98,9 @@ class Suite(Record):
     """A plan: which data, under which conditions, cut into which slices, measured by which metrics.
 
     A slice is one attribute or a list of attributes (their intersection); ``bins`` cuts a numeric
-    attribute at the given edges, lower edge included.
+    attribute at the given edges, lower edge included. ``primary`` names the tests that are confirmatory, such
+    as ``gap/uar/sex``; all others are exploratory. ``reference`` names the model that errors under conditions
+    are held against (mCE).
     """
 
     suite: Name
@@ -109,6 +111,8 @@ class Suite(Record):
     slices: tuple[Word | tuple[Word, ...], ...] = ()
     bins: dict[str, tuple[float, ...]] = {}
     metrics: tuple[Word, ...] = ()
+    primary: tuple[Word, ...] = ()
+    reference: Word | None = None
     level: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
     draws: Annotated[int, Field(ge=999, le=999_999)] = 9_999
@@ -146,6 +150,26 @@ class Suite(Record):
         _require_distinct(value, "metric")
         return value
 
+    @field_validator("primary")
+    @classmethod
+    def _tests_of_what_is_sliced(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        slices = ["&".join([s] if isinstance(s, str) else s) for s in info.data.get("slices", ())]
+        metrics = info.data.get("metrics", ())
+        for name in value:
+            kind, _, rest = name.partition("/")
+            metric, _, sliced = rest.rpartition("/")
+            if kind != "gap" or not metric:
+                raise ValueError(
+                    f"primary test {name!r} is no test. Tests are as gap/uar/sex, gap/uar/race&sex"
+                )
+            # A metric stands for those of all labels, as recall does for recall/fear.
+            for what, part, known in (("slice", sliced, slices), ("metric", metric, metrics or [metric])):
+                if not {part, part.partition("/")[0]} & set(known):
+                    found = f"{part!r}, which is no {what} of the suite.{nearest(part, known)}"
+                    raise ValueError(f"primary test {name!r} is of {found} A test is of a {what}")
+        _require_distinct(value, "primary test")
+        return value
+
     @field_validator("conditions")
     @classmethod
     def _conditions_once(cls, value: tuple[Condition, ...]) -> tuple[Condition, ...]:
@@ -162,6 +186,11 @@ class Suite(Record):
 
     @model_validator(mode="after")
     def _something_to_run(self) -> Suite:
+        if self.reference is not None and not (self.clean and self.conditions):
+            raise ValueError(
+                f"'reference' is {self.reference!r}, and nothing is held against it. "
+                "A reference model needs clean media and at least one condition"
+            )
         if not self.clean and not self.conditions:
             raise ValueError("the suite runs nothing. Without clean media it names at least one condition")
         return self

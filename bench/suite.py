@@ -31,6 +31,7 @@ _FLAGS = {  # by the field that a flag adds to: the flag, and what to do where t
     "slices": ("--slice", "Write --slice sex or --slice 'race&sex', each attribute once"),
     "bins": ("--bins", "Slice by it too, as in --slice age --bins age=30,45,60"),
     "metrics": ("--metric", "Correct the metric's name"),
+    "primary": ("--metric", "Name the metrics of the suite's primary tests too"),
 }
 
 
@@ -45,8 +46,8 @@ class Plan:
     def place(self, kind: str, name: str) -> str:
         """Say where the file names a "slice", "metric", "perturbation", "bins", "adapter" or "data" set.
 
-        ``file:line``, or the file alone where the suite does not name it. Within a slice ``name`` is one of
-        its attributes.
+        Or a "primary" test. ``file:line``, or the file alone where the suite does not name it. Within a slice
+        ``name`` is one of its attributes.
         """
         for loc in self._places(kind, name):
             if loc in self.lines:
@@ -59,8 +60,9 @@ class Plan:
             whole: list[_Loc] = [("slices", i) for i, s in enumerate(suite.slices) if s == name]
             parts = [(i, s) for i, s in enumerate(suite.slices) if not isinstance(s, str) and name in s]
             return whole + [("slices", i, s.index(name)) for i, s in parts]
-        if kind == "metric":
-            return [("metrics", i) for i, metric in enumerate(suite.metrics) if metric == name]
+        if kind in ("metric", "primary"):
+            field = "metrics" if kind == "metric" else kind
+            return [(field, i) for i, named in enumerate(getattr(suite, field)) if named == name]
         if kind == "perturbation":
             return [("conditions", i, "perturb") for i, c in enumerate(suite.conditions) if c.perturb == name]
         if kind == "bins":

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bench import __version__
 from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
-from bench.folder import RunFolder
+from bench.folder import CellFolder, RunFolder
 from bench.question import Question
 from bench.spec import Suite
 from bench.tables import Targets, read_predictions, write_estimates, write_table
@@ -22,10 +22,10 @@ from bench.tables import Targets, read_predictions, write_estimates, write_table
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bench.predict.cell import Store
+    from bench.judge.comparison import Compared
     from bench.predict.zoo import Choice
 
-__all__ = ["BATCH", "Progress", "RunOptions", "already_made", "finish", "predict", "score", "send"]
+__all__ = ["BATCH", "Progress", "RunOptions", "Side", "compare", "finish", "predict", "score", "send"]
 
 BATCH = {"aligned": 256, "frame": 8}
 """Targets a batch where none is asked for: a run resumes at its end, so videos have small ones."""
@@ -51,10 +51,10 @@ def predict(
 ) -> RunFolder:  # fmt: skip
     """Run the models over the data under every condition; a folder of the same run is finished.
 
-    ``say`` is told, in one line, what an earlier run of the folder had made already.
+    ``say`` is told, a line each, what an earlier run had made already and which cells were changed since.
     """
     from bench.judge.score import check
-    from bench.predict.cell import Store
+    from bench.predict.cell import Store, already_made
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
     from bench.predict.plan import plan_cells, refuse_frame_targets
@@ -71,32 +71,22 @@ def predict(
         question.suite, {name: digest_media(t) for name, t in question.targets.items()}, question.place
     )
     cells = plan_cells(question, choices, zoo, device, options.precision)
-    names = [(cell.model.name, cell.dataset, cell.harm.label) for cell in cells]
+    names = [cell.name for cell in cells]
     numerics = {"device": device.type, "precision": options.precision}
     run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | numerics)
     _write_targets(run, question)
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
-    if made := already_made(stores):
-        say(made)
+    for line in already_made(stores):
+        say(line)
     advance = progress(sum(len(store.cell.targets) for store in stores))
     predict_cells(run, stores, Options(device, options.workers, advance))
     return run
 
 
-def already_made(stores: Sequence[Store]) -> str:
-    """What a run finds made by one before it, in a sentence; empty where that is nothing."""
-    lacking = [store for store in stores if not store.done]
-    text = f"{len(stores) - len(lacking)} of {len(stores)} cells were already made"
-    if not lacking:
-        return f"{text}; nothing is left to predict"
-    batches = [store.lacks(batch) for store in lacking for batch in range(store.batches)]
-    if made := batches.count(False):
-        return f"{text}, and {made} of {len(batches)} batches of the others"
-    return text if len(lacking) < len(stores) else ""
-
-
-def score(question: Question, predictions: dict[str, Path], columns: dict[str, str], out: Path) -> RunFolder:
-    """Take predictions made elsewhere, one name each, into a run folder; nothing is written if one is bad."""
+def score(
+    question: Question, predictions: dict[str, Path], columns: dict[str, dict[str, str]], out: Path
+) -> RunFolder:
+    """Take predictions made elsewhere, columns mapped, into a run folder; nothing is written if one is bad."""
     from bench.judge.score import check
 
     if len(question.targets) != 1:
@@ -106,7 +96,7 @@ def score(question: Question, predictions: dict[str, Path], columns: dict[str, s
         )  # fmt: skip
     dataset, targets = next(iter(question.targets.items()))
     check(question.suite, targets, question.place)
-    tables = {name: read_predictions(path, targets, columns) for name, path in predictions.items()}
+    tables = {name: read_predictions(path, targets, columns.get(name)) for name, path in predictions.items()}
     for name, table in tables.items():
         _require_common_label(str(predictions[name]), table, targets)
     _require_same_faults(tables)
@@ -149,20 +139,67 @@ def finish(run: RunFolder) -> Path:
 
 def _finished_cells(run: RunFolder) -> Iterator[Any]:
     """One cell at a time, so that memory holds the predictions of one."""
-    from bench.judge.score import Cell
-    from bench.tables import read_table
-
     targets = {entry["name"]: run.targets(entry["name"]) for entry in run.plan["datasets"]}
     for folder in run.cells():
         facts = folder.facts
         assert facts is not None
-        yield Cell(
-            **{
-                name: facts[name] for name in ("model", "dataset", "condition", "severity", "where", "frames")
-            },
-            targets=targets[facts["dataset"]],
-            predictions=read_table(folder.predictions),
-        )
+        yield _cell(folder, targets[facts["dataset"]])
+
+
+def _cell(folder: CellFolder, targets: Targets) -> Any:
+    """A finished cell, read."""
+    from bench.judge.score import Cell
+    from bench.tables import read_table
+
+    facts = folder.facts
+    assert facts is not None
+    names = ("model", "dataset", "condition", "severity", "where", "frames")
+    known = {name: facts[name] for name in names}
+    return Cell(**known, targets=targets, predictions=read_table(folder.predictions))
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison: a finished run and one of its models, which may be left out if it has one."""
+
+    run: RunFolder
+    model: str | None = None
+
+    def cells(self) -> dict[tuple[str, str], CellFolder]:
+        """The model's cells by data set and condition; UserError unless it is named and finished."""
+        self.run.cells()
+        models = list(dict.fromkeys(model for model, *_ in self.run.plan["cells"]))
+        if self.model not in models and (self.model is not None or len(models) > 1):
+            found = "no model is named" if self.model is None else f"model {self.model!r} is not in the run"
+            raise UserError(str(self.run.path), found, f"It has: {listed(models)}", "Name one of them")
+        mine = self.model or models[0]
+        return {
+            (data, harm): self.run.cell(mine, data, harm)
+            for model, data, harm in self.run.plan["cells"]
+            if model == mine
+        }
+
+
+def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Compared]:
+    """Compare two models, cell by cell, by the metrics and slices of a suite.
+
+    Raises UserError where the runs share no cell and where their targets differ.
+    """
+    from bench.judge.comparison import compare as compare_cells
+
+    mine, other = new.cells(), old.cells()
+    shared = [names for names in mine if names in other]
+    if not shared:
+        raise UserError(
+            str(new.run.path), "it shares no data set and condition with the other run",
+            f"The other has: {listed(' under '.join(names) for names in other)}", "Compare runs of one suite",
+        )  # fmt: skip
+    targets = {(side, data): side.run.targets(data) for side in (new, old) for data, _ in shared}
+    pairs = (
+        (_cell(mine[names], targets[new, names[0]]), _cell(other[names], targets[old, names[0]]))
+        for names in shared
+    )
+    return compare_cells(pairs, suite, margin)
 
 
 def send(run: RunFolder, uri: str | None, *, upload: bool) -> str:

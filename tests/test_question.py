@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 
 from bench.errors import UserError
 from bench.question import Question, reread
-from bench.spec import DataSource, Suite
+from bench.spec import DataSource, Facts, Suite
+from bench.tables import validate_targets
 
 SUITE = Suite(
     suite="s", data=(DataSource(adapter="manifest", labels="ekman-7"),), slices=("sex", "age"),
@@ -34,6 +36,18 @@ def test_what_is_said_twice_is_taken_once() -> None:
     )
     assert twice.suite == once.suite
     assert reread(QUESTION, [], [], {}).suite == SUITE
+
+
+def test_bins_of_no_attribute_name_the_nearest() -> None:
+    table = pa.table({"target": ["a"], "age": [30], "sex": ["f"]})
+    question = Question(SUITE, {"T": validate_targets(table, Facts(name="T"), "T.csv")}, QUESTION.place)
+    with pytest.raises(UserError) as caught:
+        reread(question, ["sex"], [], {"agee": (30.0, 45.0)})
+    assert str(caught.value) == (
+        "--bins: bins cut 'agee', which is no attribute. Did you mean 'age'? The targets have: age, sex. Correct the "
+        "name."
+    )
+    assert reread(question, [], [], {"age": (20.0,)}).suite.bins == {"age": (20.0,)}
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ bins: {age: [18, 65.5]}
 metrics:
   - uar
 level: 0.9
+primary: [gap/uar/sex]
 slice_rule:
   clusters: 30
 """
@@ -72,6 +73,7 @@ def test_values(whole: Path) -> None:
         ("slice", "race", 17),
         ("slice", "age", 18),
         ("metric", "uar", 21),
+        ("primary", "gap/uar/sex", 23),
         ("perturbation", "low_light", 12),
         ("bins", "age", 19),
         ("adapter", "fer2013", 9),

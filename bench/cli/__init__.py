@@ -1,7 +1,8 @@
 """The command line: parse, call one function, print.
 
 Nothing heavy is imported before it is needed, so that ``--help`` answers at once. Exit codes: 0 done, 1
-an audit disagrees, 2 the user must change something, 4 the machine or the program failed, 130 interrupted.
+an audit disagrees, 2 the user must change something, 4 the machine or the program failed, 130 interrupted,
+141 nobody reads the output any more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sys
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_UNREAD = 141  # what a shell shows of a program that SIGPIPE ended, such as 'yes | head -1'
 
 
 def main() -> None:
@@ -20,16 +22,41 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
+        code = _call()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        code = _leave_unread()
+    except SystemExit as end:  # how typer and rich end where nobody reads
+        code = _leave_unread() if isinstance(end.__context__, BrokenPipeError) else end.code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _call() -> object:
+    """Run the command that the words name: its exit code; what goes wrong is said on stderr."""
+    code: object
+    try:
         from bench.cli.app import app
 
         code = app(standalone_mode=False, prog_name="affectbench")
     except KeyboardInterrupt:
         code = _INTERRUPTED
+    except BrokenPipeError:
+        raise
     except Exception as error:  # the last resort: every fault ends as a message and a code
         code = _report(error)
     if code == _INTERRUPTED:
         print("interrupted; the same command goes on from here", file=sys.stderr)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code
+
+
+def _leave_unread() -> int:
+    """Let what is still to be flushed go nowhere, so that the end is silent."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            os.dup2(nowhere, stream.fileno())
+    return _UNREAD
 
 
 def _report(error: Exception) -> int:

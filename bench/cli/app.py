@@ -132,11 +132,13 @@ def score(
     column: Annotated[
         list[str] | None,
         typer.Option(
-            "--column", metavar="OURS=YOURS", help="Map a column, as in predicted=top1. May repeat."
+            "--column",
+            metavar="[NAME:]OURS=YOURS",
+            help="Map a column of all predictions, as in predicted=top1, or of one: new:predicted=top1.",
         ),
     ] = None,
     columns: Annotated[
-        Path | None, typer.Option("--columns", help="The same map as a YAML file of 'ours: yours' lines.")
+        Path | None, typer.Option("--columns", help="The same map as a YAML file of lines 'predicted: top1'.")
     ] = None,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
@@ -149,7 +151,8 @@ def score(
 
     voice = Voice(quiet=quiet, json=json)
     words = Words(suite, data or (), targets, None, labels, False, slice_ or (), bins or (), metric or ())
-    folder = workflow.score(ask(words), name_files(predictions), map_columns(column or (), columns), out)
+    files = name_files(predictions)
+    folder = workflow.score(ask(words), files, map_columns(column or (), columns, list(files)), out)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 
@@ -176,6 +179,41 @@ def audit(run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
 
 
 @app.command()
+def compare(
+    new: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    old: Annotated[Path | None, typer.Argument(help="Another; without it, two models of one run.")] = None,
+    new_model: Annotated[
+        str | None, typer.Option("--new", help="The new model, if the run has several.")
+    ] = None,
+    old_model: Annotated[
+        str | None, typer.Option("--old", help="The old model, if the run has several.")
+    ] = None,
+    margin: Annotated[
+        float | None,
+        typer.Option("--margin", help="How much worse is not yet worse, in units of the metric."),
+    ] = None,
+    slice_: Slices = None,
+    metric: Metrics = None,
+    json: Json = False,
+) -> None:
+    """Compare a new model with an old one on the same targets, paired by person."""
+    from bench import workflow
+    from bench.cli.compare import as_json, print_comparison, read_margin
+    from bench.folder import RunFolder
+    from bench.question import Question, reread
+    from bench.spec import Suite
+
+    sides = workflow.Side(RunFolder(new), new_model), workflow.Side(RunFolder(old or new), old_model)
+    question = Question(Suite(**sides[0].run.plan["suite"]), {}, lambda kind, name: f"--{kind} {name}")
+    suite = reread(question, slice_ or (), metric or (), {}).suite
+    found = workflow.compare(*sides, suite, read_margin(margin))
+    if json:
+        typer.echo(as_json(found, margin))
+    else:
+        print_comparison(found, margin)
+
+
+@app.command()
 def track(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     tracking_uri: Tracking = None,
@@ -199,7 +237,7 @@ def demo(
     tracking_uri: Tracking = None,
     quiet: Quiet = False,
 ) -> None:
-    """Draw simple faces and run doubles over them: the whole path in under a minute."""
+    """Draw simple faces and run doubles over them: the whole path at its smallest."""
     from bench import workflow
     from bench.cli.ask import Words, ask
     from bench.cli.models import choose

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.errors import UserError, listed
+from bench.errors import UserError, listed, nearest
 from bench.question import Place, Question, reread
 from bench.spec import DataSource, Suite
 from bench.tables import Targets, read_table, validate_targets
@@ -87,14 +87,42 @@ def name_files(items: Sequence[str]) -> dict[str, Path]:
     return {name: Path(path) for name, path in pairs(named, "--predictions", "[NAME=]FILE").items()}
 
 
-def map_columns(items: Sequence[str], path: Path | None) -> dict[str, str]:
-    """Our column names to the file's, from ``OURS=YOURS`` flags over a YAML file of ``ours: yours``."""
+def map_columns(items: Sequence[str], path: Path | None, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Our column names to those of each predictions table, by its name.
+
+    ``[NAME:]OURS=YOURS`` flags win over a YAML file of ``ours: yours`` lines, and in each of them what is
+    said of one NAME over what is said of all. UserError where NAME is none of the predictions.
+
+    >>> map_columns(["target=id", "new:target=clip"], None, ["old", "new"])
+    {'old': {'target': 'id'}, 'new': {'target': 'clip'}}
+    """
     written: dict[str, str] = {}
     if path is not None:
         from bench.suite import read_mapping
 
         written = read_mapping(path)
-    return {**written, **pairs(items, "--column", "OURS=YOURS")}
+    found: dict[str, dict[str, str]] = {name: {} for name in names}
+    for said, flag in ((written, str(path)), (pairs(items, "--column", "[NAME:]OURS=YOURS"), "--column")):
+        split = {key: _name_and_column(key, names, flag) for key in said}
+        for key in sorted(said, key=lambda key: split[key][0] is not None):  # what is of one name comes last
+            name, ours = split[key]
+            for each in names if name is None else (name,):
+                found[each][ours] = said[key]
+    return found
+
+
+def _name_and_column(key: str, names: Sequence[str], where: str) -> tuple[str | None, str]:
+    """The parts of ``NAME:OURS``, None for a column of all; a label's name may have a colon too."""
+    for name in names:
+        if key.startswith(f"{name}:"):
+            return name, key.removeprefix(f"{name}:")
+    name, colon, _ = key.partition(":")
+    if colon and not key.startswith("p_"):
+        raise UserError(
+            where, f"{key!r} is of {name!r}, which no predictions are called.{nearest(name, names)}",
+            f"--predictions NAME=FILE gives the names: {listed(names)}", "Correct the name",
+        )  # fmt: skip
+    return None, key
 
 
 def _refuse_facts_of_a_table(words: Words) -> None:

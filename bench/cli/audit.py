@@ -34,9 +34,16 @@ def as_text(found: Audit) -> str:
     for finding in found.findings:
         state = f"NO, {len(finding.faults)} faults" if finding.faults else "yes"
         lines.append(f"invariant      {finding.name} ({finding.checked} checked): {state}")
-    outside = len(found.differences)
-    lines.append("agrees" if found.agrees else f"DISAGREES: {outside} numbers beyond the tolerance")
+    lines.append("agrees" if found.agrees else f"DISAGREES: {_reasons(found)}")
     return "\n".join(lines)
+
+
+def _reasons(found: Audit) -> str:
+    """What disagrees: how many numbers, and the invariants that are broken."""
+    outside = len(found.differences)
+    reasons = [f"{outside} number{'s' * (outside != 1)} beyond the tolerance"] if outside else []
+    reasons += [f"broken is '{finding.name}'" for finding in found.findings if finding.faults]
+    return "; ".join(reasons)
 
 
 def _offending(found: Audit) -> list[str]:

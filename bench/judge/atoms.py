@@ -1,9 +1,9 @@
 """Atoms: summed statistics per cluster and stratum, from which every slice is put together.
 
 A stratum is a combination of the suite's slice attributes within a cluster. Counts are held sparse (stratum,
-column, count), so ten million rows become megabytes however finely strata cut; moments are held dense. Where
-every row is its own cluster a stratum spans clusters, and equal clusters collapse into one with a
-multiplicity. Refuses to resample anything smaller than a cluster.
+column, count), so ten million rows become megabytes however finely strata cut, and so are moments by bin;
+other moments are held dense. Where every row is its own cluster a stratum spans clusters, and equal clusters
+collapse into one with a multiplicity. Refuses to resample anything smaller than a cluster.
 """
 
 from __future__ import annotations
@@ -84,8 +84,8 @@ class Tally:
 class Atoms:
     """The statistics of one kernel over one cell.
 
-    ``stratum`` (E,); ``amount`` (E,) int64 counts with their ``column`` (E,), or (E, 9) float64 moments
-    without; ``shape`` of the statistics; ``cluster`` of each stratum as in Strata.
+    ``stratum`` (E,); ``amount`` (E,) int64 counts with their ``column`` (E,), or (E, C) float64 moments, with
+    their bin as ``column`` or without; ``shape`` of the statistics; ``cluster`` of each stratum as in Strata.
     """
 
     stratum: Ints
@@ -101,19 +101,29 @@ class Atoms:
             return self._alone(value, values)
         cluster = self.cluster[self.stratum]
         pair, first = combine([value, cluster])
-        if self.column is None:
-            sums = [np.bincount(pair, weights=c, minlength=len(first)) for c in self.amount.T]
-            stats: Ints | Floats = np.stack(sums, axis=-1)
-        else:
-            size = int(np.prod(self.shape))
-            sparse = np.bincount(pair * size + self.column, self.amount, minlength=len(first) * size)
-            stats = sparse.astype(np.int64).reshape(len(first), *self.shape)
+        bins = self._bins
+        at = pair if self.column is None else pair * bins + self.column
+        columns = self.amount.T if self.amount.ndim == 2 else [self.amount]
+        sums = [np.bincount(at, weights=column, minlength=len(first) * bins) for column in columns]
+        stats: Ints | Floats = np.stack(sums, axis=-1).reshape(len(first), *self.shape)
+        if self.amount.ndim == 1:
+            stats = stats.astype(np.int64)
         return Tally(stats, value[first], np.ones(len(first), np.int64), values, cluster[first])
 
+    @property
+    def _bins(self) -> int:
+        """How many columns or bins amounts are summed by."""
+        return int(np.prod(self.shape)) // int(np.prod(self.amount.shape[1:]))
+
     def _alone(self, value: Ints, values: int) -> Tally:
-        if self.column is None:
-            return Tally(self.amount, value, np.ones(len(value), np.int64), values)
-        size = int(np.prod(self.shape))
+        if self.amount.ndim == 2:
+            stats = self.amount
+            if self.column is not None:
+                stats = np.zeros((len(value), *self.shape))
+                stats[np.arange(len(value)), self.column] = self.amount
+            return Tally(stats, value, np.ones(len(value), np.int64), values)
+        assert self.column is not None
+        size = self._bins
         times = np.bincount(value * size + self.column, self.amount, minlength=values * size)
         kinds = np.flatnonzero(times)
         stats = np.eye(size, dtype=np.int64)[kinds % size].reshape(len(kinds), *self.shape)
@@ -137,10 +147,13 @@ def gather(statistics: Counts | Moments, strata: Strata) -> Atoms:
         key, count = np.unique(key, return_counts=True)
         return Atoms(key // size, count, key % size, statistics.shape, strata.cluster)
     stratum, stats = strata.of_row[statistics.kept], statistics.stats[statistics.kept]
+    column = None if statistics.bin is None else statistics.bin[statistics.kept]
     if strata.cluster is not None:
-        sums = [np.bincount(stratum, weights=column, minlength=len(strata)) for column in stats.T]
-        stratum, stats = np.arange(len(strata)), np.stack(sums, axis=-1)
-    return Atoms(stratum, stats, None, (stats.shape[1],), strata.cluster)
+        of_row, first = combine([stratum] if column is None else [stratum, column])
+        sums = [np.bincount(of_row, weights=each, minlength=len(first)) for each in stats.T]
+        stratum, stats = stratum[first], np.stack(sums, axis=-1)
+        column = None if column is None else column[first]
+    return Atoms(stratum, stats, column, statistics.shape, strata.cluster)
 
 
 def combine(codes: Sequence[Ints]) -> tuple[Ints, Ints]:

@@ -1,7 +1,8 @@
 """The second opinion on a finished run: every value again, from the row tables, by another way.
 
 Shares no code with what it audits: tables are joined by name in pandas, groups are fairlearn's MetricFrame on
-scikit-learn's functions, valence and arousal are numpy and scipy on the raw numbers, never sums. Metrics it
+scikit-learn's functions, all else is numpy and scipy on the raw numbers, never sums or bins: of what the
+judge takes from a histogram, only what binning cannot explain is a difference. Metrics it
 does not know, and estimates of other kinds than "value", are counted as not audited, never as agreed. A
 withheld value is neither compared nor printed. Refuses a folder without plan or estimates.
 """
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from bench.errors import UserError
 from bench.folder import RunFolder
+from bench.judge.audit_probabilities import gives, knows, on_rows, rows_of
 from bench.judge.invariants import Finding, PlannedCell, check_run, planned_cells
 from bench.spec import Facts, Suite
 from bench.tables.frame import grouped, joined, label_metrics, labelled, metric_frame
@@ -34,24 +36,35 @@ _FIELDS = ("estimate", "n", "clusters")
 _CONSTANT = 1e-5  # a standard deviation below this share of the root mean square is none (README, CCC)
 
 Row = dict[str, Any]
-Value = tuple[float, int, int]  # estimate, n, clusters
+
+
+class Value(NamedTuple):
+    """What a row of the estimates should hold, and how far binning may have moved the estimate."""
+
+    estimate: float
+    n: int
+    clusters: int
+    bound: float = 0.0
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One number of the estimates beside the audit's; ``size`` is infinite where only one of them exists."""
+    """One number of the estimates beside the audit's, and how far binning may have moved it, ``bound``."""
 
     row: Row
     field: str
     found: float | None
     audited: float | None
+    bound: float = 0.0
 
     @property
     def size(self) -> float:
-        """The absolute difference."""
+        """The absolute difference beyond the bound; infinite where only one of them exists."""
         if self.found is None and self.audited is None:
             return 0.0
-        return np.inf if self.found is None or self.audited is None else abs(self.found - self.audited)
+        if self.found is None or self.audited is None:
+            return np.inf
+        return max(abs(self.found - self.audited) - self.bound, 0.0)
 
 
 @dataclass(frozen=True)
@@ -163,14 +176,17 @@ class _Recomputed:
 
     def knows(self, metric: str) -> bool:
         """Whether this path can compute the metric."""
-        return metric in self._labels or metric == "coverage" or _affect(metric) is not None
+        known = metric in self._labels or metric == "coverage" or _affect(metric) is not None
+        return known or knows(metric, self.facts.labels)
 
     def differences(self, row: Row) -> Iterator[Difference]:
         """The three numbers of a row of the estimates, beside those of this path."""
         value = self._value(row["slice"], row["value"], row["metric"])
-        for field, number in zip(_FIELDS, value or (None, None, None), strict=True):
+        for field in _FIELDS:
+            number = None if value is None else getattr(value, field)
             audited = None if number is None or np.isnan(number) else float(number)
-            yield Difference(row, field, row[field], audited)
+            bound = value.bound if value is not None and field == "estimate" else 0.0
+            yield Difference(row, field, row[field], audited, bound)
 
     @cached_property
     def _labels(self) -> dict[str, Callable[..., float]]:
@@ -178,7 +194,7 @@ class _Recomputed:
 
     def _value(self, slice_: str | None, value: str | None, metric: str) -> Value | None:
         """Null estimate and counts where the cell cannot give the metric; 0 rows where a value has none."""
-        if not self.cell.gives(metric):
+        if not self._gives(metric):
             return None
         attributes = next((a for a in self.cell.slices(self.suite) if "&".join(a) == slice_), ())
         if slice_ is not None and not attributes:
@@ -187,10 +203,27 @@ class _Recomputed:
             whole = self.frame["target"].map(lambda _: "")
             self._groups[slice_] = grouped(self.frame, attributes, self.suite) if attributes else whole
         if (slice_, metric) not in self._values:
-            family = self._family(metric)
-            values = self._by_group(self._groups[slice_], family)
+            if knows(metric, self.facts.labels):
+                values = {metric: self._on_rows(self._groups[slice_], metric)}
+            else:
+                values = self._by_group(self._groups[slice_], self._family(metric))
             self._values |= {(slice_, name): found for name, found in values.items()}
-        return self._values[slice_, metric].get(value or "", (np.nan, 0, 0))
+        return self._values[slice_, metric].get(value or "", Value(np.nan, 0, 0))
+
+    def _gives(self, metric: str) -> bool:
+        if not knows(metric, self.facts.labels):
+            return self.cell.gives(metric)
+        tables = self.cell.targets, self.cell.predictions
+        return all(table is not None for table in tables) and gives(metric, *tables)
+
+    def _on_rows(self, groups: pd.Series[str], metric: str) -> dict[str, Value]:
+        """A metric of probabilities or votes in each group that has a row."""
+        found = {}
+        rows = rows_of(self.frame, metric)
+        for name, part in rows.groupby(groups[rows.index]):
+            value, bound = on_rows(part, metric, self.facts.labels)
+            found[str(name)] = Value(value, len(part), part["said/cluster"].nunique(), bound)
+        return found
 
     def _by_group(self, groups: pd.Series[str], family: _Family) -> dict[str, dict[str, Value]]:
         """The values of all metrics of a family in each group that has a row."""
@@ -204,7 +237,7 @@ class _Recomputed:
                 rows = rows[rows["said/truth"] == self.facts.labels.index(name.removeprefix("recall/"))]
             clusters = rows["said/cluster"].groupby(groups[rows.index])
             counts = zip(clusters.size().items(), clusters.nunique(), strict=True)
-            found[name] = {str(g): (float(values[name][g]), int(n), int(c)) for (g, n), c in counts}
+            found[name] = {str(g): Value(float(values[name][g]), int(n), int(c)) for (g, n), c in counts}
         return found
 
     def _family(self, metric: str) -> _Family:

@@ -15,15 +15,14 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from bench.judge.atoms import Tally, combine
-from bench.judge.infer import FEWEST_CLUSTERS
-from bench.judge.influence import Influence, influence
+from bench.judge.infer import FEWEST_CLUSTERS, ROUNDING
+from bench.judge.influence import MANY, Influence, influence
 from bench.judge.metrics import Metric
 from bench.judge.rows import Bools, Floats, Ints
 
 __all__ = ["Contrasts", "against_rest", "contrast", "pairs"]
 
 _ELEMENTS = 1 << 22
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,8 @@ class Contrasts:
     """Differences of values with simultaneous intervals: arrays (K,), NaN where there is none.
 
     ``p`` is two-sided and of that contrast alone; ``p_adjusted`` holds for all K (Romano-Wolf, single step)
-    and is at most 1 - level exactly where the interval leaves out 0; ``reason`` why there is no interval.
+    and is at most 1 - level exactly where the interval leaves out 0; ``critical`` is how many se the interval
+    reaches to each side; ``reason`` why there is no interval.
     """
 
     estimate: Floats
@@ -41,6 +41,7 @@ class Contrasts:
     high: Floats
     p: Floats
     p_adjusted: Floats
+    critical: Floats
     method: str
     reason: tuple[str | None, ...]
 
@@ -59,11 +60,11 @@ def pairs(included: Bools) -> tuple[Floats, list[tuple[int, int]]]:
     return weights, both
 
 
-def against_rest(metric: Metric, tally: Tally) -> tuple[Influence, Floats]:
+def against_rest(metric: Metric, tally: Tally, among: Bools) -> tuple[Influence, Floats]:
     """The influence of 2 V values and the weights (V, 2 V) of group - rest, for ``contrast``.
 
-    Value V + g is the metric over all rows that are not of g, whatever their status: never the mean of the
-    other values. Group and rest stay two values, for a small group has few degrees of freedom.
+    Value V + g is the metric over all rows of the other values ``among`` (V,), whatever their status: never
+    the mean of these values. Group and rest stay two values, for a small group has few degrees of freedom.
     """
     cluster = np.arange(len(tally.value)) if tally.cluster is None else tally.cluster
     first = combine([cluster])[1]
@@ -71,7 +72,7 @@ def against_rest(metric: Metric, tally: Tally) -> tuple[Influence, Floats]:
     pull = np.full((len(first), 2, tally.values), np.nan)
     for g in range(tally.values):
         own = tally.value == g
-        for side, mask in enumerate((own, ~own)):
+        for side, mask in enumerate((own, ~own & among[tally.value])):
             found = influence(metric, _together(tally, mask, cluster))
             estimate[side, g], clusters[side, g] = found.estimate[0], found.clusters[0]
             if found.cluster is not None and not np.isnan(found.pull).any() and found.clusters[0] > 0:
@@ -86,7 +87,8 @@ def against_rest(metric: Metric, tally: Tally) -> tuple[Influence, Floats]:
 def contrast(found: Influence, weights: Floats, level: float, seed: int, draws: int = 9_999) -> Contrasts:
     """Simultaneous intervals and p-values of contrasts; a row of ``weights`` (K, V) sums values to one.
 
-    Each cluster gets a random sign s_i, the same for every contrast; T*_k = sum_i s_i u_ik / se*_k for the
+    Each cluster gets a random sign s_i, the same for every contrast (clusters of values that very many have
+    influence on get a normal number, see ``_condense``); T*_k = sum_i s_i u_ik / se*_k for the
     influence u of contrast k, se* recomputed (``_replicates``). The interval is estimate -+ c se with c the
     ``level`` quantile of max_k |T*_k|, and never below the t quantile on ``df``; p-values are
     (1 + #{|T*| >= |T|}) / (1 + draws), and likewise never below those of t. The same for any block size.
@@ -95,7 +97,7 @@ def contrast(found: Influence, weights: Floats, level: float, seed: int, draws: 
     reason = _refusals(found, weights, se)
     known = np.array([why is None for why in reason], np.bool_)
     centre = _weigh(weights, found.estimate)
-    low, high, p, p_adjusted = np.full((4, len(weights)), np.nan)
+    critical, p, p_adjusted = np.full((3, len(weights)), np.nan)
     if known.any():
         statistic, t = abs(centre[known]) / se[known], df[known]
         beyond, peak = np.zeros(len(t), np.int64), []
@@ -104,17 +106,17 @@ def contrast(found: Influence, weights: Floats, level: float, seed: int, draws: 
             peak.append(block.max(axis=1))
         highest = np.sort(np.concatenate(peak))
         above = draws - np.searchsorted(highest, statistic)
-        rank = min(int(np.ceil(level * (1 + draws) - _ROUNDING * draws)), draws)
-        half = np.maximum(highest[rank - 1], stdtrit(t, (1 + level) / 2)) * se[known]
+        rank = min(int(np.ceil(level * (1 + draws) - ROUNDING * draws)), draws)
         if np.isfinite(highest[rank - 1]):
-            low[known], high[known] = centre[known] - half, centre[known] + half
+            critical[known] = np.maximum(highest[rank - 1], stdtrit(t, (1 + level) / 2))
         else:
             few = "no interval: too few clusters for this many contrasts at this level"
             reason = tuple(few if why is None else why for why in reason)
         p[known] = np.maximum((1 + beyond) / (1 + draws), 2 * stdtr(t, -statistic))
         p_adjusted[known] = np.maximum((1 + above) / (1 + draws), p[known])
-    df = np.where(known, df, np.nan)
-    return Contrasts(centre, se, df, low, high, p, p_adjusted, "max-T over cluster signs", reason)
+    df, half = np.where(known, df, np.nan), critical * se
+    method = "max-T over cluster signs"
+    return Contrasts(centre, se, df, centre - half, centre + half, p, p_adjusted, critical, method, reason)
 
 
 def _together(tally: Tally, mask: Bools, cluster: Ints) -> Tally:
@@ -133,7 +135,7 @@ def _weigh(weights: Floats, values: Floats) -> Floats:
 
 
 def _refusals(found: Influence, weights: Floats, se: Floats) -> tuple[str | None, ...]:
-    still = np.abs(found.pull).max(axis=0, initial=0.0) < _ROUNDING
+    still = np.abs(found.pull).max(axis=0, initial=0.0) < ROUNDING
     reasons = (
         ("undefined: a value is undefined", np.isnan(found.estimate)),
         (f"no interval: a value has fewer than {FEWEST_CLUSTERS} clusters", found.clusters < FEWEST_CLUSTERS),
@@ -141,7 +143,7 @@ def _refusals(found: Influence, weights: Floats, se: Floats) -> tuple[str | None
         ("no interval: a value is the same without any one cluster", still),
     )
     reason = np.full(len(weights), None, object)
-    reason[se < _ROUNDING] = "no interval: the difference is the same without any one cluster"
+    reason[se < ROUNDING] = "no interval: the difference is the same without any one cluster"
     for why, bad in reversed(reasons):
         reason[((weights != 0) & bad).any(axis=1)] = why
     return tuple(reason)
@@ -190,12 +192,17 @@ def _replicates(found: Influence, weights: Floats, seed: int, draws: int) -> Ite
     met = sorted({(v, w) for term in terms for v, w, _ in term if v != w and shared[v, w] > 0})
     both = [pair for v, w in met for pair in ((v, w), (w, v))]
     columns = np.concatenate([pull, *(pull[:, [v]] * member[:, [w]] for v, w in both)], axis=1)
+    columns, multiplicity, triangle = _condense(columns, member, found.multiplicity)
     place = {pair: len(used) + k for k, pair in enumerate(both)} | {(v, v): v for v in range(len(used))}
     n = np.diag(shared)
     grow = np.sqrt(n / np.maximum(n - 1, 1))
     block = max(1, _ELEMENTS // max(columns.shape))
-    for signs in _signs(found.multiplicity, seed, draws, block):
+    normal = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed).spawn(3)[2]))
+    for signs in _signs(multiplicity, seed, draws, block):
         sums = np.ascontiguousarray((signs @ columns).T)
+        # Added up row by row, not as a matrix product: its rounding depends on the size of the block.
+        for numbers, row in zip(normal.standard_normal((len(signs), len(triangle))).T, triangle, strict=True):
+            sums += row[:, None] * numbers
         mean = sums[: len(used)] / np.maximum(n, 1)[:, None]
         statistic = np.empty((signs.shape[0], len(weights)))
         for k, term in enumerate(terms):
@@ -210,6 +217,21 @@ def _replicates(found: Influence, weights: Floats, seed: int, draws: int) -> Ite
         yield statistic
 
 
+def _condense(columns: Floats, member: Floats, multiplicity: Ints) -> tuple[Floats, Ints, Floats]:
+    """The rows that get signs, with their multiplicity, and a triangle whose rows get normal numbers.
+
+    The triangle R has R'R = X'X for the rows X of all values on which very many rows have influence, so that
+    normal numbers times R are distributed as normal numbers times X (Chernozhukov, Chetverikov, Kato 2013,
+    Annals of Statistics 41). Very many: (sum m u^2)^2 / sum (m u^2)^2 is at least ``MANY``.
+    """
+    squares = multiplicity[:, None] * columns[:, : member.shape[1]] ** 2
+    rules = squares.sum(axis=0) ** 2 < MANY * (squares**2).sum(axis=0)
+    signed = (member[:, rules] > 0).any(axis=1) | ~member.any(axis=1)
+    large = np.sqrt(multiplicity[~signed])[:, None] * columns[~signed]
+    triangle = np.linalg.qr(large, mode="r") if len(large) else np.empty((0, columns.shape[1]))
+    return columns[signed], multiplicity[signed], np.asarray(triangle, np.float64)
+
+
 def _terms(weight: Floats) -> list[tuple[int, int, float]]:
     """The variance of a weighted sum as (v, w, factor of their covariance), v <= w."""
     codes = [int(code) for code in np.flatnonzero(weight)]
@@ -218,7 +240,7 @@ def _terms(weight: Floats) -> list[tuple[int, int, float]]:
 
 def _studentise(above: Floats, below: Floats, product: Floats, weight: Floats) -> Floats:
     """|T*|; infinite where the replicate does not vary, for then all clusters agree, and 0 for 0 / 0."""
-    flat = below <= _ROUNDING * float(weight @ product @ weight)
+    flat = below <= ROUNDING * float(weight @ product @ weight)
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(flat, np.where(above == 0, 0.0, np.inf), abs(above) / np.sqrt(below))
     return np.asarray(statistic)

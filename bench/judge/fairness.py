@@ -1,15 +1,17 @@
-"""Fairness: how the values of one slice differ, as rows of Estimates of kind gap, contrast and spread.
+"""Fairness: how the values of one slice differ, as rows of Estimates of kind gap, contrast, spread and ratio.
 
-Compared are the reportable values alone; insufficient ones are shown and left out, withheld ones are never
-touched, nor are rows in which the attribute is unmeasured. A gap stands beside what chance alone makes of
-it; a contrast is a difference with an interval that holds for all contrasts of its slice at once; the spread
-is what is left of the values' variance once their own uncertainty is taken off. Refuses to compare metrics
-whose value depends on how many rows a group has other than against chance.
+Compared are the reportable values alone; insufficient and withheld ones are left out. The rest that a value
+is held against is all rows of the other values, insufficient and withheld ones among them, but none in which
+the attribute is unmeasured; where a withheld number could be worked out from it there is no such contrast. A
+gap stands beside what chance alone makes of it; a contrast is a difference with an interval that holds for
+all contrasts of its family at once; the spread is what is left of the values' variance once their own
+uncertainty is taken off; ratios are shown and never decide anything. Refuses to compare metrics whose value
+depends on how many rows a group has other than against chance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,31 +20,41 @@ import numpy as np
 from bench.judge.atoms import Tally
 from bench.judge.contrasts import Contrasts, against_rest, contrast, pairs
 from bench.judge.gaps import gap
+from bench.judge.infer import effective, linearised
 from bench.judge.influence import Influence, influence
 from bench.judge.metrics import Metric
-from bench.judge.multiplicity import benjamini_hochberg
+from bench.judge.multiplicity import benjamini_hochberg, holm
 from bench.judge.rows import Bools, Floats
 from bench.judge.slices import UNMEASURED, Slice
-from bench.judge.spread import sdd80, spread
+from bench.judge.spread import error_ratio, min_max_ratio, ratio_alarm, sdd80, spread
 from bench.judge.status import INSUFFICIENT, REPORTABLE
 
 __all__ = ["Comparison", "adjust", "compared", "differences"]
 
 REST = "rest"
 _FEW = "nothing to compare: fewer than two values hold enough"
-# They grow or shrink with the size of a group (arXiv 2505.03992): comparable against chance alone.
-_SIZED = ("macro_f1", "weighted_f1", "precision", "mcc")
 _LABEL_SPREAD = ("ccc", "pcc")
+# Below this the permutation test alarms at up to 9 % (true rate .95, ten small clusters a group; simulated).
+_FEWEST_ERRORS = 10
+_RARE = "a value expects fewer than 10 errors: near 0 or 1 its p may come out too small"
+_REVEALS = "no contrast with the rest: it would reveal what is withheld"
+_SHOWN_ONLY = "shown only: of groups with equal rates this falls below .8 as often as null_mean says"
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What a comparison of the values of one slice needs: ``included`` (V,) says which are compared."""
+    """What a comparison of the values of one slice needs.
+
+    ``included`` (V,) says which values are compared; ``hidden`` (V,) of which the number is withheld, and
+    ``partly`` (V,) of which a class is.
+    """
 
     metric: Metric
     one: Slice
     tally: Tally
     included: Bools
+    hidden: Bools
+    partly: Bools
     level: float
     seed: int
     draws: int
@@ -50,32 +62,47 @@ class Comparison:
 
 def compared(one: Slice, enough: Bools, hidden: Bools) -> Bools:
     """Which values of a slice are compared with each other, (V,)."""
-    measured = [UNMEASURED not in value.split("&") for value in one.values]
-    return np.asarray(enough & ~hidden & np.array(measured))
+    return np.asarray(enough & ~hidden & _measured(one))
 
 
 def differences(asked: Comparison) -> Iterator[dict[str, Any]]:
-    """Yield the rows of one metric over one slice: its gap, its contrasts, its spread."""
+    """Yield the rows of one metric over one slice: its gap, its contrasts, its spread, its ratios."""
     yield _gap(asked)
     if int(asked.included.sum()) < 2:
         return
     found = influence(asked.metric, asked.tally)
-    if not asked.metric.name.startswith(_SIZED):
+    if not asked.metric.biased:
         yield from _contrasts(asked, found)
         yield from _spread(asked, found)
+        if asked.metric.kind == "proportion":
+            yield from _ratios(asked)
 
 
-def adjust(rows: list[dict[str, Any]]) -> None:
-    """Write the false discovery rate of each gap into ``p_adjusted``, over all gaps of a model.
+def adjust(rows: list[dict[str, Any]], primary: Sequence[str]) -> None:
+    """Write into ``p_adjusted`` what each p of a gap is worth among all gaps of a model.
 
-    Benjamini-Hochberg; every gap is exploratory as long as no suite was locked.
+    The ``primary`` ones, named ``gap/METRIC/SLICE`` (``gap/recall/sex``: of every label), are confirmatory
+    and held together over all data sets and conditions (Holm); all others are exploratory (false discovery
+    rate, Benjamini-Hochberg). ``family`` says how many tests were made.
     """
     for model in dict.fromkeys(row["model"] for row in rows):
         gaps = [row for row in rows if row["model"] == model and row["kind"] == "gap"]
-        tests = [row for row in gaps if row["p"] == row["p"]]
-        for row, q in zip(tests, benjamini_hochberg(np.array([row["p"] for row in tests])), strict=True):
-            row["p_adjusted"] = float(q)
-            row["family"] = f"{len(tests)} gaps of {model}"
+        for row in gaps:
+            metrics = row["metric"], row["metric"].partition("/")[0]
+            if any(f"gap/{metric}/{row['slice']}" in primary for metric in metrics):
+                row["role"] = "confirmatory"
+        marked = [row for row in gaps if row["role"] == "confirmatory"]
+        others = [row for row in gaps if row["role"] != "confirmatory"]
+        what = "other gaps" if marked else "gaps"
+        for family, among, correct in (("primary gaps", marked, holm), (what, others, benjamini_hochberg)):
+            tests = [row for row in among if row["p"] == row["p"]]
+            for row, adjusted in zip(tests, correct(np.array([row["p"] for row in tests])), strict=True):
+                row["p_adjusted"] = float(adjusted)
+                row["family"] = f"{len(tests)} {family} of {model}"
+
+
+def _measured(one: Slice) -> Bools:
+    return np.array([UNMEASURED not in value.split("&") for value in one.values], np.bool_)
 
 
 def _gap(asked: Comparison) -> dict[str, Any]:
@@ -86,7 +113,12 @@ def _gap(asked: Comparison) -> dict[str, Any]:
     found = gap(metric, asked.tally, asked.included, asked.seed, asked.draws)
     stem = metric.name.partition("_")[0]
     depends = f"{stem.upper()} depends on the spread of labels: read RMSE and bias beside it"
-    notes = [found.reason, depends if stem in _LABEL_SPREAD else None]
+    notes = [
+        found.reason,
+        depends if stem in _LABEL_SPREAD else None,
+        _RARE if _expects_few_errors(asked) else None,
+        _REVEALS if _rest_reveals(asked) else None,
+    ]
     return {
         **row, "estimate": found.estimate, "null_mean": found.null_mean, "null_p95": found.null_p95,
         "p": found.p, "clusters": found.clusters, "method": found.method, "status": REPORTABLE,
@@ -96,8 +128,10 @@ def _gap(asked: Comparison) -> dict[str, Any]:
 
 def _contrasts(asked: Comparison, found: Influence) -> Iterator[dict[str, Any]]:
     values, included = asked.one.values, np.flatnonzero(asked.included)
-    if len(included) > 2:  # of two values, each is the other's rest
-        rest, weights = against_rest(asked.metric, asked.tally)
+    measured = _measured(asked.one)
+    # Where there are but two values, each is the other's rest.
+    if measured.sum() > 2 and not _rest_reveals(asked):
+        rest, weights = against_rest(asked.metric, asked.tally, measured)
         family = f"{len(included)} values of {asked.one.name} against the rest"
         named = [(values[g], REST) for g in included]
         yield from _rows(_contrast(asked, rest, weights[included]), named, family, asked.level)
@@ -107,6 +141,52 @@ def _contrasts(asked: Comparison, found: Influence) -> Iterator[dict[str, Any]]:
     yield from _rows(_contrast(asked, found, weights), named, family, asked.level)
 
 
+def _rest_reveals(asked: Comparison) -> bool:
+    """Whether withheld numbers could be worked out from those of the rests.
+
+    A value and its rest add up to the measured rows, and these with the unmeasured ones to the whole, so
+    that a withheld ``unmeasured`` would follow. A metric that averages over classes weighs those of the rest
+    anew, which is one more equation in the withheld classes of any value.
+    """
+    averages = asked.metric.key.kernel == "confusion" and asked.metric.kind != "proportion"
+    unmeasured = asked.hidden & ~_measured(asked.one)
+    return bool(unmeasured.any() or (averages and (asked.hidden | asked.partly).any()))
+
+
+def _expects_few_errors(asked: Comparison) -> bool:
+    """Whether fewer than ten errors, or than ten right answers, are expected in a value at equal rates."""
+    if asked.metric.kind != "proportion":
+        return False
+    successes, trials = _counts(asked)
+    rate = successes.sum() / trials.sum()
+    return bool(trials.min() * min(rate, 1 - rate) < _FEWEST_ERRORS)
+
+
+def _counts(asked: Comparison) -> tuple[Floats, Floats]:
+    """Successes and trials of the compared values."""
+    successes, trials = (np.asarray(part, np.float64) for part in asked.metric.formula(asked.tally.total))
+    return successes[asked.included], trials[asked.included]
+
+
+def _ratios(asked: Comparison) -> Iterator[dict[str, Any]]:
+    """The smallest rate over the largest, with its false alarms, and the largest error over the mean one."""
+    tally = asked.tally.where(asked.metric.count(asked.tally.stats) > 0)
+    hits, rows = (np.asarray(part, np.float64) for part in asked.metric.formula(tally.stats))
+    successes, trials = _counts(asked)
+    clusters = tally.clusters[asked.included]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates, variances = (part[asked.included] for part in linearised(hits, rows, tally))
+        alone = effective(rates, variances, trials, clusters.astype(np.float64)).astype(np.int64)
+    alarm = ratio_alarm(successes.sum() / trials.sum(), alone, asked.seed, draws=asked.draws)
+    row = {"kind": "ratio", "role": "exploratory", "status": REPORTABLE, "clusters": int(clusters.sum())}
+    smallest = {"reference": "min/max", "estimate": min_max_ratio(rates), "null_mean": alarm}
+    yield {**row, **smallest, "warning": _SHOWN_ONLY}
+    if asked.metric.direction in ("higher", "lower"):
+        errors = trials - successes if asked.metric.direction == "higher" else successes
+        largest = {"reference": "max/geometric mean", "estimate": error_ratio(errors, trials)}
+        yield {**row, **largest, "warning": None}
+
+
 def _contrast(asked: Comparison, found: Influence, weights: Floats) -> Contrasts:
     return contrast(found, weights, asked.level, asked.seed, asked.draws)
 
@@ -114,7 +194,7 @@ def _contrast(asked: Comparison, found: Influence, weights: Floats) -> Contrasts
 def _rows(
     found: Contrasts, named: list[tuple[str, str]], family: str, level: float
 ) -> Iterator[dict[str, Any]]:
-    smallest = sdd80(found.se, found.df, level)
+    smallest = sdd80(found.se, found.df, found.critical)
     for k, (value, reference) in enumerate(named):
         numbers = {
             name: float(getattr(found, name)[k])
@@ -129,7 +209,7 @@ def _rows(
 
 def _spread(asked: Comparison, found: Influence) -> Iterator[dict[str, Any]]:
     included = np.flatnonzero(asked.included)
-    between = spread(found.estimate[included], found.variance(np.eye(len(found.estimate)))[included])
+    between = spread(found.estimate[included], found.covariance[np.ix_(included, included)])
     row = {"kind": "spread", "role": "exploratory", "status": REPORTABLE, "method": "variance-components"}
     yield {
         **row,

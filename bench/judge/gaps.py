@@ -2,32 +2,30 @@
 
 The largest of several differences is large even where nothing differs, so a gap is printed beside its mean
 and 95th percentile under no difference. Between clusters, whole clusters are dealt anew to groups of the same
-sizes and the largest studentised difference is compared (Chung, Romano 2013, Annals of Statistics 41); where
-a cluster has rows of several groups, the influence of each cluster gets a random sign. Refuses an interval
-for a gap (a bootstrap never reaches 0), and a p where more than 1 % of the draws leave a value undefined.
+sizes and the largest studentised difference is compared (Chung, Romano 2013, Annals of Statistics 41); a
+group of very many clusters gets what the others left from the limit of such deals (``_Limit``).
+Where a cluster has rows of several groups, the influence of each cluster gets a random sign. Refuses an
+interval for a gap (a bootstrap never reaches 0), and a p where more than 1 % of the draws leave a value
+undefined.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from scipy.special import logit
 
 from bench.judge.atoms import Tally, combine
-from bench.judge.influence import influence
+from bench.judge.deals import BLOCK, Deal, Pool, gather_pool
+from bench.judge.infer import ROUNDING
+from bench.judge.influence import MANY, influence
 from bench.judge.metrics import Metric
-from bench.judge.rows import Bools, Floats, Ints
+from bench.judge.rows import Bools, Floats
 
 __all__ = ["Gap", "gap"]
 
-# Numbers held at once: with the temporaries of a metric about 16 MB, and as fast as larger ones.
-_BLOCK = 1 << 18
 _MOST_UNDEFINED = 0.01
-# A draw that repeats the observed deal sums the same numbers in another order: it is equal, not smaller.
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -95,98 +93,23 @@ def _compare(found: Gap, null: _Null) -> Gap:
     if len(statistic) < fewest:
         share = 1 - len(statistic) / len(null.statistic)
         return replace(found, reason=f"no test: {share:.1%} of the draws leave a value undefined")
-    as_large = np.count_nonzero(statistic >= null.observed * (1 - _ROUNDING))
+    # A draw that repeats the observed deal sums the same numbers in another order: equal, not smaller.
+    as_large = np.count_nonzero(statistic >= null.observed * (1 - ROUNDING))
     return replace(found, p=float((1 + as_large) / (1 + len(statistic))), method=null.method)
 
 
 @dataclass(frozen=True)
-class _Deal:
-    """Clusters dealt to K groups, in m draws: E entries in the order of the groups.
+class _Groups:
+    """Groups in m draws: their values, these on the scale of the test, and their variances, (m, K) each."""
 
-    ``kind`` (m or 1, E) which kind of cluster; ``times`` (m or 1, E) how many of them; ``start`` (K,) the
-    first entry of each group; ``group`` (E,).
-    """
+    value: Floats
+    scaled: Floats
+    variance: Floats
 
-    kind: Ints
-    times: Floats
-    start: Ints
-    group: Ints
-
-    def sum(self, amounts: Floats) -> Floats:
-        """Sum an amount per cluster (m, E, ...) over each group: (m, K, ...)."""
-        times = self.times.reshape(*self.times.shape, *[1] * (amounts.ndim - 2))
-        return np.asarray(np.add.reduceat(times * amounts, self.start, axis=1))
-
-
-@dataclass(frozen=True)
-class _Pool:
-    """The clusters of all groups: ``kinds`` (P, S) of equal statistics, ``times`` (K, P) each was observed.
-
-    Kinds are sorted by their statistics and groups by size, so neither the order of entries nor that of
-    slice values changes a draw.
-    """
-
-    kinds: Floats
-    times: Ints
-
-    @cached_property
-    def size(self) -> Ints:
-        """The clusters of each group, (K,)."""
-        return np.asarray(self.times.sum(axis=1))
-
-    @cached_property
-    def single(self) -> bool:
-        """Whether clusters are dealt one by one, for that is less than counting kinds in every group."""
-        return int(self.size.sum()) <= self.times.size
-
-    def observed(self) -> _Deal:
-        """The deal as it is in the data."""
-        if self.single:
-            kinds = np.arange(len(self.kinds))
-            return self._one_by_one(np.concatenate([np.repeat(kinds, row) for row in self.times])[None])
-        return self._counted(self.times[None])
-
-    def deals(self, rng: np.random.Generator, draws: int) -> Iterator[_Deal]:
-        """Deal the clusters anew ``draws`` times, in blocks; how they are blocked changes no draw."""
-        whole, groups = self.times.sum(axis=0), len(self.size)
-        entries = int(self.size.sum()) if self.single else self.times.size
-        block = max(1, _BLOCK // max(entries * self.kinds.shape[1], groups**2))
-        clusters = np.repeat(np.arange(len(whole)), whole) if self.single else whole
-        for start in range(0, draws, block):
-            count = min(block, draws - start)
-            if self.single:
-                yield self._one_by_one(rng.permuted(np.tile(clusters, (count, 1)), axis=1))
-            else:
-                yield self._counted(np.stack([_allocate(rng, whole, self.size) for _ in range(count)]))
-
-    def _one_by_one(self, kind: Ints) -> _Deal:
-        start = np.cumsum(self.size) - self.size
-        return _Deal(
-            kind, np.ones((1, kind.shape[1])), start, np.repeat(np.arange(len(self.size)), self.size)
-        )
-
-    def _counted(self, times: Ints) -> _Deal:
-        groups, kinds = self.times.shape
-        kind = np.tile(np.arange(kinds), groups)[None]
-        flat = times.reshape(len(times), -1).astype(np.float64)
-        return _Deal(kind, flat, np.arange(groups) * kinds, np.repeat(np.arange(groups), kinds))
-
-
-def _allocate(rng: np.random.Generator, whole: Ints, size: Ints) -> Ints:
-    """Deal counted kinds (P,) to groups of the sizes (K,): multivariate hypergeometric, (K, P)."""
-    left, dealt = whole.copy(), np.empty((len(size), len(whole)), np.int64)
-    for group, taken in enumerate(size[:-1]):
-        dealt[group] = rng.multivariate_hypergeometric(left, taken, method="marginals")
-        left -= dealt[group]
-    dealt[-1] = left
-    return dealt
-
-
-def _pool(stats: Floats, tally: Tally) -> _Pool:
-    kinds, kind = np.unique(stats, axis=0, return_inverse=True)
-    times = np.zeros((tally.values, len(kinds)), np.int64)
-    np.add.at(times, (tally.value, kind), tally.multiplicity)
-    return _Pool(kinds, times[np.argsort(times.sum(axis=1), kind="stable")])
+    def beside(self, other: _Groups) -> _Groups:
+        """These groups and others in the same draws."""
+        names = ("value", "scaled", "variance")
+        return _Groups(*(np.concatenate([getattr(self, n), getattr(other, n)], axis=1) for n in names))
 
 
 def _permute(metric: Metric, tally: Tally, rng: np.random.Generator, draws: int) -> _Null:
@@ -195,77 +118,138 @@ def _permute(metric: Metric, tally: Tally, rng: np.random.Generator, draws: int)
         stats = np.stack(metric.formula(tally.stats), axis=-1).astype(np.float64)
     else:
         stats = np.asarray(tally.stats, np.float64).reshape(len(tally.stats), -1)
-    pool = _pool(stats, tally)
-    shape = tally.stats.shape[1:]
+    pool, shape = gather_pool(stats, tally), tally.stats.shape[1:]
 
-    def evaluate(deal: _Deal) -> tuple[Floats, Floats]:
-        if metric.kind == "proportion":
-            value, scaled, variance = _ratio(pool, deal)
-        else:
-            value, scaled, variance = _jackknife(metric, shape, pool, deal)
-        return _studentised(scaled, variance), np.ptp(value, axis=-1)
+    def evaluate(deal: Deal) -> _Groups:
+        return _ratio(pool, deal) if metric.kind == "proportion" else _jackknife(metric, shape, pool, deal)
 
-    observed = evaluate(pool.observed())[0][0]
+    observed = _studentised(evaluate(pool.observed()))[0]
     if np.isnan(observed):
         draws = 0
-    parts = [evaluate(deal) for deal in pool.deals(rng, draws)]
-    statistic, spread = (np.concatenate([part[k] for part in parts] or [np.empty(0)]) for k in (0, 1))
-    return _Null("permutation-studentised", float(observed), statistic, spread)
+    limit, normal = _limit(metric, shape, pool), rng.spawn(1)[0]
+    few = int(np.count_nonzero(pool.size < limit.fewest))
+    drawn = [np.empty((2, 0))]
+    for deal in pool.deals(few, rng, draws):
+        groups = evaluate(deal)
+        if few < len(pool.size):
+            groups = groups.beside(limit.left(pool, deal, normal))
+        drawn.append(np.stack([_studentised(groups), np.ptp(groups.value, axis=-1)]))
+    return _Null("permutation-studentised", float(observed), *np.concatenate(drawn, axis=1))
 
 
-def _ratio(pool: _Pool, deal: _Deal) -> tuple[Floats, Floats, Floats]:
-    """theta, logit theta and its variance W = V / (theta (1 - theta))^2, (m, K) each; V as ``linearised``.
+def _ratio(pool: Pool, deal: Deal) -> _Groups:
+    """theta, logit theta and its variance W = V / (theta (1 - theta))^2; V as ``linearised``.
 
     In logit and W theta is kept within [.5 / (N + 1), 1 - .5 / (N + 1)].
     """
-    stats = pool.kinds[deal.kind]
-    successes, trials = stats[..., 0], stats[..., 1]
+    successes, trials = pool.stats(deal)
     size = deal.sum(trials)
     theta = deal.sum(successes) / size
     residual = successes - theta[:, deal.group] * trials
-    variance = pool.size / (pool.size - 1) * deal.sum(residual**2) / size**2
+    variance = deal.size / (deal.size - 1) * deal.sum(residual**2) / size**2
     edge = 0.5 / (size + 1)
     inside = np.clip(theta, edge, 1 - edge)
-    return theta, logit(inside), variance / (inside * (1 - inside)) ** 2
+    return _Groups(theta, logit(inside), variance / (inside * (1 - inside)) ** 2)
 
 
-def _jackknife(
-    metric: Metric, shape: tuple[int, ...], pool: _Pool, deal: _Deal
-) -> tuple[Floats, Floats, Floats]:
-    """The value, the value on the scale of the test and its variance, (m, K) each.
+def _jackknife(metric: Metric, shape: tuple[int, ...], pool: Pool, deal: Deal) -> _Groups:
+    """The value, the value on the scale of the test and its variance.
 
     The delete-one-cluster jackknife as in ``infer``: exact for classes with few rows, where derivatives are
     not, and cheaper below 2 S clusters a group. A group without some class of the pool has no value, for its
     mean would be over other classes than that of the others; one that can lose a class has no variance.
     """
-    stats = pool.kinds[deal.kind]
+    stats = pool.stats(deal)
     total = deal.sum(stats)
-    rest = (total[:, deal.group] - stats).reshape(-1, len(deal.group), *shape)
-    total = total.reshape(-1, len(pool.size), *shape)
-    classes = metric.present((pool.times.sum(axis=0) @ pool.kinds).reshape(shape))
+    rest, total = (
+        np.moveaxis(part, 0, -1).reshape(*part.shape[1:], *shape)
+        for part in (total[..., deal.group] - stats, total)
+    )
+    classes = metric.present((pool.whole @ pool.kinds).reshape(shape))
     value = np.where((metric.present(total) == classes).all(axis=-1), metric.finish(total), np.nan)
     lost = (metric.present(rest) != classes).any(axis=-1)
     left_out = np.where(lost, np.nan, _scale(metric, metric.finish(rest)))
     left_out = np.where(deal.times > 0, left_out, 0.0)
-    mean = deal.sum(left_out) / pool.size
-    variance = (pool.size - 1) / pool.size * deal.sum((left_out - mean[:, deal.group]) ** 2)
-    return value, _scale(metric, value), variance
+    mean = deal.sum(left_out) / deal.size
+    variance = (deal.size - 1) / deal.size * deal.sum((left_out - mean[:, deal.group]) ** 2)
+    return _Groups(value, _scale(metric, value), variance)
 
 
 def _scale(metric: Metric, value: Floats) -> Floats:
     if metric.kind != "correlation":
         return value
-    return np.arctanh(np.where(abs(value) > 1 - _ROUNDING, np.nan, value))
+    return np.arctanh(np.where(abs(value) > 1 - ROUNDING, np.nan, value))
 
 
-def _studentised(scaled: Floats, variance: Floats) -> Floats:
+@dataclass(frozen=True)
+class _Limit:
+    """What very many clusters of a pool do, linearised: the values of groups of ``fewest`` clusters or more.
+
+    ``value`` of the pool, ``scaled`` it and the ``slope`` of the scale there; ``effect`` (P,) of one cluster
+    of each kind, of mean 0: the value of a group is that of the pool and the mean effect of its clusters.
+    """
+
+    value: float
+    scaled: float
+    slope: float
+    effect: Floats
+    fewest: float
+
+    def left(self, pool: Pool, deal: Deal, rng: np.random.Generator) -> _Groups:
+        """The groups that are not in the deal, which get what it leaves: their means are normal.
+
+        Mean and covariances are those of dealing the N' clusters that are left: their mean effect, and
+        s^2 (1 / n_g - 1 / N') and -s^2 / N' (combinatorial limit theorem; Hoeffding 1951, Annals of
+        Mathematical Statistics 22).
+        """
+        size = pool.size[len(deal.size) :]
+        left, whole = size.sum(), pool.size.sum()
+        squares = pool.whole @ self.effect**2
+        taken, power = ((deal.times * self.effect[deal.kind] ** k).sum(axis=1) for k in (1, 2))
+        mean = -taken / left
+        spread = np.sqrt(np.maximum(squares - power - left * mean**2, 0.0) / (left - 1))
+        drawn = rng.standard_normal((deal.draws, len(size)))
+        apart = drawn / np.sqrt(size) - ((drawn * np.sqrt(size)).sum(axis=1) / left)[:, None]
+        moved = np.broadcast_to(mean[:, None] + spread[:, None] * apart, apart.shape)
+        variance = self.slope**2 * squares / (whole - 1) / size
+        return _Groups(
+            self.value + moved, self.scaled + self.slope * moved, np.broadcast_to(variance, moved.shape)
+        )
+
+
+def _limit(metric: Metric, shape: tuple[int, ...], pool: Pool) -> _Limit:
+    """Linearise a metric over the whole pool.
+
+    A mean of effects of n clusters is as good as normal where n is many times their kurtosis: then none of
+    them rules the sum.
+    """
+    total, clusters = pool.whole @ pool.kinds, int(pool.whole.sum())
+    if metric.kind == "proportion":
+        value = total[0] / total[1]
+        effect = clusters * (pool.kinds[:, 0] - value * pool.kinds[:, 1]) / total[1]
+        scaled, slope = logit(value), 1 / (value * (1 - value))
+    else:
+        rest = (total - pool.kinds).reshape(-1, *shape)
+        left_out = metric.finish(rest)
+        lost = (metric.present(rest) != metric.present(total.reshape(shape))).any(axis=-1)
+        left_out = np.where(lost, np.nan, left_out)
+        value = float(metric.finish(total.reshape(shape)))
+        effect = (clusters - 1) * (pool.whole @ left_out / clusters - left_out)
+        scaled = float(_scale(metric, np.asarray(value)))
+        slope = 1 / (1 - value**2) if metric.kind == "correlation" else 1.0
+    kurtosis = clusters * (pool.whole @ effect**4) / (pool.whole @ effect**2) ** 2
+    fewest = MANY * kurtosis if np.isfinite(kurtosis) else np.inf
+    return _Limit(float(value), float(scaled), float(slope), effect, fewest)
+
+
+def _studentised(groups: _Groups) -> Floats:
     """The maximum over pairs of |l_g - l_h| / sqrt(W_g + W_h), (m,); infinite where no variance is left."""
-    one, other = np.triu_indices(scaled.shape[1], 1)
-    apart = abs(scaled[:, one] - scaled[:, other])
-    variance = np.where(variance < _ROUNDING**2, 0.0, variance)
+    one, other = np.triu_indices(groups.scaled.shape[1], 1)
+    apart = abs(groups.scaled[:, one] - groups.scaled[:, other])
+    variance = np.where(groups.variance < ROUNDING**2, 0.0, groups.variance)
     error = np.sqrt(variance[:, one] + variance[:, other])
     ratio = apart / error
-    ratio[(apart < _ROUNDING) & ~np.isnan(error)] = 0.0
+    ratio[(apart < ROUNDING) & ~np.isnan(error)] = 0.0
     return np.asarray(ratio.max(axis=-1), np.float64)
 
 
@@ -275,7 +259,7 @@ def _flip(metric: Metric, tally: Tally, rng: np.random.Generator, draws: int) ->
     observed = float(np.ptp(metric.finish(tally.total))) if np.isfinite(pull).all() else np.nan
     if np.isnan(observed):
         draws = 0
-    block = max(1, _BLOCK // pull.size)
+    block = max(1, BLOCK // pull.size)
     spread = np.empty(draws)
     for start in range(0, draws, block):
         part = spread[start : start + block]

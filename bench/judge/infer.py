@@ -21,14 +21,15 @@ from bench.judge.metrics import Metric
 from bench.judge.rows import Bools, Floats, Ints
 
 __all__ = [
-    "FEWEST_CLUSTERS", "Inference", "clopper_pearson", "design_effect", "effective", "infer",
+    "FEWEST_CLUSTERS", "ROUNDING", "Inference", "clopper_pearson", "design_effect", "effective", "infer",
     "leave_one_out", "linearised", "wilson",
 ]  # fmt: skip
 
 FEWEST_CLUSTERS = 5
 _EXTREME = 0.1
-_BLOCK = 1 << 14
-_ROUNDING = 1e-12
+_BLOCK = 1 << 20  # numbers held at once, temporaries aside
+ROUNDING = 1e-12
+"""Differences below this are rounding: equal values, or none."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,9 @@ class _Scale:
 _SCALES = {
     "rate": _Scale("jackknife-logit", logit, expit),
     "correlation": _Scale(
-        "jackknife-atanh", lambda r: np.arctanh(np.where(abs(r) > 1 - _ROUNDING, np.sign(r), r)), np.tanh
+        "jackknife-atanh", lambda r: np.arctanh(np.where(abs(r) > 1 - ROUNDING, np.sign(r), r)), np.tanh
     ),
-    "plain": _Scale("jackknife-log", lambda e: np.log(np.where(e < _ROUNDING, 0, e)), np.exp),
+    "plain": _Scale("jackknife-log", lambda e: np.log(np.where(e < ROUNDING, 0, e)), np.exp),
     "signed": _Scale("jackknife", lambda b: b, lambda b: b),
 }
 
@@ -160,7 +161,7 @@ def _jackknife(metric: Metric, tally: Tally, level: float) -> Inference:
     ):
         reason[np.unique(tally.value[bad])] = f"no interval: {why}"
     # A point is no interval: an answer that never varies says nothing of how well it is known.
-    reason[variance < _ROUNDING**2] = "no interval: the value is the same without any one cluster"
+    reason[variance < ROUNDING**2] = "no interval: the value is the same without any one cluster"
     names = np.full(len(estimate), scale.method)
     return _record(
         metric, tally, _Interval(estimate, low, high, names), np.full(len(estimate), np.nan), reason
@@ -173,9 +174,9 @@ def leave_one_out(metric: Metric, tally: Tally, total: Ints | Floats) -> tuple[F
     Linear in clusters, so it needs no linearised form however many there are; blocks bound the memory.
     """
     values, lost = np.full(len(tally.value), np.nan), np.zeros(len(tally.value), np.bool_)
-    present = metric.present(total)
-    for start in range(0, len(values), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    present, size = metric.present(total), max(1, _BLOCK // int(np.prod(tally.stats.shape[1:])))
+    for start in range(0, len(values), size):
+        block = slice(start, start + size)
         rest = total[tally.value[block]] - tally.stats[block]
         values[block] = metric.finish(rest)
         lost[block] = (present[tally.value[block]] & ~metric.present(rest)).any(axis=-1)

@@ -17,7 +17,14 @@ from bench.judge.infer import leave_one_out, linearised
 from bench.judge.metrics import Metric
 from bench.judge.rows import Floats, Ints
 
-__all__ = ["Influence", "influence"]
+__all__ = ["MANY", "Influence", "influence"]
+
+MANY = 200
+"""Sums over clusters are taken to be normal where no cluster weighs more than one of so many equal ones.
+
+At this number p-values of CCC and UAR agree with those of all deals and signs within two to three Monte Carlo
+errors of 10,000 draws; those of RMSE and accuracy do from about 60 on. Other metrics were not measured.
+"""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,11 @@ class Influence:
         pull = np.where(unknown, 0.0, self.pull)
         variance = self.multiplicity @ (pull @ contrasts.T) ** 2
         return np.where((contrasts[:, unknown] != 0).any(axis=1), np.nan, variance)
+
+    @property
+    def covariance(self) -> Floats:
+        """The covariances of the values, (V, V): 0 where they share no cluster, NaN without influence."""
+        return np.asarray(self.pull.T @ (self.multiplicity[:, None] * self.pull), np.float64)
 
 
 def influence(metric: Metric, tally: Tally) -> Influence:

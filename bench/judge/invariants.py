@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from bench.digest import digest_file
 from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
+from bench.judge.few import Few, few_people
 from bench.spec import Facts, Suite
 from bench.tables.frame import gives_labels, grouped
 
@@ -30,7 +31,6 @@ _NUMBERS = (
     "estimate", "low", "high", "n", "clips", "frames", "clusters", "n_eff", "df", "p", "p_adjusted",
     "null_mean", "null_p95", "sdd80", "coverage", "slices_left_out",
 )  # fmt: skip
-_CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
 
 
 @dataclass(frozen=True)
@@ -242,20 +242,16 @@ def _metrics(cell: PlannedCell, suite: Suite, found: Sequence[str]) -> Iterator[
 
 
 def _too_few(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> Iterator[str]:
-    """Values with fewer clusters than the suite shows are suppressed, unless attributes are public."""
-    few: dict[str, set[tuple[str, str]]] = {}
+    """Numbers of fewer clusters than the suite shows are suppressed, unless attributes are public."""
+    few: dict[tuple[Any, ...], set[Few]] = {}
     for cell in cells:
-        dataset = cell.name[1]
-        if dataset in few or cell.targets is None or cell.facts.attributes_public:
-            continue
-        frame, column = cell.targets.to_pandas(), _CLUSTER[cell.facts.cluster_unit]
-        few[dataset] = set()
-        for attributes in cell.slices(suite):
-            people = frame[column].groupby(grouped(frame, attributes, suite)).nunique()
-            small = people[people < suite.slice_rule.suppress_below].index
-            few[dataset] |= {("&".join(attributes), str(value)) for value in small}
+        if cell.targets is not None and not cell.facts.attributes_public:
+            # Rows that are not one per target cannot be joined; they are a fault of their own.
+            said = cell.predictions if cell.joins else None
+            few[cell.key] = few_people(cell.targets, said, cell.facts, suite, cell.slices(suite))
     for row in rows:
-        small = (row["slice"], row["value"]) in few.get(row["dataset"], ())
+        found = few.get(tuple(row[name] for name in PlannedCell.KEY), set())
+        small = {(row["slice"], row["value"], metric) for metric in (None, row["metric"])} & found
         if small and row["status"] != "suppressed" and _has_number(row):
             yield _shown(row)
 

@@ -1,9 +1,12 @@
-"""Metrics: functions of summed statistics, one record each; the formulas are in ``bench.judge.formulas``.
+"""Metrics: functions of summed statistics, one record each.
+
+The formulas are in ``bench.judge.formulas`` and, on probabilities and votes, ``bench.judge.probabilistic``.
 
 ``finish`` takes statistics with any leading axes and gives NaN, never 0, where a value is undefined. A miss
 (no face, abstained, model error, tie) is wrong for label metrics, and in no denominator of precision, which
 stands beside coverage; valence, arousal and dominance score it as the suite's constant and stand beside their
-``_covered`` form. What is no function of sums is refused.
+``_covered`` form; metrics of probabilities are of the rows that have them, beside coverage. What is no
+function of sums is refused.
 """
 
 from __future__ import annotations
@@ -14,9 +17,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.judge import formulas
+from bench.judge import formulas, probabilistic
 from bench.judge.formulas import Stats, divide
-from bench.judge.kernels import Key, Misses
+from bench.judge.kernels import Kernel, Key, Misses
 from bench.judge.rows import Bools, Floats
 from bench.tables.targets import AFFECT
 
@@ -31,6 +34,8 @@ class Metric:
     interval; ``direction`` says which way is better: up, down, towards zero, or neither way; ``undefined``
     says when a value is NaN; ``per_label`` metrics have a value per label and are asked for as ``recall`` or
     ``recall/fear``; ``headline`` ones are reported where a suite names no metrics, others when named.
+    ``biased`` ones grow or shrink with the number of rows, so that groups are compared against chance alone
+    (arXiv 2505.03992); ``bound`` says how far a histogram can have moved the value.
     """
 
     name: str
@@ -42,6 +47,8 @@ class Metric:
     range: tuple[float, float] = (0.0, 1.0)
     per_label: bool = False
     headline: bool = True
+    biased: bool = False
+    bound: Callable[[Stats], Floats] | None = None
 
     @property
     def misses(self) -> Misses:
@@ -64,12 +71,15 @@ class Metric:
         """The rows in the denominator."""
         if self.kind == "proportion":
             return np.asarray(self.formula(stats)[1], np.float64)
-        rows = stats.sum(axis=(-1, -2)) if self.key.kernel == "confusion" else stats[..., 0]
+        if self.key.kernel in _HISTOGRAMS:
+            return np.asarray(stats.sum(axis=(-1, -2)), np.float64)
+        rows = stats[..., 0].sum(axis=-1) if self.key.kernel == "calibration" else stats[..., 0]
         return np.asarray(rows, np.float64)
 
     def present(self, stats: Stats) -> Bools:
-        """Which classes have a row, (..., K); (..., 1) for metrics without classes."""
-        counts = stats.sum(axis=-1) if self.key.kernel == "confusion" else stats[..., :1]
+        """Which classes have a row, (..., K), of ranking others and own, (..., 2); else (..., 1), any row."""
+        of_classes = self.key.kernel in ("confusion", "ranking")
+        counts = stats.sum(axis=-1) if of_classes else self.count(stats)[..., None]
         return np.asarray(counts > 0)
 
 
@@ -89,6 +99,10 @@ def expand(names: Sequence[str], labels: tuple[str, ...]) -> list[Metric]:
 
 def of_label(metric: Metric, label: str, code: int) -> Metric:
     """The metric of one label: ``recall/fear``."""
+    if metric.key.kernel == "ranking":
+        return replace(
+            metric, name=f"{metric.name}/{label}", key=metric.key._replace(label=code), per_label=False
+        )
 
     def formula(stats: Stats) -> tuple[Stats, Stats]:
         successes, trials = metric.formula(stats)
@@ -98,11 +112,14 @@ def of_label(metric: Metric, label: str, code: int) -> Metric:
     return replace(metric, name=f"{metric.name}/{label}", formula=formula, per_label=False)
 
 
+_HISTOGRAMS = ("confusion", "selective", "ranking")
 _CONFUSION, _NO_ROWS = Key("confusion", misses="wrong"), "no rows"
 _FLAT = "no rows, or truth or predictions are constant"
 _NEVER, _NO_OTHERS = "no rows are predicted as it", "no rows of other classes"
 _ONE = "no rows, or truth and predictions are all one class"
 _ALIKE = "no rows, or all rows have one truth or one decision"
+_NO_PAIRS = "no rows with probabilities of the label, or none of others"
+_NO_GRADES, _NO_VOTES = "no rows with probabilities", "no rows with votes"
 _SIGNED, _ERROR, _ANY = (-1.0, 1.0), (0.0, np.inf), (-np.inf, np.inf)
 
 
@@ -121,15 +138,15 @@ def _affect(column: str, misses: Misses) -> list[Metric]:
 _HEADLINES = (
     Metric("accuracy", _CONFUSION, formulas.accuracy, "proportion", _NO_ROWS),
     Metric("uar", _CONFUSION, formulas.uar, "rate", _NO_ROWS),
-    Metric("macro_f1", _CONFUSION, formulas.macro_f1, "rate", _NO_ROWS),
+    Metric("macro_f1", _CONFUSION, formulas.macro_f1, "rate", _NO_ROWS, biased=True),
     Metric("recall", _CONFUSION, formulas.recall, "proportion", _NO_ROWS, per_label=True),
     Metric("coverage", Key("outcomes"), formulas.coverage, "proportion", _NO_ROWS),
 )
 _NAMED = (
-    Metric("weighted_f1", _CONFUSION, formulas.weighted_f1, "rate", _NO_ROWS),
+    Metric("weighted_f1", _CONFUSION, formulas.weighted_f1, "rate", _NO_ROWS, biased=True),
     Metric("kappa", _CONFUSION, formulas.kappa, "correlation", _ONE, range=_SIGNED),
-    Metric("mcc", _CONFUSION, formulas.mcc, "correlation", _ALIKE, range=_SIGNED),
-    Metric("precision", _CONFUSION, formulas.precision, "proportion", _NEVER, per_label=True),
+    Metric("mcc", _CONFUSION, formulas.mcc, "correlation", _ALIKE, range=_SIGNED, biased=True),
+    Metric("precision", _CONFUSION, formulas.precision, "proportion", _NEVER, per_label=True, biased=True),
     Metric(
         "false_positive_rate", _CONFUSION, formulas.false_positive_rate, "proportion", _NO_OTHERS, "lower",
         per_label=True,
@@ -140,11 +157,36 @@ _NAMED = (
     ),
 )  # fmt: skip
 
+
+def _left_out(kernel: Kernel, column: str = "") -> Key:
+    return Key(kernel, column, "left out")
+
+
+_TWO = (0.0, 2.0)
+_SOFT, _AGREEMENT = _left_out("soft_scores", "votes"), Key("agreement", "votes", "wrong")
+_ON_PROBABILITIES = (
+    Metric("ece", _left_out("calibration"), probabilistic.ece, "rate", _NO_GRADES, "lower", biased=True),
+    Metric("brier", _left_out("scores"), probabilistic.brier, "plain", _NO_GRADES, "lower", _TWO),
+    Metric("nll", _left_out("scores"), probabilistic.nll, "plain", _NO_GRADES, "lower", _ERROR),
+    Metric(
+        "aurc", _left_out("selective"), probabilistic.aurc, "rate", _NO_GRADES, "lower",
+        bound=probabilistic.aurc_bound,
+    ),
+    Metric(
+        "auroc", _left_out("ranking"), probabilistic.auroc, "rate", _NO_PAIRS, per_label=True,
+        bound=probabilistic.auroc_bound,
+    ),
+    Metric("cross_entropy", _SOFT, probabilistic.cross_entropy, "plain", _NO_GRADES, "lower", _ERROR),
+    Metric("soft_brier", _SOFT, probabilistic.soft_brier, "plain", _NO_GRADES, "lower", _TWO),
+    Metric("js", _SOFT, probabilistic.js, "rate", _NO_GRADES, "lower"),
+    Metric("crowd_agreement", _AGREEMENT, probabilistic.crowd_agreement, "rate", _NO_VOTES),
+)  # fmt: skip
+
 METRICS = {
     metric.name: metric
     for metric in (
         *_HEADLINES,
-        *(replace(metric, headline=False) for metric in _NAMED),
+        *(replace(metric, headline=False) for metric in (*_NAMED, *_ON_PROBABILITIES)),
         *(
             metric
             for column in AFFECT

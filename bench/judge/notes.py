@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow.compute as pc
 
 from bench.judge.metrics import Metric
@@ -14,6 +15,7 @@ __all__ = ["cell_notes", "dataset_notes", "notes"]
 
 # STATISTICS, Misses: the share of faults up to which cells are compared as if there were none.
 _FAULTS = 0.01
+_ON_DECISIONS = ("confusion", "agreement", "calibration", "selective")
 
 
 def dataset_notes(targets: Targets) -> list[str]:
@@ -43,7 +45,7 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
     judged = fates[:, :DECODE_ERROR].sum(axis=-1)
     said: list[list[str]] = []
     for fate, rows, unlabelled in zip(fates, judged, judged - with_truth, strict=True):
-        ties = fate[UNDECIDED] + fate[EMPTY] if metric.key.kernel == "confusion" else 0
+        ties = fate[UNDECIDED] + fate[EMPTY] if metric.key.kernel in _ON_DECISIONS else 0
         said.append(
             [
                 text
@@ -61,6 +63,10 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
         )
     if metric.key.kernel == "confusion":
         _label_notes(metric, sums, one, labels, said)
+    if metric.bound is not None:
+        for bound, texts in zip(metric.bound(sums.total(metric.key, one)), said, strict=True):
+            # Rounded up: a bound that is rounded down is none.
+            texts.extend([f"binned: within {np.ceil(bound * 1e4) / 1e4:.4f} of exact"] if bound > 0 else [])
     return said
 
 
@@ -73,6 +79,8 @@ def _label_notes(
             texts.extend([f"classes without rows: {', '.join(absent)}"] if absent else [])
     if sums.rows.outside and not one.attributes:
         said[0].append(f"{_rows(sums.rows.outside)} predicted outside the label space, counted as wrong")
+    if sums.rows.unsayable and not one.attributes:
+        said[0].append(f"no probability for {', '.join(sums.rows.unsayable)}: can never be predicted")
 
 
 def _rows(count: int) -> str:

@@ -37,7 +37,11 @@ class Rows:
 
     ``truth`` (N,) label codes, -1 where the row has no label; ``decision`` (N,) label codes, ``labels``
     (the *none* column) where there is no decision or one outside the label space; ``outcome`` (N,) codes
-    above; ``affect`` maps valence, arousal, dominance to (truth, prediction), each (N,), NaN where absent.
+    above; ``affect`` maps valence, arousal, dominance to (truth, prediction), each (N,), NaN where absent;
+    ``outside`` counts decisions outside the label space; ``unsayable`` are the labels of rows that
+    predictions made of probabilities have none for. ``probabilities`` holds the columns of the labels in
+    their order, None for a label without one, then those outside the label space; () where there are none.
+    ``votes`` is the column of the targets. Both stay Arrow columns until a kernel asks for their numbers.
     """
 
     labels: int
@@ -46,11 +50,56 @@ class Rows:
     outcome: Ints
     affect: dict[str, tuple[Floats, Floats]]
     outside: int = 0
+    unsayable: tuple[str, ...] = ()
+    probabilities: tuple[pa.ChunkedArray | None, ...] = ()
+    votes: pa.ChunkedArray | None = None
 
     @property
     def judged(self) -> Bools:
         """The rows that are not the data's fault: all but decode errors."""
         return np.not_equal(self.outcome, DECODE_ERROR)
+
+    @property
+    def graded(self) -> Bools:
+        """The rows with probabilities: validated predictions have all of them in every ok row."""
+        return np.less_equal(self.outcome, UNDECIDED) & bool(self.probabilities)
+
+    @property
+    def correct(self) -> Bools:
+        """The rows whose decision is their label; a tie decides nothing."""
+        return np.equal(self.decision, self.truth)
+
+    def probability(self, code: int) -> Floats:
+        """The probability of one label, (N,), within [0, 1]; 0 for a label without a column."""
+        column = self.probabilities[code]
+        return np.zeros(len(self.truth)) if column is None else np.clip(numbers(column), 0.0, 1.0)
+
+    @property
+    def confidence(self) -> Floats:
+        """The largest probability, whatever label has it, (N,)."""
+        top = np.zeros(len(self.truth))
+        for code in range(len(self.probabilities)):
+            np.maximum(top, self.probability(code), out=top)
+        return top
+
+    @property
+    def voted(self) -> Bools:
+        """The rows with votes, read without a number per label."""
+        found = np.zeros(len(self.truth), np.bool_)
+        if self.votes is not None:
+            column = self.votes.combine_chunks()
+            votes = column.flatten().to_numpy().reshape(-1, self.labels)
+            found[pc.is_valid(column).to_numpy(zero_copy_only=False)] = votes.any(axis=1)
+        return found
+
+    @property
+    def ballots(self) -> Floats:
+        """The votes for each label, (N, labels); 0 where a row has none."""
+        found = np.zeros((len(self.truth), self.labels))
+        if self.votes is not None:
+            cast = pc.is_valid(self.votes).to_numpy()
+            found[cast] = self.votes.combine_chunks().flatten().to_numpy().reshape(-1, self.labels)
+        return found
 
 
 def read_rows(targets: Targets, predictions: pa.Table) -> Rows:
@@ -75,7 +124,23 @@ def read_rows(targets: Targets, predictions: pa.Table) -> Rows:
         outcome=_outcomes(predictions, ok, decided),
         affect=affect,
         outside=int((decided & (decision < 0)).sum()),
+        unsayable=_unsayable(labels, truth, predictions.column_names),
+        probabilities=_probabilities(labels, predictions),
+        votes=table["votes"] if "votes" in table.column_names else None,
     )
+
+
+def _probabilities(labels: tuple[str, ...], predictions: pa.Table) -> tuple[pa.ChunkedArray | None, ...]:
+    columns = {name: predictions[name] for name in predictions.column_names if name.startswith("p_")}
+    inside = [columns.pop(f"p_{label}", None) for label in labels]
+    return (*inside, *columns.values()) if columns or any(c is not None for c in inside) else ()
+
+
+def _unsayable(labels: tuple[str, ...], truth: Ints, columns: list[str]) -> tuple[str, ...]:
+    if not any(name.startswith("p_") for name in columns):
+        return ()
+    true = [labels[code] for code in np.unique(truth[truth >= 0])]
+    return tuple(label for label in true if f"p_{label}" not in columns)
 
 
 def has_labels(predictions: pa.Table) -> bool:

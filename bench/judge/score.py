@@ -7,17 +7,20 @@ where weights differ. Refuses predictions that are not one row per target in ord
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from bench.judge.corruption import ALL
+from bench.judge.degradation import degrades, observe
 from bench.judge.fairness import Comparison, adjust, compared, differences
 from bench.judge.metrics import Metric
 from bench.judge.notes import cell_notes, dataset_notes
 from bench.judge.request import asked, check
+from bench.judge.robustness import Robustness
 from bench.judge.rows import Rows, has_labels, read_rows
 from bench.judge.sheet import Sheet, sheets
 from bench.judge.slices import Slice, cut
@@ -28,7 +31,7 @@ from bench.spec import Suite
 from bench.tables import Targets
 from bench.tables.estimates import estimates_table
 
-__all__ = ["Cell", "check", "judge"]
+__all__ = ["Cell", "Ground", "check", "gives", "judge"]
 
 
 @dataclass(frozen=True)
@@ -57,26 +60,34 @@ def judge(cells: Iterable[Cell], suite: Suite) -> pa.Table:
     """Judge cells and return the Estimates table, ordered by model, data set, condition and severity.
 
     Within a cell: the whole first, then the suite's slices in its order, their values in order, metrics in
-    the suite's order; after them, slice by slice, how the values differ (``bench.judge.fairness``). ``n``
+    the suite's order; after them, slice by slice, how the values differ (``bench.judge.fairness``), and what
+    the condition did to them (``bench.judge.robustness``); what is of several conditions comes last. ``n``
     counts the rows in the denominators; ``clips`` and ``frames`` what the slice holds;
     ``coverage`` is of the slice; ``n_eff`` belongs to proportions alone. Raises UserError as ``check``
     does, ValueError for predictions in another order.
     """
-    grounds: dict[str, _Ground] = {}
-    blocks = []
+    grounds: dict[str, Ground] = {}
+    blocks, robustness = [], Robustness(suite)
     for cell in cells:
         ground = grounds.get(cell.dataset)
         if ground is None or ground.targets is not cell.targets:
-            ground = grounds[cell.dataset] = _Ground(cell.targets, suite)
-        condition = (cell.condition != "clean", cell.condition, cell.where or "", cell.severity)
-        blocks.append(((cell.model, cell.dataset, *condition), list(_rows(cell, ground))))
+            ground = grounds[cell.dataset] = Ground(cell.targets, suite)
+        blocks.append((_order(vars(cell)), list(_rows(cell, ground, robustness))))
+    blocks += [(_order(row), [row]) for row in robustness.finish()]
     blocks.sort(key=lambda block: block[0])
     rows = [row for _, block in blocks for row in block]
-    adjust(rows)
+    adjust(rows, suite.primary)
     return estimates_table(rows)
 
 
-class _Ground:
+def _order(key: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Where the rows of a cell stand; of several severities or conditions, after those of each."""
+    condition, severity = key["condition"], key["severity"]
+    named = (condition != "clean", condition == ALL, condition, key["where"] or "")
+    return (key["model"], key["dataset"], *named, severity is None, severity or 0)
+
+
+class Ground:
     """What all cells of one data set share: its slices, the metrics asked of it, what must be said."""
 
     def __init__(self, targets: Targets, suite: Suite) -> None:
@@ -111,28 +122,33 @@ class _Ground:
         return cell.frames if one.name is None else None
 
 
-def _rows(cell: Cell, ground: _Ground) -> Iterator[dict[str, Any]]:
+def _rows(cell: Cell, ground: Ground, robustness: Robustness) -> Iterator[dict[str, Any]]:
     """The rows of one cell; a requested metric the predictions cannot give has rows that say so."""
     rows = read_rows(cell.targets, cell.predictions)
     sums = Sums(rows, ground.cut.strata, ground.suite.missing_constant)
     hidden = ground.withheld(rows)
     judged = {
         metric.name: sheets(metric, sums, ground.cut.slices, hidden, ground.targets, ground.suite)
-        if _gives(cell, metric)
+        if gives(cell, rows, metric)
         else None
         for metric in ground.metrics
-        if ground.suite.metrics or _gives(cell, metric)
+        if ground.suite.metrics or gives(cell, rows, metric)
     }
     said = [*ground.notes, *cell_notes(rows)]
     key = {name: getattr(cell, name) for name in ("model", "dataset", "condition", "severity", "where")}
     key["cluster_unit"] = ground.targets.facts.cluster_unit
-    for row in (*_values(cell, ground, judged), *_differences(ground, judged, sums)):
+    if ground.suite.clean and ground.suite.conditions:
+        paired = {
+            name: found for name, found in judged.items() if found and degrades(found[0].metric, ground.suite)
+        }
+        robustness.add(observe(key, ground.cut, sums, paired, hidden.values, said))
+    for row in (*_values(cell, ground, judged), *_differences(ground, judged, sums, hidden)):
         if row["status"] != SUPPRESSED:
             row["warning"] = "; ".join([*filter(None, [row["warning"]]), *said]) or None
         yield {**key, **row}
 
 
-def _values(cell: Cell, ground: _Ground, judged: Judged) -> Iterator[dict[str, Any]]:
+def _values(cell: Cell, ground: Ground, judged: Judged) -> Iterator[dict[str, Any]]:
     """What every metric is of every slice value."""
     for index, one in enumerate(ground.cut.slices):
         for value, text in enumerate(one.values):
@@ -144,26 +160,34 @@ def _values(cell: Cell, ground: _Ground, judged: Judged) -> Iterator[dict[str, A
                 yield {**named, **row, "kind": "value", "level": ground.suite.level}
 
 
-def _differences(ground: _Ground, judged: Judged, sums: Sums) -> Iterator[dict[str, Any]]:
+def _differences(ground: Ground, judged: Judged, sums: Sums, hidden: Withheld) -> Iterator[dict[str, Any]]:
     """How the values of every slice differ by every metric that the predictions give."""
     suite = ground.suite
     for index, one in enumerate(ground.cut.slices[1:], 1):
+        partly = np.asarray(hidden.classes[index].any(axis=1))
         for name, found in judged.items():
             if found is None:
                 continue
             sheet = found[index]
             included = compared(one, sheet.enough, sheet.hidden)
-            tally = sums.tally(sheet.metric.key, one)
-            asked = Comparison(sheet.metric, one, tally, included, suite.level, suite.seed, suite.draws)
+            asked = Comparison(
+                sheet.metric, one, sums.tally(sheet.metric.key, one), included, sheet.hidden, partly,
+                suite.level, suite.seed, suite.draws,
+            )  # fmt: skip
             for row in differences(asked):
                 yield {"slice": one.name, "metric": name, **row}
 
 
-def _gives(cell: Cell, metric: Metric) -> bool:
+def gives(cell: Cell, rows: Rows, metric: Metric) -> bool:
     """Whether the predictions hold what a metric needs."""
-    if metric.key.kernel == "confusion":
+    kernel = metric.key.kernel
+    if kernel in ("confusion", "agreement"):
         return has_labels(cell.predictions)
-    return not metric.key.column or metric.key.column in cell.predictions.column_names
+    if kernel == "ranking":
+        return bool(rows.probabilities) and rows.probabilities[metric.key.label] is not None
+    if kernel == "moments":
+        return metric.key.column in cell.predictions.column_names
+    return kernel == "outcomes" or bool(rows.probabilities)
 
 
 def _unavailable(name: str) -> dict[str, Any]:

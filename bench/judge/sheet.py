@@ -17,9 +17,9 @@ from bench.judge.withhold import Withheld
 from bench.spec import Suite
 from bench.tables import Targets
 
-__all__ = ["Sheet", "sheets"]
+__all__ = ["WITHHELD", "Sheet", "sheets"]
 
-_WITHHELD = "withheld: too few subjects here, or in a value or class that this number would reveal"
+WITHHELD = "withheld: too few subjects here, or in a value or class that this number would reveal"
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Sheet:
     def row(self, value: int) -> dict[str, Any]:
         """What Estimates holds for one value beside the columns that name it; a suppressed one, no number."""
         if self.hidden[value]:
-            return {"status": SUPPRESSED, "warning": _WITHHELD}
+            return {"status": SUPPRESSED, "warning": WITHHELD}
         found = self.inference
         texts = [found.reason[value], *self.notes[value]]
         return {

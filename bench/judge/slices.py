@@ -118,12 +118,27 @@ def attribute(targets: Targets, name: str, suite: Suite, where: Where) -> tuple[
         return _numeric(name, numbers(column), suite, where)
     if name in suite.bins:
         raise UserError(
-            where("bins", name), f"bins cut {name!r}, which is text in {targets.facts.name}",
-            "Bins cut numbers", "Take the bins out or correct the attribute",
+            where("bins", name),
+            f"bins cut {name!r}, which is text in {targets.facts.name}{_first_text(column)}",
+            "Bins cut numbers", "Take the bins out, or write numbers (an empty field is unmeasured)",
         )  # fmt: skip
     column = pc.fill_null(column.cast(pa.string()), UNMEASURED)
     values = sorted(pc.unique(column).to_pylist(), key=lambda value: (value == UNMEASURED, value))
     return positions(column, tuple(values)), tuple(values)
+
+
+def _first_text(column: pa.ChunkedArray) -> str:
+    """Name the first row that makes a column text, nothing where no single one does.
+
+    >>> _first_text(pa.chunked_array([["30", None, "forty"]]))
+    ": row 3 is 'forty'"
+    """
+    for row, value in enumerate(column):
+        try:
+            value.cast(pa.float64())
+        except pa.ArrowInvalid:
+            return f": row {row + 1} is {value.as_py()!r}"
+    return ""
 
 
 def labels_of_bins(edges: Sequence[float]) -> list[str]:

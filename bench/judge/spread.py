@@ -27,21 +27,28 @@ class Spread:
     shrunken: Floats
 
 
-def spread(values: Floats, variances: Floats) -> Spread:
-    """How far values lie apart beyond sampling error: s2 = max(0, var_{K-1}(values) - mean(variances)).
+def spread(values: Floats, covariance: Floats) -> Spread:
+    """How far values lie apart beyond sampling error C, the ``covariance`` (K, K) of the values.
 
-    Shrunken values are drawn to the mean by how little is known of each: mean + s2 / (s2 + V_g) (value -
-    mean); a value without sampling error stays where it is. NaN below two groups. Sources: Lum, Zhang, Bower
-    2022, arXiv 2205.05770; Efron, Morris 1975, Journal of the American Statistical Association 70.
+    s2 = max(0, var_{K-1}(values) - mean(C_gg) + mean(C_gh, g < h)): what groups share moves all of them and
+    none apart. Shrunken values are drawn to the mean by how little is known of each: mean + s2 (s2 I + C)^-1
+    (values - mean), which is s2 / (s2 + C_gg) (value - mean) for groups that share no cluster; a value
+    without sampling error stays where it is. NaN below two groups. Sources: Lum, Zhang, Bower 2022, arXiv
+    2205.05770 (independent groups); Efron, Morris 1975, Journal of the American Statistical Association 70.
     """
-    known = np.isfinite(values) & np.isfinite(variances)
+    known = np.isfinite(values) & np.isfinite(np.diag(covariance))
     shrunken = np.full(len(values), np.nan)
-    if known.sum() < 2:
+    if (count := int(known.sum())) < 2:
         return Spread(float("nan"), shrunken)
-    some, mean = variances[known], values[known].mean()
-    between = max(0.0, float(values[known].var(ddof=1) - some.mean()))
-    factor = np.divide(between, between + some, out=np.ones(len(some)), where=between + some > 0)
-    shrunken[known] = mean + factor * (values[known] - mean)
+    some, error = values[known], covariance[np.ix_(known, known)]
+    own, apart = np.diag(error), some - some.mean()
+    shared = (error.sum() - own.sum()) / (count * (count - 1))
+    between = max(0.0, float(some.var(ddof=1) - (own.mean() - shared)))
+    if between:
+        apart = between * np.linalg.solve(between * np.eye(count) + error, apart)
+    else:
+        apart = np.where(own == 0, apart, 0.0)
+    shrunken[known] = some.mean() + apart
     return Spread(between, shrunken)
 
 
@@ -86,10 +93,11 @@ def ratio_alarm(rate: float, rows: Ints, seed: int, threshold: float = 0.8, draw
     return alarms / draws
 
 
-def sdd80(se: Floats, df: Floats, level: float) -> Floats:
-    """The smallest difference a two-sided test would detect with 80 % power: (t_{1-a/2} + t_{.8}) se.
+def sdd80(se: Floats, df: Floats, critical: Floats) -> Floats:
+    """The smallest difference that a two-sided test detects with 80 % power: (c + t_{.8}) se.
 
-    a = 1 - ``level``; t quantiles on ``df``, NaN where ``se`` or ``df`` is. Source: Bloom 1995, Evaluation
-    Review 19 (the minimum detectable effect).
+    c is the ``critical`` value beyond which |estimate| / se is found: of one test alone the t quantile, of a
+    family that of its largest statistic. t on ``df``; NaN where one of them is. Source: Bloom 1995,
+    Evaluation Review 19 (the minimum detectable effect).
     """
-    return np.asarray((stdtrit(df, (1 + level) / 2) + stdtrit(df, 0.8)) * se, np.float64)
+    return np.asarray((critical + stdtrit(df, 0.8)) * se, np.float64)

@@ -24,14 +24,15 @@ def reportable(
     """Which slice values hold enough to be compared, (V,).
 
     Enough clusters; for proportions enough n_eff, successes and failures; for other label metrics enough
-    rows in each of the data set's ``classes`` (K,); for the rest enough rows.
+    rows in each of the data set's ``classes`` (K,), for AUROC of the label and of others; for the rest enough
+    rows.
     """
     enough: Bools = np.isfinite(inference.estimate) & (inference.clusters >= rule.clusters)
     if metric.kind == "proportion":
         successes = np.asarray(metric.formula(total)[0], np.int64)
         fewer = np.minimum(successes, inference.n - successes)
         enough &= (inference.n_eff >= rule.n_eff) & (fewer >= rule.successes_and_failures)
-    elif metric.key.kernel == "confusion":
+    elif metric.key.kernel in ("confusion", "ranking"):
         enough &= (total.sum(axis=-1)[:, classes] >= rule.rows_in_class).all(axis=-1)
     else:
         enough &= inference.n >= rule.rows_in_class

@@ -1,18 +1,37 @@
-"""The statistics of one cell: each kernel summed into atoms once, each slice put together once."""
+"""The statistics of one cell: each kernel summed into atoms once, each slice put together when asked for.
+
+What was put together is kept, but of large statistics only the last: it is made again from atoms.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from bench.judge.atoms import Atoms, Strata, Tally, gather
-from bench.judge.kernels import Counts, Key, Moments, confusion, moments, outcomes
+from bench.judge.kernels import (
+    Counts,
+    Key,
+    Moments,
+    agreement,
+    calibration,
+    confusion,
+    moments,
+    outcomes,
+    ranking,
+    scores,
+    selective,
+    soft_scores,
+)
 from bench.judge.metrics import METRICS
 from bench.judge.rows import DECODE_ERROR, Floats, Ints, Rows
 from bench.judge.slices import Slice
 
 __all__ = ["Sums"]
+
+_KEPT = 1 << 30  # bytes of tallies that are kept
 
 
 class Sums:
@@ -30,7 +49,15 @@ class Sums:
             if key not in self._atoms:
                 self._atoms[key] = gather(self._statistics(key), self.strata)
             self._tallies[at] = self._atoms[key].tally(one.of_stratum, len(one.values))
+            self._forget()
         return self._tallies[at]
+
+    def _forget(self) -> None:
+        """Let go of the largest tallies but the last one made while all together are too large."""
+        last, sizes = next(reversed(self._tallies)), {k: t.stats.nbytes for k, t in self._tallies.items()}
+        while len(sizes) > 1 and sum(sizes.values()) > _KEPT:
+            largest = max(sizes.keys() - {last}, key=sizes.__getitem__)
+            del self._tallies[largest], sizes[largest]
 
     def total(self, key: Key, one: Slice) -> Any:
         """The statistics per slice value, (V, *shape)."""
@@ -48,7 +75,9 @@ class Sums:
         if key.kernel == "moments":
             headline: Floats = self.total(key._replace(misses="constant"), one)[:, 0]
             return headline.astype(np.int64)
-        counts: Ints = self.total(key, one).sum(axis=(-1, -2))
+        if key.column == "votes":
+            return np.asarray(self.total(METRICS["crowd_agreement"].key, one)[:, 0], np.int64)
+        counts: Ints = self.total(METRICS["accuracy"].key, one).sum(axis=(-1, -2))
         return counts
 
     def coverage(self, key: Key, one: Slice) -> Floats:
@@ -62,4 +91,10 @@ class Sums:
     def _statistics(self, key: Key) -> Counts | Moments:
         if key.kernel == "moments":
             return moments(self.rows, key.column, key.misses, self.missing_constant)
-        return confusion(self.rows) if key.kernel == "confusion" else outcomes(self.rows)
+        if key.kernel == "ranking":
+            return ranking(self.rows, key.label)
+        kernels: dict[str, Callable[[Rows], Counts | Moments]] = {
+            "confusion": confusion, "outcomes": outcomes, "calibration": calibration, "selective": selective,
+            "scores": scores, "agreement": agreement, "soft_scores": soft_scores,
+        }  # fmt: skip
+        return kernels[key.kernel](self.rows)

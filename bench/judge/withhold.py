@@ -19,17 +19,27 @@ so is what gives it, or cells of one value or of one slice and class that are a 
 memberships are combinations of attributes by classes; accuracy is the sum of a value's recalls, UAR that with
 each class weighted by 1 / n. A withheld class of a value takes along its recall, precision, false-positive
 and selection rate, and the value's F1, kappa and MCC, which weigh classes by what the model decides; those of
-decisions are withheld, too, for too few decided as the label, or too few in their successes. The memberships
-of values are in ``membership``; ``disclosure`` solves for what follows.
+decisions are withheld, too, for too few decided as the label, or too few in their successes. Metrics of
+probabilities and votes need enough subjects who have them, AUROC in every class. The memberships of values
+are in ``membership``; ``disclosure`` solves for what follows.
+
+Differences are covered with the values: gaps, ratios, contrasts of two shown values and shrunken values are
+functions of them. The rest of a value is all measured rows less the value's, and so is every sum over it:
+where every such sum of the value and of what is unmeasured is shown, no metric of the rest tells anything
+new. UAR alone is shown of values that have a class withheld, and weighs the classes of the rest anew, by 1 /
+n of the rest; it must not be held against the rest where one of these values has a class withheld
+(``fairness``).
 
 It takes 500 slice values and 10,000 combinations of attributes; beyond, all slices are withheld if one value
 is, as all classes are; it takes 1,000 cells and 20,000 combinations with classes, beyond which all of them
-are withheld if one is. It does not protect groups that are no value of a slice of the suite (the
-difference of two age bins, say), nor against what other runs show: with other slices, with other rows, or of
-a model that predicts the same. The whole is always shown, with classes of a few people in it, and whoever
-knows that such a class occurs in one value alone knows that value's recall. Nor does it protect the few of a
-class who were right or wrong in one way (the hits of a shown recall), successes alone against differences to
-the whole, and counts that follow from intervals, from rounding or because they are whole numbers.
+are withheld if one is. It does not protect groups that are no value of a slice of the suite (the difference
+of two age bins, say), nor against what other runs show: with other slices, with other rows, or of a model
+that predicts the same, nor, between conditions, rows that cannot be decoded in one of them. The whole is
+always shown, with classes of a few people in it, and whoever knows that such a class occurs in one value
+alone knows that value's recall. Nor does it protect the few of a class who were right or wrong in one way
+(the hits of a shown recall), successes alone against differences to the whole, and what follows from errors
+(intervals, p, and what chance makes of a gap rest on every row of the values compared), from rounding or
+because counts are whole numbers.
 """
 
 from __future__ import annotations
@@ -41,16 +51,19 @@ import numpy as np
 
 from bench.judge.atoms import Strata, combine
 from bench.judge.disclosure import Numbers, cover
+from bench.judge.kernels import Key
 from bench.judge.membership import Table, count_clusters, count_subjects, find_parts, find_people, tabulate
 from bench.judge.metrics import Metric
 from bench.judge.rows import Bools, Floats, Ints, Rows
 from bench.judge.slices import Slice
 
-__all__ = ["MOST_CELLS", "MOST_CELL_COMBINATIONS", "Withheld", "decides", "withheld", "withheld_decisions"]
+__all__ = [
+    "MOST_CELLS", "MOST_CELL_COMBINATIONS", "Withheld", "alike", "decides", "withheld", "withheld_decisions",
+]  # fmt: skip
 
 MOST_CELL_COMBINATIONS, MOST_CELLS = 20_000, 1_000
 _OF_DECISIONS = ("precision", "selection_rate", "false_positive_rate")
-_WEIGHED_BY_DECISIONS = ("macro_f1", "weighted_f1", "kappa", "mcc")
+_PROBABILITIES, _VOTES, _BOTH = "probabilities", "votes", "probabilities and votes"
 
 
 @dataclass(frozen=True)
@@ -58,32 +71,48 @@ class Withheld:
     """What is withheld of one cell of a run: per slice, the first of which is the whole, masks.
 
     ``values`` (V,) every number of a value; ``classes`` (V, K) those of a true class; ``uar`` (V,);
-    ``outputs`` (V,) per affect column those of rows with an output; ``decisions`` (V, K) those of rows
-    decided as a label, None where no metric asks for them.
+    ``outputs`` (V,) those of rows with an output: per affect column, of probabilities, votes and both;
+    ``graded`` (V,) those of probabilities by class; ``decisions`` (V, K) those of rows decided as a label,
+    None where no metric asks for them.
     """
 
     values: list[Bools]
     classes: list[Bools]
     uar: list[Bools]
     outputs: dict[str, list[Bools]]
+    graded: list[Bools]
     decisions: list[Bools] | None = None
 
     def of(self, metric: Metric, labels: Sequence[str]) -> list[Bools]:
         """Which values of each slice have their number of a metric withheld, (V,) each."""
         stem, _, label = metric.name.partition("/")
-        if metric.key.kernel == "moments" and metric.key.misses == "left out":
-            return self.outputs[metric.key.column]
-        if stem == "uar":
-            return self.uar
-        if stem in _WEIGHED_BY_DECISIONS:
-            return [v | c.any(axis=1) for v, c in zip(self.values, self.classes, strict=True)]
-        if not label:
+        if metric.key.kernel != "confusion":
+            return self.graded if metric.key.kernel == "ranking" else self._of_rows(metric.key)
+        if stem in ("accuracy", "uar"):
+            return self.values if stem == "accuracy" else self.uar
+        parts = [self.classes]
+        if self.decisions is not None and stem != "recall":
+            parts.append(self.decisions)
+        if label:
+            code = list(labels).index(label)
+            parts = [[mask[:, [code]] for mask in part] for part in parts]
+        # What weighs classes by decisions needs all of them.
+        return [np.asarray(np.concatenate(masks, axis=1).any(axis=1)) for masks in zip(*parts, strict=True)]
+
+    def _of_rows(self, key: Key) -> list[Bools]:
+        """Those of a metric that takes rows of all classes together."""
+        if key.kernel == "moments":
+            return self.outputs[key.column] if key.misses == "left out" else self.values
+        if key.kernel == "outcomes":
             return self.values
-        code = list(labels).index(label)
-        hidden = [mask[:, code] for mask in self.classes]
-        if stem in _OF_DECISIONS and self.decisions is not None:
-            return [a | b[:, code] for a, b in zip(hidden, self.decisions, strict=True)]
-        return hidden
+        soft = {"agreement": _VOTES, "soft_scores": _BOTH}
+        return self.outputs[soft.get(key.kernel, _PROBABILITIES)]
+
+
+def alike(rows: Rows) -> tuple[object, ...]:
+    """A key that is the same for cells from which the same is withheld, decisions aside."""
+    masks = {"judged": rows.judged, **_with_output(rows)}
+    return tuple((name, np.packbits(mask).tobytes()) for name, mask in masks.items())
 
 
 def decides(metrics: Sequence[Metric]) -> bool:
@@ -113,29 +142,35 @@ def withheld(slices: Sequence[Slice], strata: Strata, rows: Rows, floor: int) ->
             cover(hidden, numbers, [(member, hidden), *((member[p], numbers.few) for p in parts)])
     judged = np.where(rows.judged, rows.truth, -1)
     hidden, classes, uar = _cells(hidden, table, strata, judged, rows.labels, floor)
-    outputs = {}
-    for name, (truth, guess) in rows.affect.items():
-        covered = np.where(rows.judged & np.isfinite(truth) & np.isfinite(guess), 0, -1)
-        _, cells, _ = _cells(hidden, table, strata, covered, 1, floor)
-        outputs[name] = _split(cells[:, 0], slices)
-    return Withheld(_split(hidden, slices), _split(classes, slices), _split(uar, slices), outputs)
+    outputs = {
+        name: _cells(hidden, table, strata, np.where(mask, 0, -1), 1, floor)[1][:, 0]
+        for name, mask in _with_output(rows).items()
+    }
+    by_class = np.where(rows.graded, rows.truth, -1)
+    graded = _cells(hidden, table, strata, by_class, rows.labels, floor)[1].any(axis=1)
+    found = {name: _split(mask, slices) for name, mask in outputs.items()}
+    graded |= outputs[_PROBABILITIES]
+    return Withheld(
+        _split(hidden, slices), _split(classes, slices), _split(uar, slices), found, _split(graded, slices)
+    )
 
 
 def withheld_decisions(
     found: Withheld, slices: Sequence[Slice], strata: Strata, rows: Rows, floor: int
 ) -> Withheld:
-    """The same with the rows decided as one label; *none* is no label, and taken to be shown.
+    """The same with the rows decided as one label; *none* is no label: how many decide nothing is shown.
 
     Withheld are cells of a few subjects, those where the right or the wrong rows are of a few, and what
     gives the former.
     """
     values = np.concatenate([np.zeros(0, np.bool_), *found.values[1:]])
     table = tabulate(slices) if floor else None
-    decided = np.where(rows.judged & (rows.truth >= 0), rows.decision, -1)
-    values, cells, _ = _cells(values, table, strata, decided, rows.labels + 1, floor)
+    labelled = rows.judged & (rows.truth >= 0) & (rows.decision < rows.labels)
+    decided = np.where(labelled, rows.decision, -1)
+    values, cells, _ = _cells(values, table, strata, decided, rows.labels, floor)
     if table is not None:
         for mask in (decided == rows.truth, decided != rows.truth):
-            there = count_clusters(table, strata, np.where(mask, decided, -1), rows.labels + 1)
+            there = count_clusters(table, strata, np.where(mask, decided, -1), rows.labels)
             cells |= (there > 0) & (there < floor)
     hidden = _split(values, slices)
     return Withheld(
@@ -143,8 +178,20 @@ def withheld_decisions(
         [mask | v[:, None] for mask, v in zip(found.classes, hidden, strict=True)],
         [mask | v for mask, v in zip(found.uar, hidden, strict=True)],
         {name: [m | v for m, v in zip(masks, hidden, strict=True)] for name, masks in found.outputs.items()},
-        _split(cells[:, :-1], slices),
+        [mask | v for mask, v in zip(found.graded, hidden, strict=True)],
+        _split(cells, slices),
     )
+
+
+def _with_output(rows: Rows) -> dict[str, Bools]:
+    """The rows in the denominators of metrics that leave misses out, (N,) each."""
+    found = {
+        name: rows.judged & np.isfinite(truth) & np.isfinite(guess)
+        for name, (truth, guess) in rows.affect.items()
+    }
+    voted = rows.judged & rows.voted
+    found[_PROBABILITIES] = rows.graded & (rows.truth >= 0)
+    return {**found, _VOTES: voted, _BOTH: voted & rows.graded}
 
 
 def _split(hidden: Bools, slices: Sequence[Slice]) -> list[Bools]:

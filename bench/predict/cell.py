@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.digest import digest_json
-from bench.errors import MachineError
+from bench.errors import MachineError, listed
 from bench.folder import CellFolder, RunFolder, write_json
 from bench.predict.perturb import PERTURBATIONS
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
 
-__all__ = ["CLEAN", "Cell", "Harm", "Store"]
+__all__ = ["CLEAN", "Cell", "Harm", "Store", "already_made"]
 
 DECODE_VERSION = 1
 AGGREGATE_VERSION = 1
@@ -74,6 +75,11 @@ class Cell:
     precision: str
 
     @property
+    def name(self) -> tuple[str, str, str]:
+        """Model, data set and condition, as the plan of a run names the cell."""
+        return self.model.name, self.dataset, self.harm.label
+
+    @property
     def key(self) -> str:
         """The sha256 of the inputs that change outputs."""
         return digest_json(
@@ -92,8 +98,9 @@ class Cell:
 class Store:
     """The parts of one cell on disk, and their end as one table.
 
-    ``batch``: targets per part; an unfinished cell keeps the batch it was begun with, since batch boundaries
-    are what makes a resumed run end in the same bytes.
+    ``changed`` says that the cell was finished and is made again, since its files are no longer those it was
+    finished with. ``batch``: targets per part; an unfinished cell keeps the batch it was begun with, since
+    batch boundaries are what makes a resumed run end in the same bytes.
     """
 
     def __init__(self, run: RunFolder, cell: Cell, batch: int) -> None:
@@ -102,6 +109,7 @@ class Store:
         self._parts = self.folder.path / "parts"
         facts, begun = self.folder.facts, self._begun()
         self.done = facts is not None and facts["key"] == self.key and self.folder.is_whole
+        self.changed = facts is not None and not self.done
         self.batch = begun or batch
         # What belongs to another key, or was damaged, is made again.
         if (self.done or begun is None) and self._parts.exists():
@@ -184,3 +192,18 @@ class Store:
             "A model may fail on single clips, which then count as wrong",
             "The same command makes the cell again; a traceback is in affectbench.log of the run",
         )  # fmt: skip
+
+
+def already_made(stores: Sequence[Store]) -> list[str]:
+    """What a run finds made by one before it, and which finished cells were changed since: a line each."""
+    lacking = [store for store in stores if not store.done]
+    text = f"{len(stores) - len(lacking)} of {len(stores)} cells were already made"
+    batches = [store.lacks(batch) for store in lacking for batch in range(store.batches)]
+    if not lacking:
+        return [f"{text}; nothing is left to predict"]
+    said = [text] if len(lacking) < len(stores) else []
+    if made := batches.count(False):
+        said = [f"{text}, and {made} of {len(batches)} batches of the others"]
+    if names := [" / ".join(store.cell.name) for store in stores if store.changed]:
+        said.append(f"changed since they were made, and made again: {listed(names, 6)}")
+    return said

@@ -105,6 +105,7 @@ def pull(checkpoint: Checkpoint, where: str) -> Path:
     found = locate(checkpoint, where)
     if found is not None:
         return found
+    _refuse_other_size(checkpoint, where)
     if checkpoint.url is None:
         raise _not_found(checkpoint, where, "and the lock names no address to fetch it from")
     path = _cached(checkpoint)
@@ -112,10 +113,13 @@ def pull(checkpoint: Checkpoint, where: str) -> Path:
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         _download(checkpoint, partial)
-        digest = digest_file(partial)
+        digest, size = digest_file(partial), partial.stat().st_size
         if digest != checkpoint.sha256:
+            # Reading ends one byte after the locked size.
+            longer = f", and more than the {checkpoint.size} bytes locked" if size > checkpoint.size else ""
+            came = f"what came has sha256 {digest}{longer}"
             raise UserError(
-                checkpoint.url, f"what came has sha256 {digest}", f"{where} locks {checkpoint.sha256}",
+                checkpoint.url, came, f"{where} locks {checkpoint.sha256}",
                 "Do not use it; ask the publisher, or correct the lock if you trust the new file",
             )  # fmt: skip
         partial.replace(path)
@@ -137,6 +141,22 @@ def verify_format(path: Path) -> Path:
             "Save the weights as safetensors",
         )  # fmt: skip
     return path
+
+
+def _refuse_other_size(checkpoint: Checkpoint, where: str) -> None:
+    """Raise UserError where the user's folder holds the locked file, but the lock says another size of it.
+
+    Every file is read for that, which ``locate`` spares by its size.
+    """
+    folder = os.environ.get("AFFECTBENCH_WEIGHTS")
+    for path in sorted(Path(folder).rglob("*")) if folder else ():
+        if path.is_file() and digest_file(path) == checkpoint.sha256:
+            size = path.stat().st_size
+            raise UserError(
+                where, f"{path} has the sha256 of {checkpoint.file}, and {size} bytes where the lock says "
+                f"{checkpoint.size}", "The size is that of the file in bytes",
+                f"Write 'size = {size}' in the lock",
+            )  # fmt: skip
 
 
 def _cached(checkpoint: Checkpoint) -> Path:

@@ -1,4 +1,4 @@
-"""Tables of differences: gaps beside what chance alone makes of them, and the contrasts behind them.
+"""Tables of differences: gaps beside what chance alone makes of them, the contrasts behind them, and ratios.
 
 They show what ``bench.judge.fairness`` tested and add no test of their own.
 """
@@ -11,11 +11,15 @@ from bench.report import format as fmt
 from bench.report.results import Dataset, Results, Row, unique
 from bench.report.table import Entry, Group, Line, Table
 
-__all__ = ["contrast_table", "gap_table"]
+__all__ = ["contrast_table", "gap_table", "ratio_table"]
 
 _GAPS = (
-    "Attribute", "Model", "Gap", "Mean by chance", "95 % by chance", "p", "q", "Largest difference",
-    "Its simultaneous interval", "Would be seen from",
+    "Attribute", "Model", "Gap", "Mean by chance", "95 % by chance", "p", "p or q, adjusted",
+    "Largest difference", "Its simultaneous interval", "Would be seen from",
+)  # fmt: skip
+
+_RATIOS = (
+    "Attribute", "Model", "Smallest / largest", "Below .8 by chance", "Largest error / geometric mean",
 )  # fmt: skip
 
 
@@ -37,12 +41,12 @@ def gap_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
 
 
 def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
-    """Every value against all other rows, by one metric, one group a model and slice."""
+    """Every value against the other measured rows, by one metric, one group a model and slice."""
     rows = [row for row in _rows(results, data, metric) if row["kind"] == "contrast"]
     groups = []
     for model, name in unique((row["model"], row["slice"]) for row in rows):
         mine = [row for row in rows if (row["model"], row["slice"]) == (model, name)]
-        # Two values are each other's rest, so their one pair says it.
+        # Where there are but two values, or the rest would tell what is withheld, the pairs say it.
         shown = [row for row in mine if row["reference"] == "rest"] or mine
         lines = tuple(
             Line(f"{row['value']} against {_rest(row)}", (
@@ -54,6 +58,23 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
         groups.append(Group(lines, f"{model}, {name}"))
     caption = f"Differences of {fmt.metric(metric)} on {data.name} with simultaneous intervals"
     return Table(caption, ("Contrast", "Difference", "p, adjusted", "Would be seen from"), tuple(groups))
+
+
+def ratio_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
+    """Ratios of the rates of every slice, with how often chance alone makes the first one small."""
+    groups = []
+    for metric in metrics:
+        rows = [row for row in _rows(results, data, metric) if row["kind"] == "ratio"]
+        lines = []
+        for name, model in unique((row["slice"], row["model"]) for row in rows):
+            mine = {row["reference"]: row for row in rows if (row["slice"], row["model"]) == (name, model)}
+            least, most = (mine.get(name, {}) for name in ("min/max", "max/geometric mean"))
+            numbers = (least.get("estimate"), least.get("null_mean"), most.get("estimate"))
+            entries = [Entry(fmt.DASH if number is None else fmt.number(number)) for number in numbers]
+            lines.append(Line(name, (Entry(model, "text"), *entries)))
+        if lines:
+            groups.append(Group(tuple(lines), f"{data.name}, {fmt.metric(metric)}"))
+    return Table("Ratios of rates, which decide nothing", _RATIOS, tuple(groups))
 
 
 def _rows(results: Results, data: Dataset, metric: str) -> list[Row]:
@@ -76,7 +97,7 @@ def _gap_line(row: Row, pairs: Sequence[Row]) -> Line:
         Entry(fmt.number(row["null_mean"])),
         Entry(fmt.number(row["null_p95"])),
         Entry(fmt.probability(row["p"])),
-        Entry(fmt.probability(row["p_adjusted"])),
+        Entry(fmt.probability(row["p_adjusted"]) + (" (primary)" if row["role"] == "confirmatory" else "")),
     ]
     known = [pair for pair in pairs if pair["estimate"] is not None]
     if not known:
@@ -92,4 +113,4 @@ def _gap_line(row: Row, pairs: Sequence[Row]) -> Line:
 
 
 def _rest(row: Row) -> str:
-    return "all others" if row["reference"] == "rest" else str(row["reference"])
+    return "all other measured rows" if row["reference"] == "rest" else str(row["reference"])

@@ -47,12 +47,17 @@ DIFFERENCES = (
     "alone where nothing differs, the more so the more and the smaller the groups are: its mean and 95th "
     "percentile under no difference stand beside it. p comes from dealing whole clusters anew to groups of "
     "the same sizes, or from random signs where an attribute varies within a cluster; q controls the share "
-    "of false discoveries over all gaps of a model (Benjamini-Hochberg). All of them are exploratory.",
-    "The interval of a difference holds for all differences of its slice at once. A large p does not show "
-    "that groups are treated alike: smaller differences than the one named last would be missed in more than "
-    "one of five such studies.",
+    "of false discoveries over all gaps of a model (Benjamini-Hochberg). They are exploratory; those that "
+    "the suite names primary are confirmatory, and their adjusted p holds for all of them together (Holm).",
+    "The interval of a difference holds at once for all differences of its family: all pairs of the values "
+    "of a slice, or all values against the rest, which is every other row in which the attribute is "
+    "measured. A large p does not show that groups are treated alike: smaller differences than the one named "
+    "last would be missed by the intervals of this family in more than one of five such studies.",
+    "A ratio of rates decides nothing: beside the smallest rate over the largest stands how often it falls "
+    "below .8 by chance where all rates are equal. The largest error rate over the geometric mean is as in "
+    "NIST's face recognition tests.",
     "A metric over labels says how often an output agrees with a label. It does not say that the label is "
-    "what the person felt. Models and conditions are not compared by a test here.",
+    "what the person felt. Models are not compared by a test here.",
 )
 
 
@@ -83,8 +88,15 @@ def banners(results: Results) -> tuple[str, ...]:
         if seen:
             text = f"trained on {data.name}, so its numbers there do not measure new data."
             trained.append(f"{', '.join(seen)}: {text}")
-    found = (doubles(results), independence(results), *trained, *_unsayable(results))
+    found = (doubles(results), *_untrue(results), independence(results), *trained, *_unsayable(results))
     return tuple(text for text in found if text)
+
+
+def _untrue(results: Results) -> list[str]:
+    """The data sets of which nothing but coverage is measured, though nobody asked for that alone."""
+    alone = [d.name for d in results.datasets if results.metrics(d.name) == ["coverage"]]
+    text = "coverage alone is measured, since no label, valence, arousal or dominance is there"
+    return [f"no truth in {name}: {text}." for name in alone if not results.suite.metrics]
 
 
 def _unsayable(results: Results) -> list[str]:
@@ -203,9 +215,8 @@ def unmeasured(results: Results) -> tuple[str, ...]:
                     found.append(f"On {data.name} {state} over all rows for {model.name}: {', '.join(void)}.")
     return (
         *found,
-        "Left out by this report: tests of differences between models and between conditions; recall of each "
-        "class by slice, slices under further conditions, and differences of all pairs, which stand in "
-        "estimates.parquet.",
+        "Left out by this report: tests of differences between models; recall of each class by slice, slices "
+        "under further conditions, and differences of all pairs, which stand in estimates.parquet.",
     )
 
 

@@ -1,7 +1,7 @@
 """The report as a tree of text: what the template loops over, first screen first.
 
-Every sentence a report may print stands here or in ``bench.report.notes``; every number in it was made by
-``bench.report.format``. The page describes: it calls nothing fair or unfair.
+Every sentence a report may print stands here, in ``bench.report.notes`` or in ``bench.report.robustness``;
+every number in it was made by ``bench.report.format``. The page describes: it calls nothing fair or unfair.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report import differences, figures, notes, provenance, table
+from bench.report import differences, figures, notes, provenance, robustness, table
 from bench.report.figures import Figure
 from bench.report.results import Dataset, Results
 from bench.report.table import Table
@@ -114,6 +114,7 @@ def _section(results: Results, data: Dataset, anchor: str) -> Section:
     if results.slices(data.name):
         parts += _slice_parts(results, data, classes, affect)
     parts += _condition_parts(results, data)
+    parts += _robustness_parts(results, data)
     return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), tuple(parts))
 
 
@@ -137,8 +138,9 @@ def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -
     if not gaps.groups or metric is None:
         return []
     contrasts = differences.contrast_table(results, data, metric)
-    tables = (gaps, contrasts) if contrasts.groups else (gaps,)
-    return [Part("Differences between values", notes.DIFFERENCES[:2], tables=tables)]
+    ratios = differences.ratio_table(results, data, metrics)
+    tables = tuple(shown for shown in (gaps, contrasts, ratios) if shown.groups)
+    return [Part("Differences between values", notes.DIFFERENCES[:3], tables=tables)]
 
 
 def _condition_parts(results: Results, data: Dataset) -> list[Part]:
@@ -150,6 +152,16 @@ def _condition_parts(results: Results, data: Dataset) -> list[Part]:
     missed = table.misses(results, data.name, [place for place in places if place.severity])
     tables = (*shown, *([missed] if missed.groups else []))
     return [Part("Conditions", notes.conditions(results), curves, tables)]
+
+
+def _robustness_parts(results: Results, data: Dataset) -> list[Part]:
+    metric = results.leading(data.name)
+    if metric is None:
+        return []
+    made = (robustness.degradation_table, robustness.summary_table, robustness.contrast_table)
+    tables = tuple(shown for make in made if (shown := make(results, data, metric)).groups)
+    text = (*robustness.ROBUSTNESS, *([robustness.AGAINST] if results.suite.reference else []))
+    return [Part("Robustness", text, tables=tables)] if tables else []
 
 
 def _unmeasured(results: Results) -> Part:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from bench.digest import digest_file
-from bench.errors import UserError, listed
+from bench.errors import UserError
 from bench.folder import RunFolder
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
@@ -167,32 +167,12 @@ class Results:
         """Hand an analyst a fairlearn MetricFrame by a slice of the suite, such as ``sex`` or ``race&sex``.
 
         Over the labelled rows under the reference condition, of the only model and data set where none is
-        named: accuracy, UAR, macro-F1 and recalls; a miss is wrong. Slice values that are suppressed for any
-        metric are one group, ``withheld``. UserError for a slice, model or data set that is not there.
+        named: what the estimates have of accuracy, UAR, macro-F1 and recalls; a miss is wrong. NaN where a
+        number is suppressed. UserError for a slice, model, data set or metric that is not there.
         """
-        from bench.tables.frame import gives_labels, grouped, joined, label_metrics, labelled, metric_frame
+        from bench.report.groups import metric_frame
 
-        slices = {"&".join((s,) if isinstance(s, str) else s): s for s in self.suite.slices}
-        one = _only("model", model, [m.name for m in self.models])
-        data = {d.name: d for d in self.datasets}
-        known = data[_only("data set", dataset, list(data))]
-        sliced = slices[_only("slice", attribute, list(slices))]
-        place = self.reference(known.name)
-        label = f"{place.condition}-{place.severity}-{place.where}" if place.severity else place.condition
-        folder = RunFolder(self.run)
-        targets = read_table(folder.targets_path(known.name))
-        predictions = read_table(folder.cell(one, known.name, label).predictions)
-        if not known.facts.labels or not gives_labels(predictions):
-            raise UserError(
-                one, f"there are no labels of {known.name} to compare", "Group metrics are of labels",
-                "Read the rows of the estimates instead",
-            )  # fmt: skip
-        frame = joined(targets, predictions, known.facts)
-        groups = grouped(frame, (sliced,) if isinstance(sliced, str) else sliced, self.suite)
-        rows = [row for row in self.at(one, known.name, place) if row["slice"] == attribute]
-        hidden = {row["value"] for row in rows if row["status"] == "suppressed"}
-        groups = groups.where(~groups.isin(hidden), "withheld").rename(attribute)
-        return metric_frame(labelled(frame), groups, label_metrics(known.facts.labels))
+        return metric_frame(self, attribute, model, dataset)
 
     def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
         """The record of one cell, None where a score has none."""
@@ -258,18 +238,6 @@ def _cell(record: dict[str, Any]) -> Cell:
         statuses=dict(record["statuses"]),
         environment=dict(record.get("environment") or {}),
     )
-
-
-def _only(what: str, name: str | None, known: list[str]) -> str:
-    """The name if it is known, or the only one there is where none is given."""
-    if name is None and len(known) == 1:
-        return known[0]
-    if name not in known:
-        raise UserError(
-            f"{what} {name!r}" if name else what, "the run does not have it" if name else "none is named",
-            f"It has: {listed(known) or 'none'}", "Name one of them",
-        )  # fmt: skip
-    return name
 
 
 def _place(record: dict[str, Any]) -> Place:

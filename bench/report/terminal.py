@@ -18,7 +18,7 @@ from rich.text import Text
 
 from bench.folder import RunFolder
 from bench.report import format as fmt
-from bench.report import notes
+from bench.report import notes, robustness
 from bench.report.results import Dataset, Place, Results, Row, read_results
 from bench.report.table import HEADLINE, state_of
 from bench.tables import STATUSES
@@ -97,6 +97,8 @@ def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
         yield from (_slices(results, data, model.name, metric) for model in results.models)
     yield from (table for table in (_gaps(results, data), _misses(results, data)) if table.row_count)
     if more := len(results.places(data.name)[1:]):
+        told = [robustness.worst_of(results, data, model.name, metric) for model in results.models if metric]
+        yield from (_text(text) for text in told if text)
         yield Text(f"{more} more condition{'s' if more > 1 else ''}: see the report")
 
 

@@ -2,6 +2,15 @@
 
 Overall rows have null ``slice``; an intersection is ``slice = race&sex``, ``value = Asian&Male``. What is
 undefined is null, never 0. ``status`` suppressed rows carry no number.
+
+``kind`` says what ``estimate`` is: a value; a gap, the largest minus the smallest value of a slice, with p
+and the mean and 95th percentile that chance alone gives it; a contrast, ``value`` minus ``reference``; a
+spread, the standard deviation between the values, or one value shrunken; a ratio of the rates of a slice. A
+ratio has the ``reference`` min/max, the smallest rate over the largest, whose ``null_mean`` is how often it
+falls below .8 were all rates equal (a mean over draws of yes or no: no p-value), or max/geometric mean, of
+error rates (x + .5) / (n + 1). ``role`` is confirmatory for primary tests of the suite, else exploratory;
+``sdd80`` is the smallest difference that the interval, which holds for all of ``family``, finds in four
+studies of five.
 """
 
 from __future__ import annotations

@@ -72,14 +72,14 @@ def write_table(table: pa.Table, path: Path) -> None:
     partial.replace(path)
 
 
-def require_columns(table: pa.Table, names: tuple[str, ...], where: str) -> None:
+def require_columns(table: pa.Table, names: tuple[str, ...], where: str, remedy: str = "") -> None:
     """Raise UserError for the first column that is not there, naming the nearest that is."""
     for name in names:
         if name not in table.column_names:
             raise UserError(
                 where, f"column {name!r} is missing.{nearest(name, table.column_names)}",
                 f"It has: {listed(table.column_names)}",
-                f"Add the column {name!r} or rename one of these",
+                remedy or f"Add the column {name!r} or rename one of these",
             )  # fmt: skip
 
 

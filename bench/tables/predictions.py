@@ -38,6 +38,7 @@ STATUSES = {
     "model_error": "the model failed on this input: counts as wrong",
 }
 _SUM_TOLERANCE = 1e-3
+_REMAP = "Correct the mapping; --column NAME:OURS=YOURS maps a column of the one predictions table NAME"
 _NAMED = ("target", "status", "predicted", "fault", *AFFECT)
 _PREFIXES = ("p_", "au_")
 
@@ -90,7 +91,7 @@ def read_predictions(path: Path, targets: Targets, columns: dict[str, str] | Non
     where = str(path)
     columns = columns or {}
     _require_mapping(columns, where)
-    require_columns(table, tuple(columns.values()), where)
+    require_columns(table, tuple(columns.values()), where, _REMAP)
     renamed = {theirs: ours for ours, theirs in columns.items()}
     clash = [c for c in table.column_names if c in columns and c not in renamed]
     table = table.drop_columns(clash)

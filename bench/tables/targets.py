@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
-from difflib import get_close_matches
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +34,7 @@ from bench.tables.files import (
     row_of,
     write_table,
 )
+from bench.tables.misspelt import refuse_misspelt
 from bench.tables.plain import plain
 from bench.tables.votes import with_votes
 
@@ -51,16 +51,19 @@ _NUMBERS = {**{name: pa.float64() for name in (*AFFECT, "weight")}, "frame": pa.
 RESERVED = (*_TEXT, *_NUMBERS, "media_bytes", "votes")
 _CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
 _FACTS = b"affectbench_facts"
-_MISSPELT = 0.75  # difflib's ratio: 'lable' is near 'label', 'level' is not
 
 
 @dataclass(frozen=True)
 class Targets:
-    """A valid targets table, the facts of its data set, and the folder its media lie under."""
+    """A valid targets table, the facts of its data set, and the folder its media lie under.
+
+    ``where`` is what messages call the table: its path.
+    """
 
     table: pa.Table
     facts: Facts
     root: Path | None = None
+    where: str = field(default="", compare=False, repr=False)
 
     @property
     def space(self) -> LabelSpace:
@@ -124,10 +127,13 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
 
     Where ``facts`` leave the cluster unit open and no column ``subject`` exists, the video (column ``clip``)
     is the cluster, else every row is its own. Raises UserError for missing columns, empty or repeated
-    targets, a missing subject where persons are the clusters, labels outside the space, text where numbers
-    belong, negative weights, and affect outside [-1, 1].
+    targets, attributes that nearly have the name of a reserved column that is absent, predictions in the
+    place of targets, a missing subject where persons are the clusters, labels outside the space, text where
+    numbers belong, negative weights, and affect outside [-1, 1].
     """
     require_columns(table, ("target",), where)
+    refuse_misspelt(table.column_names, RESERVED, where)
+    _refuse_predictions(table.column_names, where)
     table = _typed(plain(table, where, lists=("votes",), raw=("media_bytes",)), where)
     require_unique(table["target"], where)
     facts = _with_cluster(_with_space(facts, table), table, where)
@@ -137,9 +143,8 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     _in_range(table, "weight", (0, np.inf), where)
     table = with_votes(table, facts.labels, where)
     attributes = {n: facts.attributes.get(n, "given") for n in table.column_names if _is_attribute(n)}
-    _refuse_misspelt_truth(table, attributes, where)
     facts = facts.model_copy(update={"attributes": attributes})
-    return Targets(table.combine_chunks(), facts, root)
+    return Targets(table.combine_chunks(), facts, root, where)
 
 
 def require_unique(column: pa.ChunkedArray, where: str) -> None:
@@ -161,17 +166,15 @@ def require_unique(column: pa.ChunkedArray, where: str) -> None:
         seen[target] = row
 
 
-def _refuse_misspelt_truth(table: pa.Table, attributes: Iterable[str], where: str) -> None:
-    """Raise UserError where no truth is named and an attribute nearly is: only coverage would be measured."""
-    truths = ("label", *AFFECT)
-    if any(name in table.column_names for name in truths):
-        return
-    for truth in truths:
-        for name in get_close_matches(truth, list(attributes), n=1, cutoff=_MISSPELT):
-            raise UserError(
-                where, f"there is no column {truth!r}, and {name!r} would be an attribute",
-                f"Truth is in {', '.join(truths)}", f"Rename {name!r}",
-            )  # fmt: skip
+def _refuse_predictions(names: Iterable[str], where: str) -> None:
+    """Raise UserError for predictions in the place of targets: an answer and no truth to hold it against."""
+    present = set(names)
+    if "predicted" in present and not present & {"label", "votes", *AFFECT}:
+        raise UserError(
+            where, "there is a column 'predicted' and no truth",
+            f"Targets hold truth: label, votes, {', '.join(AFFECT)}; predictions are a table of their own",
+            "Give it as --predictions, or add the truth",
+        )  # fmt: skip
 
 
 def _is_attribute(name: str) -> bool:

@@ -54,6 +54,14 @@ def test_exit_codes_and_words(affectbench: Affectbench, scored: Path) -> None:
     assert {row["metric"] for row in found["shown"]} == {"uar"}
 
 
+def test_the_last_line_names_the_invariant_that_is_broken(affectbench: Affectbench, scored: Path) -> None:
+    predictions = scored / "cells" / "mine" / "T" / "clean" / "predictions.parquet"
+    pq.write_table(pq.read_table(predictions), predictions, compression="none")  # the same rows, other bytes
+    done = affectbench("audit", scored, cwd=scored.parent)
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[-1] == "DISAGREES: broken is 'files are as their digests say'"
+
+
 def test_at_most_twenty_rows_are_shown(affectbench: Affectbench, scored: Path) -> None:
     table = pq.read_table(scored / "estimates.parquet")
     changed = [

@@ -18,20 +18,11 @@ REFUSALS = {
     ),
     "unknown metric": (
         ["--metric", "uarr"],
-        "--metric: metric 'uarr' is not known. Did you mean 'uar'? Known: accuracy, uar, macro_f1, recall, "
-        "coverage, weighted_f1, kappa, mcc, precision, false_positive_rate, selection_rate, "
-        + ", ".join(
-            f"{name}_{dimension}{covered}"
-            for dimension in ("valence", "arousal", "dominance")
-            for covered in ("", "_covered")
-            for name in ("ccc", "pcc", "rmse", "mae", "bias", "sagr")
-        )
-        + "".join(
-            f", {name}/{label}"
-            for name in ("recall", "precision", "false_positive_rate", "selection_rate")
-            for label in ("neutral", "happiness", "sadness", "surprise", "fear", "disgust", "anger")
-        )
-        + ". Correct the metric's name.",
+        "--metric: metric 'uarr' is not known. Did you mean 'uar'? Known: accuracy, uar, macro_f1, coverage, "
+        "weighted_f1, kappa, mcc, ece, brier, nll, aurc, cross_entropy, soft_brier, js, crowd_agreement; recall, "
+        "precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; ccc, pcc, rmse, "
+        "mae, bias, sagr of valence, arousal, dominance, as ccc_valence or ccc_valence_covered. Correct the metric's "
+        "name.",
     ),
     "unknown slice of a suite": (
         ["--suite", "mine.yaml"],
@@ -128,7 +119,13 @@ OF_A_TABLE = {
     ),
     "bins of text": (
         [*SCORE, "--slice", "sex", "--bins", "sex=30"],
-        "--bins: bins cut 'sex', which is text in T. Bins cut numbers. Take the bins out or correct the attribute.",
+        "--bins: bins cut 'sex', which is text in T: row 1 is 'm'. Bins cut numbers. Take the bins out, or write "
+        "numbers (an empty field is unmeasured).",
+    ),
+    "bins of what is misspelt": (
+        [*SCORE, "--slice", "sex", "--bins", "agee=30,45"],
+        "--bins: bins cut 'agee', which is no attribute. Did you mean 'age'? The targets have: age, predicted, sex. "
+        "Correct the name.",
     ),
     "a number without bins": (
         [*SCORE, "--slice", "age"],
@@ -138,9 +135,32 @@ OF_A_TABLE = {
     ),
     "media elsewhere": (
         RUN,
-        "T row 1: there is no file 'm0.png'; 40 of 40 rows lack their media. Every row names a file under HERE. "
+        "T.csv row 1: there is no file 'm0.png'; 40 of 40 rows lack their media. Every row names a file under HERE. "
         "Fetch the missing files, correct the table, or give the folder they lie in (--root DIR with --targets, "
         "NAME=DIR with --data).",
+    ),
+    "no column of media": (
+        RUN,
+        "T.csv: column 'media' is missing. It has: age, label, path, predicted, sex, subject, target. Add the column "
+        "'media' or rename one of these.",
+        TABLE.replace("media", "path"),
+    ),
+    "a misspelt column of media": (
+        RUN,
+        "T.csv: there is no column 'media', and 'meida' would be an attribute. Columns that are no attributes: target, "
+        "clip, media, audio, subject, label, split, fold, sha256, audio_sha256, valence, arousal, dominance, weight, "
+        "frame, media_bytes, votes, au_NN. Rename 'meida': 'media' if that is what it is, else a name less like it.",
+        TABLE.replace("media", "meida"),
+    ),
+    "a map of all tables that fits not all": (
+        [*SCORE, "--predictions", "other=T.csv", "--column", "predicted=top1"],
+        "T.csv: column 'top1' is missing. It has: age, label, media, predicted, sex, subject, target. Correct the "
+        "mapping; --column NAME:OURS=YOURS maps a column of the one predictions table NAME.",
+    ),
+    "a map of what is not judged": (
+        [*SCORE, "--column", "mien:predicted=top1"],
+        "--column: 'mien:predicted' is of 'mien', which no predictions are called. Did you mean 'mine'? --predictions "
+        "NAME=FILE gives the names: mine. Correct the name.",
     ),
     "a root that is not there": (
         [*RUN, "--root", "nowhere"],
@@ -156,12 +176,38 @@ OF_A_TABLE = {
 
 @pytest.mark.parametrize("case", OF_A_TABLE)
 def test_refusal_of_a_table(affectbench: Affectbench, tmp_path: Path, case: str) -> None:
-    (tmp_path / "T.csv").write_text(TABLE)
-    words, message = OF_A_TABLE[case]
+    words, message, *table = OF_A_TABLE[case]
+    (tmp_path / "T.csv").write_text(table[0] if table else TABLE)
     done = affectbench(*words, "--targets", "T.csv", "--out", "out", "--tracking-uri", "off", cwd=tmp_path)
     assert done.stderr == f"error: {message.replace('HERE', str(tmp_path))}\n"
     assert done.returncode == 2
     assert [path.name for path in tmp_path.iterdir()] == ["T.csv"]
+
+
+def test_two_tables_of_different_columns_are_judged_beside_each_other(
+    affectbench: Affectbench, tmp_path: Path
+) -> None:
+    (tmp_path / "T.csv").write_text(TABLE)
+    rows = [line.split(",") for line in TABLE.splitlines()[1:]]
+    right = "".join(f"{target},{label}\n" for target, *_, label, _ in rows)
+    (tmp_path / "old.csv").write_text("target,top1\n" + right)
+    (tmp_path / "new.csv").write_text(
+        "id,best,top1\n" + right.replace(",", ",happy,").replace("happy,happy", "happy,sad")
+    )
+    words = ["score", "--targets", "T.csv", "--predictions", "old.csv", "--predictions", "new.csv", "--json",
+             "--tracking-uri", "off", "--metric", "accuracy"]  # fmt: skip
+    (tmp_path / "map.yaml").write_text("predicted: top1\nnew:target: id\nnew:predicted: best\n")
+    maps = (
+        ["--column", "predicted=top1", "--column", "new:predicted=best", "--column", "new:target=id"],
+        ["--columns", "map.yaml"],
+        ["--columns", "map.yaml", "--column", "new:predicted=top1"],
+    )
+    found = []
+    for number, map_ in enumerate(maps):
+        done = affectbench(*words, *map_, "--out", f"out{number}", cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        found.append([entry["estimate"] for entry in json.loads(done.stdout)["headline"]])
+    assert found == [[1, 1], [1, 1], [1, 0]]
 
 
 def test_what_is_said_twice_is_taken_once(affectbench: Affectbench, tmp_path: Path) -> None:

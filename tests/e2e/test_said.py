@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from bench.labels import EKMAN_7
@@ -63,6 +64,22 @@ def test_a_label_that_cannot_win_is_named_everywhere(affectbench: Affectbench, v
     assert found["notes"] == [ALONE, UNSAYABLE]
 
 
+def test_targets_without_truth_are_a_warning_everywhere(affectbench: Affectbench, voices: Path) -> None:
+    write_table(voices / "T.csv", "target,subject,sex", [f"t{i},s{i},{'fm'[i % 2]}" for i in range(60)])
+    said = (
+        "no truth in T: coverage alone is measured, since no label, valence, arousal or dominance is there."
+    )
+    done = affectbench(*SCORE, cwd=voices)
+    assert (done.returncode, done.stderr, done.stdout.splitlines()[0]) == (0, "", said)
+    assert said in (voices / "RUN" / "report.html").read_text(encoding="utf-8")
+    found = json.loads(affectbench("report", "RUN", "--json", cwd=voices).stdout)
+    assert found["notes"] == [said]
+    assert affectbench(*SCORE, "--quiet", cwd=voices).stderr == f"warning: {said}\n"
+    asked = affectbench(*SCORE[:-3], "ASKED", "--metric", "coverage", "--tracking-uri", "off", cwd=voices)
+    assert asked.returncode == 0, asked.stderr
+    assert "no truth" not in asked.stdout, "coverage was asked for alone"
+
+
 def test_quiet_keeps_what_must_be_known_on_stderr(affectbench: Affectbench, voices: Path) -> None:
     done = affectbench(*SCORE, "--quiet", cwd=voices)
     assert (done.returncode, done.stdout) == (0, "")
@@ -115,6 +132,18 @@ def test_a_run_says_what_was_made_before(affectbench: Affectbench, drawn: Path, 
     shutil.rmtree(tmp_path / "RUN" / "cells" / "oracle" / "drawn" / "clean")
     resumed = affectbench(*words, cwd=tmp_path)
     assert resumed.stdout.splitlines()[0] == "6 of 7 cells were already made"
+    predictions = tmp_path / "RUN" / "cells" / "oracle" / "drawn" / "clean" / "predictions.parquet"
+    before = predictions.read_bytes()
+    pq.write_table(pq.read_table(predictions).slice(1), predictions)
+    refused = affectbench("report", "RUN", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "1 of 7 cells are unfinished or changed, this first" in refused.stderr
+    again = affectbench(*words, cwd=tmp_path)
+    assert again.stdout.splitlines()[:2] == [
+        "6 of 7 cells were already made",
+        "changed since they were made, and made again: oracle / drawn / clean",
+    ]
+    assert predictions.read_bytes() == before
     quiet = affectbench(*words, "--quiet", cwd=tmp_path)
     assert (quiet.returncode, quiet.stdout) == (0, "")
     assert quiet.stderr == "warning: These are doubles of known quality, not models.\n"

@@ -83,6 +83,28 @@ def finished(folder: Path, **suite: Any) -> RunFolder:
     return run
 
 
+def rare_fear(folder: Path, metrics: tuple[str, ...]) -> RunFolder:
+    """A scored run, without a report, of thirty persons of A and thirty of B, one of A with fear."""
+    rng = np.random.default_rng(0)
+    columns: dict[str, list[str]] = {name: [] for name in ("subject", "group", "label")}
+    for person in range(60):
+        for label in ("happiness", "sadness", "fear"):
+            if label == "fear" and person % 2 == 0 and person:
+                continue
+            for column, text in zip(columns.values(), (f"s{person}", "AB"[person % 2], label), strict=True):
+                column.extend([text] * 3)
+    targets = make_targets(columns, labels=("happiness", "sadness", "fear"))
+    said = [label if rng.random() < 0.6 else "sadness" for label in columns["label"]]
+    names = targets.table["target"].to_pylist()
+    lines = ["target,predicted", *(f"{name},{word}" for name, word in zip(names, said, strict=True))]
+    (folder / "m.csv").write_text("\n".join(lines))
+    asked = make_suite(slices=("group",), metrics=metrics)
+    question = Question(asked, {"made": targets}, lambda kind, name: f"{kind} {name}")
+    run = workflow.score(question, {"m": folder / "m.csv"}, {}, folder / "run")
+    workflow.finish(run)
+    return run
+
+
 def faults(found: Audit) -> dict[str, tuple[str, ...]]:
     return {finding.name: finding.faults for finding in found.findings if finding.faults}
 

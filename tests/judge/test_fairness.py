@@ -57,7 +57,8 @@ def test_contrasts_are_differences_of_values_and_of_the_rows_that_are_not_of_a_v
     assert len(found) == 4 + 6
     for r in found:
         own = inside & (names == r["value"])
-        other = inside & (names != r["value"] if r["reference"] == "rest" else names == r["reference"])
+        others = [n for n in compared if n != r["value"]] if r["reference"] == "rest" else [r["reference"]]
+        other = inside & np.isin(names, others)
         assert r["estimate"] == pytest.approx(right[own].mean() - right[other].mean(), abs=1e-12)
         assert r["low"] < r["estimate"] < r["high"]
         assert r["p"] <= r["p_adjusted"]

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bench.judge import gaps
+from bench.judge import deals, gaps
 from bench.judge.atoms import Tally
+from bench.judge.deals import Pool
 from bench.judge.gaps import gap
 from bench.judge.metrics import METRICS
 from tests.judge.tallies import (
@@ -32,8 +33,9 @@ def test_kinds_a_group_lacks_take_nothing_from_it(monkeypatch):
     # The first group never predicts its two rows of class 1: less a row of kind (1, 1) its F1 would be 0 / 0.
     counts = np.array([[[90, 0, 3], [2, 0, 0]], [[80, 5, 3], [4, 30, 2]]])
     tally, macro_f1 = alone(counts), METRICS["macro_f1"]
+    monkeypatch.setattr(Pool, "single", False)
     counted = observed(macro_f1, tally)
-    monkeypatch.setattr(gaps._Pool, "single", True)
+    monkeypatch.setattr(Pool, "single", True)
     assert math.isfinite(counted)
     assert counted == pytest.approx(observed(macro_f1, tally), rel=1e-9)
 
@@ -42,8 +44,9 @@ def test_kinds_a_group_lacks_take_nothing_from_it(monkeypatch):
 def test_counted_deals_are_those_of_rows_dealt_one_by_one(metric, monkeypatch):
     counts = np.random.default_rng(2).integers(5, 30, (3, 2, 3)) + 30 * np.eye(2, 3, dtype=int)
     tally = alone(counts)
+    monkeypatch.setattr(Pool, "single", False)
     counted = gap(metric, tally, np.ones(3, bool), 0)
-    monkeypatch.setattr(gaps._Pool, "single", True)
+    monkeypatch.setattr(Pool, "single", True)
     one_by_one = gap(metric, tally, np.ones(3, bool), 1)
     assert counted.clusters == one_by_one.clusters == counts.sum()
     assert counted.estimate == one_by_one.estimate
@@ -73,7 +76,8 @@ def test_same_bytes_on_rerun_and_for_every_block(metric, tally, monkeypatch):
     assert first == gap(metric, tally, included, 7, 499)
     assert first != gap(metric, tally, included, 8, 499)
     for block in (1, 20_011, 1 << 24):
-        monkeypatch.setattr(gaps, "_BLOCK", block)
+        monkeypatch.setattr(deals, "BLOCK", block)
+        monkeypatch.setattr(gaps, "BLOCK", block)
         assert gap(metric, tally, included, 7, 499) == first
 
 

@@ -141,3 +141,12 @@ def test_a_cluster_without_a_row_in_the_denominator_is_none():
     found = influence(METRICS["accuracy"], tally)
     assert found.clusters.tolist() == [4]
     assert found.cluster.tolist() == [0, 1, 2, 3]
+
+
+def test_covariances_are_what_the_variances_of_differences_lack():
+    found = influence(METRICS["accuracy"], random_tally(21, "accuracy", clusters=25, values=3, shared=True))
+    own = found.variance(np.eye(3))
+    assert np.diag(found.covariance) == pytest.approx(own, rel=1e-12)
+    apart = found.variance(np.array([[1.0, -1, 0]]))[0]
+    assert own[0] + own[1] - 2 * found.covariance[0, 1] == pytest.approx(apart, rel=1e-12)
+    assert found.covariance[0, 1] != 0

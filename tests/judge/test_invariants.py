@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -10,7 +11,7 @@ import pytest
 
 from bench.folder import RunFolder
 from bench.judge.audit import audit
-from tests.judge.scored import change_estimates, faults, rewrite
+from tests.judge.scored import change_estimates, faults, rare_fear, rewrite
 
 
 def test_predictions_changed_without_their_digest_are_found(run: RunFolder) -> None:
@@ -100,4 +101,26 @@ def test_a_withheld_number_and_a_small_group_shown_are_found(run: RunFolder) -> 
     )
     assert found["values of few people are withheld"] == tuple(
         f"{model} / made / clean / 0: race rare accuracy" for model in ("hard", "soft")
+    )
+
+
+NAMED = ("accuracy", "recall", "precision", "false_positive_rate", "selection_rate")
+
+
+@pytest.mark.parametrize("metric", [f"{name}/fear" for name in NAMED[1:]])
+def test_a_small_class_shown_is_found(tmp_path: Path, no_report: None, metric: str) -> None:
+    """One person of A has fear; what is withheld of B, of thirty with fear, is not of few."""
+    run = rare_fear(tmp_path, NAMED)
+    assert not faults(audit(run.path))
+
+    def leak(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        for row in rows:
+            if (row["kind"], row["slice"], row["metric"]) == ("value", "group", metric):
+                assert row["status"] == "suppressed"
+                row |= {"status": "insufficient", "n": 3, "estimate": 1 / 3}
+        return rows
+
+    change_estimates(run, leak)
+    assert faults(audit(run.path))["values of few people are withheld"] == (
+        f"m / made / clean / 0: group A {metric}",
     )

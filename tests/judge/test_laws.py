@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from bench.judge.atoms import combine, gather, stratify
 from bench.judge.infer import infer
-from bench.judge.kernels import confusion, moments, outcomes, total
+from bench.judge.kernels import total
 from bench.judge.metrics import METRICS, expand
 from bench.judge.request import asked
-from bench.judge.rows import OUTCOMES, Rows
+from bench.judge.rows import OUTCOMES, UNDECIDED, Rows
+from bench.judge.sums import Sums
 from tests.judge.made import LABELS, make_suite, make_targets
 
 ALL = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
@@ -30,18 +34,36 @@ def make_rows(seed=4, count=N):
     x = rng.uniform(-1, 1, count)
     x[::40] = 0.0
     y = np.where(outcome == 0, 0.5 * x + 0.1 + rng.normal(0, 0.3, count), np.nan)
-    return Rows(K, truth, decision, outcome, dict.fromkeys(("valence", "arousal", "dominance"), (x, y)))
+    affect = dict.fromkeys(("valence", "arousal", "dominance"), (x, y))
+    favour = 1.5 * np.eye(K + 1)[decision][:, :K]
+    votes = rng.multinomial(10, [0.4, 0.3, 0.2, 0.1], count) + 5 * np.eye(K, dtype=int)[truth]
+    return Rows(
+        K, truth, decision, outcome, affect,
+        probabilities=shares(np.exp(favour + rng.normal(0, 1, (count, K))), outcome),
+        votes=pa.chunked_array([pa.array(list(votes.astype(float)), mask=rng.random(count) < 0.05)]),
+    )  # fmt: skip
+
+
+def shares(parts, outcome):
+    """Probabilities as columns, null where there is no output."""
+    parts = parts / parts.sum(axis=1, keepdims=True)
+    return tuple(pa.chunked_array([pa.array(column, mask=outcome > UNDECIDED)]) for column in parts.T)
 
 
 def take(rows, index):
-    affect = {name: (x[index], y[index]) for name, (x, y) in rows.affect.items()}
-    return Rows(rows.labels, rows.truth[index], rows.decision[index], rows.outcome[index], affect)
+    return replace(
+        rows,
+        truth=rows.truth[index],
+        decision=rows.decision[index],
+        outcome=rows.outcome[index],
+        affect={name: (x[index], y[index]) for name, (x, y) in rows.affect.items()},
+        probabilities=tuple(column.take(pa.array(index)) for column in rows.probabilities),
+        votes=rows.votes.take(pa.array(index)),
+    )
 
 
 def statistics(metric, rows):
-    if metric.key.kernel == "moments":
-        return moments(rows, metric.key.column, metric.misses, 0.0)
-    return {"confusion": confusion, "outcomes": outcomes}[metric.key.kernel](rows)
+    return Sums(rows, None, 0.0)._statistics(metric.key)
 
 
 def tally(metric, rows, cluster, *attributes, by=()):
@@ -128,15 +150,15 @@ def test_empty_is_nan_and_leading_axes_broadcast(metric):
 def test_the_better_prediction_scores_better(metric):
     rows = make_rows()
     clean = np.where((rows.outcome == 0) & (rows.truth >= 0), rows.truth, rows.decision)
-    perfect = Rows(
-        K,
-        rows.truth,
-        clean,
-        rows.outcome,
-        {n: (x, np.where(np.isnan(y), y, x)) for n, (x, y) in rows.affect.items()},
+    sure = rows.ballots + 1e-3 if metric.key.column == "votes" else np.eye(K + 1)[clean][:, :K] + 1e-3
+    perfect = replace(
+        rows,
+        decision=clean,
+        affect={n: (x, np.where(np.isnan(y), y, x)) for n, (x, y) in rows.affect.items()},
+        probabilities=shares(sure, rows.outcome),
     )
     if metric.name == "coverage":
-        perfect = Rows(K, rows.truth, clean, np.where(rows.outcome == 5, 5, 0), rows.affect)
+        perfect = replace(rows, decision=clean, outcome=np.where(rows.outcome == 5, 5, 0))
     before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, perfect))
     if metric.direction == "neither":
         # As many rows are decided as before: what one class gains, another loses.
@@ -151,6 +173,7 @@ def test_the_better_prediction_scores_better(metric):
 
 MISSES_LOWER = {
     "accuracy", "uar", "macro_f1", "weighted_f1", "recall", "selection_rate", "kappa", "mcc", "coverage",
+    "crowd_agreement",
 }  # fmt: skip
 
 
@@ -160,8 +183,12 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
     rows = make_rows()
     hit = np.flatnonzero((rows.outcome == 0) & (rows.decision == rows.truth))[::7]
     missed = np.isin(np.arange(N), hit)
-    nan = {name: (x, np.where(missed, np.nan, y)) for name, (x, y) in rows.affect.items()}
-    failing = Rows(K, rows.truth, np.where(missed, K, rows.decision), np.where(missed, 3, rows.outcome), nan)
+    failing = replace(
+        rows,
+        decision=np.where(missed, K, rows.decision),
+        outcome=np.where(missed, 3, rows.outcome),
+        affect={name: (x, np.where(missed, np.nan, y)) for name, (x, y) in rows.affect.items()},
+    )
     before, after = (total(statistics(metric, r)) for r in (rows, failing))
     if metric.name in MISSES_LOWER:
         assert (metric.finish(after) < metric.finish(before)).all()
@@ -172,7 +199,8 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
     elif metric.name == "false_positive_rate":
         assert metric.finish(after) == pytest.approx(metric.finish(before), abs=0)
     elif metric.misses == "left out":
-        assert metric.count(after) == metric.count(before) - len(hit)
+        with_truth = rows.ballots.any(axis=1)[hit] if metric.key.column == "votes" else hit >= 0
+        assert metric.count(after) == metric.count(before) - np.count_nonzero(with_truth)
     else:
         assert metric.count(after) == metric.count(before)
         assert metric.finish(after) != pytest.approx(metric.finish(before), abs=1e-9)
@@ -180,17 +208,18 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
 
 # What a miss in place of a wrong answer does; only the first are safe to read without coverage beside them.
 UNMOVED = {"accuracy", "uar", "recall"}
-RAISED = {"macro_f1", "weighted_f1", "precision", "kappa", "mcc"}
-LOWERED = {"false_positive_rate", "selection_rate", "coverage"}
+RAISED = {"macro_f1", "weighted_f1", "precision", "kappa", "mcc", "auroc", "ece"}
+LOWERED = {
+    "false_positive_rate", "selection_rate", "coverage", "brier", "nll", "aurc", "cross_entropy",
+    "soft_brier", "js", "crowd_agreement",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [name for name, m in METRICS.items() if m.key.kernel != "moments"])
 def test_a_miss_in_place_of_a_wrong_answer_is_no_gain_for_some_and_a_gain_for_others(name):
     metric, rows = METRICS[name], make_rows()
     wrong = (rows.truth >= 0) & (rows.outcome == 0) & (rows.decision != rows.truth)
-    shy = Rows(
-        K, rows.truth, np.where(wrong, K, rows.decision), np.where(wrong, 3, rows.outcome), rows.affect
-    )
+    shy = replace(rows, decision=np.where(wrong, K, rows.decision), outcome=np.where(wrong, 3, rows.outcome))
     before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, shy))
     verdict = {"unmoved": after == before, "raised": after > before, "lowered": after < before}
     expected = {"unmoved": name in UNMOVED, "raised": name in RAISED, "lowered": name in LOWERED}

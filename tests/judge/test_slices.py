@@ -97,8 +97,8 @@ REFUSED = [
     ),
     (
         {"slices": ("gender",), "bins": {"gender": (1,)}},
-        "bins:gender: bins cut 'gender', which is text in made. Bins cut numbers. "
-        "Take the bins out or correct the attribute.",
+        "bins:gender: bins cut 'gender', which is text in made: row 1 is 'male'. Bins cut numbers. "
+        "Take the bins out, or write numbers (an empty field is unmeasured).",
     ),
     (
         {"metrics": ("acuracy",)},
@@ -109,8 +109,8 @@ REFUSED = [
     (
         {"metrics": ("ccc_valence",)},
         "metric:ccc_valence: metric 'ccc_valence' needs the column 'valence', which made does not have. "
-        "It allows: accuracy, uar, macro_f1, recall, coverage, weighted_f1, kappa, mcc, precision, "
-        "false_positive_rate, selection_rate. "
+        "It allows: accuracy, uar, macro_f1, coverage, weighted_f1, kappa, mcc, ece, brier, nll, aurc; recall, "
+        "precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral. "
         "Take the metric out or add 'valence' to the targets.",
     ),
 ]

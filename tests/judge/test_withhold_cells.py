@@ -95,6 +95,51 @@ def test_few_with_an_output_are_withheld():
     assert sorted(map(len, hidden.values())) == [0, 1, 1]
 
 
+def graded(given, voted):
+    """Persons of x, y and z with probabilities where ``given(subject, label)``, with votes where ``voted``."""
+    table = people({"x": 30, "y": 31, "z": 32}).targets.table
+    columns = {name: table[name].to_pylist() for name in ("subject", "label", "a")}
+    has = list(map(given, columns["subject"], columns["label"]))
+    votes = [[2.0, 1.0, 0.0, 0.0] if voted(subject) else None for subject in columns["subject"]]
+    shares = {f"p_{k}": [(0.7 if k == "fear" else 0.1) if ok else None for ok in has] for k in LABELS}
+    targets = make_targets(columns | {"votes": votes})
+    return make_cell(targets, {"status": ["ok" if ok else "no_face" for ok in has], **shares})
+
+
+def test_few_with_probabilities_or_votes_are_withheld():
+    def few(subject):
+        return not subject.startswith("x") or subject in ("x-0", "x-1")
+
+    asked = ("accuracy", "brier", "ece", "nll", "aurc", "auroc/fear", "cross_entropy", "crowd_agreement")
+    on_probabilities = {"brier", "ece", "nll", "aurc", "cross_entropy"}
+    hidden = hidden_metrics(graded(lambda subject, _: few(subject), lambda _: True), metrics=asked)
+    assert hidden["x"] == hidden["y"] == on_probabilities | {"auroc/fear"}
+    assert hidden["z"] <= {"auroc/fear"}
+    hidden = hidden_metrics(graded(lambda *_: True, few), metrics=asked)
+    assert hidden == {"x": (both := {"cross_entropy", "crowd_agreement"}), "y": both, "z": set()}
+
+
+def test_auroc_needs_enough_subjects_of_every_class_with_probabilities():
+    def given(subject, label):
+        return label != "sadness" or not subject.startswith("x") or subject in ("x-0", "x-1")
+
+    hidden = hidden_metrics(graded(given, lambda _: True), metrics=("brier", "auroc/fear", "recall"))
+    assert hidden["x"] == hidden["y"] == {"auroc/fear"}
+    assert hidden["z"] <= {"auroc/fear"}
+
+
+def test_cells_with_other_probabilities_have_their_own_mask():
+    """Both judge all rows; the second has probabilities for two persons of x alone."""
+    full = graded(lambda *_: True, lambda _: True)
+    part = graded(lambda s, _: not s.startswith("x") or s in ("x-0", "x-1"), lambda _: True)
+    other = make_cell(
+        full.targets, {n: part.predictions[n] for n in part.predictions.column_names[1:]}, model="other"
+    )
+    table = judge([full, other], make_suite(slices=("a",), metrics=("brier",)))
+    found = {(r["model"], r["value"]) for r in values(table) if r["status"] == "suppressed"}
+    assert found == {("other", "x"), ("other", "y")}
+
+
 @pytest.mark.parametrize("bound", ["MOST_CELLS", "MOST_CELL_COMBINATIONS"])
 def test_beyond_the_bound_all_classes_are_withheld(monkeypatch, bound):
     monkeypatch.setattr(withhold, bound, 3)

@@ -33,6 +33,39 @@ def test_found_by_digest_whatever_the_name(
     assert locate(checkpoint, "m/weights.toml") == folder / "other.bin"
 
 
+def test_the_right_file_of_another_size_than_locked_is_named(
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFECTBENCH_WEIGHTS", str(tmp_path))
+    (tmp_path / "mine.onnx").write_bytes(DATA)
+    (tmp_path / "other.onnx").write_bytes(b"another")
+    for url in (None, "https://example.org/a.onnx"):  # nothing is fetched either
+        wrong = checkpoint.model_copy(update={"size": 152, "url": url})
+        with pytest.raises(UserError) as error:
+            pull(wrong, "m/weights.toml")
+        assert str(error.value) == (
+            f"m/weights.toml: {tmp_path}/mine.onnx has the sha256 of a.onnx, and 7 bytes where the lock says 152. The "
+            "size is that of the file in bytes. Write 'size = 7' in the lock."
+        )
+    assert pull(checkpoint, "m/weights.toml") == tmp_path / "mine.onnx"
+
+
+def test_a_download_longer_than_locked_says_so(
+    checkpoint: Checkpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import io
+
+    import bench.predict.lock as lock
+
+    monkeypatch.setattr(lock.urllib.request, "urlopen", lambda *_args, **_named: io.BytesIO(DATA))
+    short = checkpoint.model_copy(update={"size": 4, "url": "https://example.org/a.onnx"})
+    with pytest.raises(UserError) as error:
+        pull(short, "m/weights.toml")
+    assert error.value.found == (
+        f"what came has sha256 {digest_bytes(DATA[:5])}, and more than the 4 bytes locked"
+    )
+
+
 def test_a_cached_file_with_another_digest_is_refused(checkpoint: Checkpoint, tmp_path: Path) -> None:
     cached = tmp_path / "cache" / "weights" / DIGEST / "a.onnx"
     cached.parent.mkdir(parents=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.question import Question
-from bench.report.differences import contrast_table, gap_table
+from bench.report.differences import contrast_table, gap_table, ratio_table
 from bench.report.format import probability
 from bench.report.render import render
 from bench.report.results import Results, read_results
@@ -51,5 +51,15 @@ def test_two_values_have_one_contrast(results: Results) -> None:
 def test_the_page_shows_gaps_and_no_number_of_a_value_that_is_not_compared(results: Results) -> None:
     page = render(results.run).read_text(encoding="utf-8")
     assert "Differences between values" in page
-    assert {r["kind"] for r in results.differences} <= {"gap", "contrast", "spread"}
+    assert {r["kind"] for r in results.differences} == {"gap", "contrast", "spread", "ratio"}
     assert set(results.differences[0]) == set(ESTIMATES.names)
+
+
+def test_ratios_stand_beside_their_false_alarms(results: Results) -> None:
+    table = ratio_table(results, results.datasets[0], ["accuracy", "ccc_valence"])
+    (group,) = table.groups
+    assert [line.head for line in group.lines] == ["sex", "light"]
+    least, most = (r for r in results.differences if (r["kind"], r["slice"]) == ("ratio", "sex"))
+    shown = [entry.text for entry in group.lines[0].entries]
+    assert shown == ["m", *(f"{v:.3f}" for v in (least["estimate"], least["null_mean"], most["estimate"]))]
+    assert "Ratios of rates, which decide nothing" in render(results.run).read_text(encoding="utf-8")

@@ -147,16 +147,13 @@ def test_dataset_is_a_hugging_face_data_set() -> None:
     assert given.dataset["target"][:] == ["a", "b"]
 
 
-@pytest.mark.parametrize(
-    ("misspelt", "meant"), [("lable", "label"), ("Label", "label"), ("valance", "valence")]
-)
-def test_a_misspelt_truth_is_no_attribute(misspelt, meant):
-    table = pa.table({"target": ["a", "b"], misspelt: ["fear", "fear"]})
+def test_predictions_are_no_targets() -> None:
+    columns = {"target": ["a"], "predicted": ["fear"]}
     with pytest.raises(UserError) as caught:
-        validate_targets(table, Facts(name="t"), "T.csv")
-    assert caught.value.found == f"there is no column {meant!r}, and {misspelt!r} would be an attribute"
-
-
-def test_a_table_without_truth_is_taken():
-    table = pa.table({"target": ["a", "b"], "level": ["low", "high"]})
-    assert validate_targets(table, Facts(name="t"), "T.csv").attributes == ("level",)
+        targets(columns)
+    assert str(caught.value) == (
+        "T: there is a column 'predicted' and no truth. Targets hold truth: label, votes, valence, arousal, "
+        "dominance; predictions are a table of their own. Give it as --predictions, or add the truth."
+    )
+    both = targets({**columns, "label": ["fear"]})
+    assert both.attributes == ("predicted",), "one table may hold both"

@@ -52,7 +52,7 @@ def _of_split(targets: Targets, split: str, where: str) -> Targets:
             where, f"split {split!r} has no rows.{nearest(split, found)}", f"It has: {listed(found)}",
             "Correct the split of the suite or leave it out",
         )  # fmt: skip
-    return replace(targets, table=rows)
+    return replace(targets, table=rows, where=f"{where} split {split!r}")  # whose rows count anew
 
 
 MANIFEST = Manifest()

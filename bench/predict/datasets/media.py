@@ -18,7 +18,7 @@ import pyarrow as pa
 from bench.digest import digest_bytes, digest_file
 from bench.errors import UserError
 from bench.tables import Targets
-from bench.tables.files import row_of
+from bench.tables.files import require_columns, row_of
 
 __all__ = ["digest_media", "media_path", "require_media"]
 
@@ -55,9 +55,11 @@ def media_path(root: Path, media: str, where: str) -> Path:
 def require_media(targets: Targets) -> None:
     """Raise UserError unless every row has a medium: bytes, or a file under the root.
 
-    The message names the first row without one and how many there are. A sound file that a row names must
-    be there too; the pointer that git-lfs leaves in place of a file is none.
+    The message names the column that is missing, or the first row without a medium and how many there are. A
+    sound file that a row names must be there too; the pointer that git-lfs leaves in place of a file is none.
     """
+    if _BYTES not in targets.table.column_names:
+        require_columns(targets.table, ("media",), _table(targets))
     faults = {row: fault for row in range(len(targets)) if (fault := _fault(targets, row)) is not None}
     for row, found in list(faults.items())[:1]:
         raise UserError(
@@ -153,7 +155,12 @@ def _file(targets: Targets, column: str, row: int) -> Path | None:
 
 
 def _where(targets: Targets, row: int) -> str:
-    return row_of(targets.facts.name, row)
+    return row_of(_table(targets), row)
+
+
+def _table(targets: Targets) -> str:
+    """The table as messages name it."""
+    return targets.where or targets.facts.name
 
 
 def _named(targets: Targets, row: int, digest: str) -> str:

@@ -32,7 +32,7 @@ def make(root: Path | None, **columns: object) -> Targets:
 
 @pytest.mark.parametrize("media", ["../secret.png", "sub/../../secret.png", "/etc/passwd", "a\0.png"])
 def test_path_that_leaves_the_root(root: Path, media: str) -> None:
-    with pytest.raises(UserError, match=r"mine row 2: path .* leaves the data folder. Paths are relative to"):
+    with pytest.raises(UserError, match=r"T row 2: path .* leaves the data folder. Paths are relative to"):
         require_media(make(root, media=["a.png", media]))
     with pytest.raises(UserError, match="leaves the data folder"):
         digest_media(make(root, media=["a.png", media]))
@@ -67,17 +67,27 @@ def test_missing_media(root: Path) -> None:
     with pytest.raises(UserError) as caught:
         require_media(targets)
     assert str(caught.value) == (
-        f"mine row 2: there is no file '{root}/none.png'; 3 of 5 rows lack their media. "
+        f"T row 2: there is no file '{root}/none.png'; 3 of 5 rows lack their media. "
         f"Every row names a file under {root}. Fetch the missing files, correct the table, or give the folder "
         "they lie in (--root DIR with --targets, NAME=DIR with --data)."
     )
 
 
 def test_rows_without_media(root: Path) -> None:
-    with pytest.raises(UserError, match="mine row 1: the row names no medium; 2 of 2 rows lack their media"):
-        require_media(make(root, label=["happy", "sad"]))
-    with pytest.raises(UserError, match=r"mine row 1: path 'a.png' has no folder.*--root DIR"):
+    with pytest.raises(UserError, match="T row 1: the row names no medium; 2 of 2 rows lack their media"):
+        require_media(make(root, media=pa.nulls(2), label=["happy", "sad"]))
+    with pytest.raises(UserError, match=r"T row 1: path 'a.png' has no folder.*--root DIR"):
         require_media(make(None, media=["a.png"]))
+
+
+def test_a_table_without_the_column_says_which_and_what_it_has(root: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        require_media(make(root, medium=["a.png", "a.png"], label=["happy", "sad"]))
+    assert str(caught.value) == (
+        "T: column 'media' is missing. Did you mean 'medium'? It has: label, medium, target. Add the column 'media' "
+        "or rename one of these."
+    )
+    require_media(make(None, media_bytes=[b"a"]))
 
 
 def test_sound_of_its_own_must_be_there_too(root: Path) -> None:
@@ -123,17 +133,17 @@ def test_given_digests_are_checked(root: Path) -> None:
     with pytest.raises(UserError) as caught:
         digest_media(make(root, media=["a.png", "sub/b.png"], sha256=[A, A]))
     assert str(caught.value) == (
-        f"mine row 2: 'sub/b.png' has sha256 {B}; the table says {A}. A medium is the one that was labelled. "
+        f"T row 2: 'sub/b.png' has sha256 {B}; the table says {A}. A medium is the one that was labelled. "
         "Fetch the file again, or correct the table if the file is right."
     )
-    with pytest.raises(UserError, match=f"mine row 1: the medium has sha256 {B}; the table says {A}"):
+    with pytest.raises(UserError, match=f"T row 1: the medium has sha256 {B}; the table says {A}"):
         digest_media(make(None, media_bytes=[b"b"], sha256=[A]))
-    with pytest.raises(UserError, match=f"mine row 1: the medium has sha256 none; the table says {A}"):
+    with pytest.raises(UserError, match=f"T row 1: the medium has sha256 none; the table says {A}"):
         digest_media(make(root, media=pa.array([None], pa.string()), sha256=[A]))
     with pytest.raises(UserError, match=f"'a.png' has sha256 {A}; the table says {B}"):
         digest_media(make(root, media=["a.png"], audio=["a.png"], audio_sha256=[B]))
 
 
 def test_digest_of_a_file_that_is_not_there(root: Path) -> None:
-    with pytest.raises(UserError, match=r"mine row 2: there is no file '.*none\.png'"):
+    with pytest.raises(UserError, match=r"T row 2: there is no file '.*none\.png'"):
         digest_media(make(root, media=["a.png", "none.png"]))

@@ -1,0 +1,118 @@
+"""What ``compare`` prints: old and new beside their paired difference, the whole first, then slices."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.errors import UserError
+from bench.report import format as fmt
+
+if TYPE_CHECKING:
+    from bench.judge.comparison import Compared
+
+__all__ = ["as_json", "print_comparison", "read_margin"]
+
+_COLUMNS = ("Old", "New", "New - old", "p", "q")
+_NOTE = (
+    "Differences are paired by cluster: the same targets, the same people. p and q (the false discovery rate "
+    "over all differences) ask whether there is any difference; that none was seen shows nothing. The "
+    "interval covers the sampling of subjects, not retraining or seeds."
+)
+_ROW = (
+    "model", "reference", "dataset", "condition", "severity", "where", "slice", "value", "metric",
+    "estimate", "low", "high", "level", "method", "n", "clusters", "cluster_unit", "df", "p", "p_adjusted",
+    "family", "sdd80", "status", "warning",
+)  # fmt: skip
+
+
+def read_margin(margin: float | None) -> float | None:
+    """The margin as given; UserError unless it is a number above 0."""
+    if margin is None or (math.isfinite(margin) and margin > 0):
+        return margin
+    raise UserError(
+        "--margin", f"{margin:g} is no margin", "A number above 0, in units of the metric: .02 of accuracy",
+        "Give such a number or leave it out",
+    )  # fmt: skip
+
+
+def print_comparison(found: Sequence[Compared], margin: float | None) -> None:
+    """Print every metric of the whole, and of slices the first metric; withheld values say so."""
+    console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
+    verdicts = () if margin is None else ("Not worse", "Equivalent")
+    leading = found[0].row["metric"]
+    for title, group in groupby(found, lambda each: _title(each.row)):
+        rows = list(group)
+        whole = [([fmt.metric(e.row["metric"])], e) for e in rows if e.row["slice"] is None]
+        console.print(_table(title, ("Metric", *_COLUMNS, *verdicts), whole))
+        by_slice = [([e.row["slice"], e.row["value"]], e) for e in rows if _in_slice(e, leading)]
+        if by_slice:
+            names = ("Slice", "Value", *_COLUMNS, *verdicts)
+            console.print(_table(f"{fmt.heading(leading)} by slice", names, by_slice))
+    if margin is not None:
+        console.print(
+            f"Not worse: by no more than {margin:g} (non-inferiority); equivalent: within it either way. "
+            "Bounds are one-sided, each at the level of the intervals."
+        )
+    console.print(_NOTE)
+
+
+def as_json(found: Sequence[Compared], margin: float | None) -> str:
+    """One JSON object with every difference; what is withheld or undefined is null."""
+    content = {"margin": margin, "differences": [_record(each) for each in found]}
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _record(each: Compared) -> dict[str, Any]:
+    row = {name: _plain(each.row.get(name)) for name in _ROW}
+    values = {"new": _plain(each.new), "old": _plain(each.old)}
+    return {**row, **values, "non_inferior": each.non_inferior, "equivalent": each.equivalent}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _title(row: dict[str, Any]) -> str:
+    condition = fmt.condition(row["condition"], row["severity"], row["where"])
+    return f"{row['model']} (new) against {row['reference']} (old) on {row['dataset']}, {condition}"
+
+
+def _in_slice(each: Compared, metric: str) -> bool:
+    return each.row["slice"] is not None and each.row["metric"] == metric
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[list[str], Compared]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="")
+    table.title = fmt.plain(title)
+    for name in (*columns, "State"):
+        table.add_column(name, overflow="fold", no_wrap=name not in ("Value", "Metric"))
+    for names, each in rows:
+        verdicts = [each.non_inferior or "-", each.equivalent or "-"] if "Equivalent" in columns else []
+        cells = (*names, *_numbers(each), *verdicts, each.row["status"])
+        table.add_row(*(fmt.plain(cell) for cell in cells))
+    return table
+
+
+def _numbers(each: Compared) -> list[str]:
+    row = each.row
+    if row["status"] == "suppressed":
+        return ["withheld"] * len(_COLUMNS)
+    values = [fmt.number(value, 4) for value in (each.old, each.new)]
+    return [*values, _interval(row), *(fmt.probability(row.get(name)) for name in ("p", "p_adjusted"))]
+
+
+def _interval(row: dict[str, Any]) -> str:
+    if math.isnan(row["estimate"]):
+        return "undefined"
+    if math.isnan(row["low"]):
+        return f"{row['estimate']:+.4f} (no interval)"
+    return f"{row['estimate']:+.4f} [{row['low']:+.3f}, {row['high']:+.3f}]"

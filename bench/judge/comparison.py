@@ -1,0 +1,190 @@
+"""Comparison: a new model against an old one on the same targets, cell by cell, paired by cluster.
+
+Each difference is new - old, whichever is better, with a two-sided t interval over clusters; beside it, where
+a margin is given, what can be concluded of it: is new worse by no more than the margin (non-inferiority), are
+both within it (equivalence)? Each is answered yes, no or inconclusive by one-sided bounds; a difference that
+was not seen is never a yes. Refuses targets that differ, and says in what. Sources: Tango 1998, Statistics in
+Medicine 17; Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15 (two one-sided tests).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import stdtrit
+
+from bench.errors import UserError
+from bench.judge.metrics import Metric
+from bench.judge.multiplicity import benjamini_hochberg
+from bench.judge.notes import cell_notes
+from bench.judge.paired import Test, named, paired, t_test
+from bench.judge.rows import read_rows
+from bench.judge.score import Cell, Ground, gives
+from bench.judge.sheet import WITHHELD, Sheet, sheets
+from bench.judge.spread import sdd80
+from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED
+from bench.judge.sums import Sums
+from bench.spec import Suite
+from bench.tables import Targets
+
+__all__ = ["Compared", "Verdict", "compare", "require_same_targets"]
+
+Verdict = Literal["yes", "no", "inconclusive"]
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One metric of one slice value under one condition: both values, and their difference as a row.
+
+    ``row`` is one of Estimates, of kind ``difference`` with the old model as ``reference``; ``new`` and
+    ``old`` are NaN where they are withheld or undefined; verdicts are None where no margin is given, and of
+    metrics that are neither better higher nor lower.
+    """
+
+    row: dict[str, Any]
+    new: float
+    old: float
+    non_inferior: Verdict | None = None
+    equivalent: Verdict | None = None
+
+
+def compare(pairs: Iterable[tuple[Cell, Cell]], suite: Suite, margin: float | None = None) -> list[Compared]:
+    """Compare the cells (new, old) of each pair by the metrics and slices of a suite.
+
+    ``margin``: how much worse, in units of each metric, is not yet worse; it needs to be above 0. The false
+    discovery rate in ``p_adjusted`` is over all differences with a p-value. Raises UserError for targets that
+    differ.
+    """
+    found: list[Compared] = []
+    grounds: dict[str, Ground] = {}
+    for new, old in pairs:
+        require_same_targets(new.dataset, new.targets, old.targets)
+        if new.dataset not in grounds:
+            grounds[new.dataset] = Ground(new.targets, suite)
+        found += _cell(new, old, grounds[new.dataset], margin)
+    tested = [each.row for each in found if each.row.get("p", np.nan) >= 0]
+    for row, q in zip(tested, benjamini_hochberg(np.array([row["p"] for row in tested])), strict=True):
+        row["p_adjusted"], row["family"] = float(q), f"{len(tested)} differences"
+    return found
+
+
+def require_same_targets(dataset: str, new: Targets, old: Targets) -> None:
+    """UserError, naming the first difference, unless both have the same rows in the same order."""
+    if new.digest == old.digest:
+        return
+    raise UserError(
+        dataset,
+        f"the targets differ: {_difference(new, old)}",
+        "A comparison is of the same targets, row by row",
+        "Run or score both models on the same table",
+    )
+
+
+def _difference(new: Targets, old: Targets) -> str:
+    if len(new) != len(old):
+        return f"{len(new)} rows in the new run, {len(old)} in the old"
+    columns = set(new.table.column_names) ^ set(old.table.column_names)
+    if columns:
+        return f"column {min(columns)!r} is in one of them alone"
+    names = new.table["target"].to_pylist()
+    for column in new.table.column_names:
+        mine, other = new.table[column].to_pylist(), old.table[column].to_pylist()
+        for name, one, two in zip(names, mine, other, strict=True):
+            # NaN is no value here: columns hold null where nothing is known.
+            if one != two:
+                return f"{column} of target {name!r} is {one!r} in the new run, {two!r} in the old"
+    return "their facts (label space, cluster unit, kinds of attributes) are not the same"
+
+
+def _cell(new: Cell, old: Cell, ground: Ground, margin: float | None) -> Iterator[Compared]:
+    """Every slice value and metric that both cells give, in the order of Estimates."""
+    sides = [_Side(cell, ground) for cell in (new, old)]
+    key = {name: getattr(new, name) for name in ("model", "dataset", "condition", "severity", "where")}
+    key |= {"kind": "difference", "reference": old.model, "cluster_unit": ground.targets.facts.cluster_unit}
+    shared = [metric for metric in ground.metrics if all(gives(s.cell, s.rows, metric) for s in sides)]
+    said = list(dict.fromkeys([*ground.notes, *(text for side in sides for text in side.said)]))
+    judged = [_Difference(metric, sides, ground.suite, margin) for metric in shared]
+    for index, one in enumerate(ground.cut.slices):
+        for v, text in enumerate(one.values):
+            for difference in judged:
+                names = {"slice": one.name, "value": text if one.name else None}
+                each = difference.at(index, v)
+                each.row.update(key | names | {"metric": difference.metric.name})
+                if each.row["status"] != SUPPRESSED:
+                    each.row["warning"] = "; ".join([*filter(None, [each.row["warning"]]), *said]) or None
+                yield each
+
+
+class _Side:
+    """One of the two cells, summed."""
+
+    def __init__(self, cell: Cell, ground: Ground) -> None:
+        self.cell, self.ground = cell, ground
+        self.rows = read_rows(cell.targets, cell.predictions)
+        self.sums = Sums(self.rows, ground.cut.strata, ground.suite.missing_constant)
+        self.withheld = ground.withheld(self.rows)
+        self.said = cell_notes(self.rows)
+
+    def sheets(self, metric: Metric) -> list[Sheet]:
+        ground = self.ground
+        return sheets(metric, self.sums, ground.cut.slices, self.withheld, ground.targets, ground.suite)
+
+
+class _Difference:
+    """One metric of both cells over every slice."""
+
+    def __init__(self, metric: Metric, sides: list[_Side], suite: Suite, margin: float | None) -> None:
+        self.metric, self.suite, self.margin = metric, suite, margin
+        self.new, self.old = (side.sheets(metric) for side in sides)
+        self.tests: list[Test] = []
+        for mine, other in zip(self.new, self.old, strict=True):
+            found = [named(metric, s.sums, sheet.one) for s, sheet in zip(sides, (mine, other), strict=True)]
+            self.tests.append(t_test(paired(*found), suite.level))
+
+    def at(self, index: int, v: int) -> Compared:
+        """The comparison of value v of a slice; a value that either cell withholds has no number."""
+        new, old, test = self.new[index], self.old[index], self.tests[index]
+        if new.hidden[v] or old.hidden[v]:
+            return Compared({"status": SUPPRESSED, "warning": WITHHELD}, np.nan, np.nan)
+        enough = bool(new.enough[v] and old.enough[v])
+        critical = stdtrit(test.df[v : v + 1], (1 + self.suite.level) / 2)
+        row = {
+            **{name: float(getattr(test, name)[v]) for name in ("estimate", "low", "high", "df", "p")},
+            "level": self.suite.level, "side": None if test.reason[v] else "two-sided",
+            "method": None if test.reason[v] else f"paired {self._method} t", "role": "exploratory",
+            "n": int(min(new.inference.n[v], old.inference.n[v])),
+            "clusters": int(min(new.inference.clusters[v], old.inference.clusters[v])),
+            "clips": int(new.one.clips[v]),
+            "sdd80": float(sdd80(test.se[v : v + 1], test.df[v : v + 1], np.asarray(critical))[0]),
+            "status": REPORTABLE if enough else INSUFFICIENT, "warning": test.reason[v],
+        }  # fmt: skip
+        verdicts = self._verdicts(test, v, enough=enough)
+        return Compared(row, float(new.inference.estimate[v]), float(old.inference.estimate[v]), *verdicts)
+
+    @property
+    def _method(self) -> str:
+        return "linearised" if self.metric.kind == "proportion" else "jackknife"
+
+    def _verdicts(self, test: Test, v: int, *, enough: bool) -> tuple[Verdict | None, Verdict | None]:
+        """Non-inferiority and equivalence by bounds that each hold at ``level`` on their side."""
+        if self.margin is None or self.metric.direction not in ("higher", "lower"):
+            return None, None
+        if not enough or not np.isfinite(test.se[v]):
+            return "inconclusive", "inconclusive"
+        better = test.estimate[v] if self.metric.direction == "higher" else -test.estimate[v]
+        half = float(stdtrit(test.df[v], self.suite.level)) * test.se[v]
+        low, high = better - half, better + half
+        return (
+            _verdict(shown=low > -self.margin, refuted=high < -self.margin),
+            _verdict(
+                shown=low > -self.margin and high < self.margin,
+                refuted=high < -self.margin or low > self.margin,
+            ),
+        )
+
+
+def _verdict(*, shown: bool, refuted: bool) -> Verdict:
+    return "yes" if shown else "no" if refuted else "inconclusive"

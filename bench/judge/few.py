@@ -1,0 +1,65 @@
+"""Who is few: values of slices, and classes within them, with fewer people than may be shown.
+
+Counted again from the row tables for the audit, and shares no code with what withholds. It knows the people
+themselves alone: what is withheld because it would give them away is not found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from bench.spec import Facts, Suite
+from bench.tables.frame import gives_labels, grouped, joined, labelled
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Few", "few_people"]
+
+Few = tuple[str, str, str | None]
+"""A slice, a value of it, and the metric that rests on few people there; None for every metric."""
+
+_CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
+_OF_DECISIONS = ("precision", "selection_rate", "false_positive_rate")
+
+
+def few_people(
+    targets: pa.Table, predictions: pa.Table | None, facts: Facts, suite: Suite,
+    slices: Sequence[tuple[str, ...]],
+) -> set[Few]:  # fmt: skip
+    """The values of ``slices`` with fewer people than the suite shows, and metrics of their classes.
+
+    A class is of few if its labelled rows that are not decode errors are, the metrics of decisions also if
+    those decided as it are. Classes are counted where there are predictions, rows one per target.
+    """
+    floor = suite.slice_rule.suppress_below
+    frame, people = targets.to_pandas(), _CLUSTER[facts.cluster_unit]
+    rows = None
+    if predictions is not None and facts.labels and gives_labels(predictions):
+        rows = labelled(joined(targets, predictions, facts))
+    found: set[Few] = set()
+    for attributes in slices:
+        name = "&".join(attributes)
+        count = frame[people].groupby(grouped(frame, attributes, suite)).nunique()
+        found |= {(name, str(value), None) for value in count[count < floor].index}
+        if rows is not None:
+            value = grouped(rows, attributes, suite)
+            found |= {(name, *few) for few in _few_classes(rows, value, facts.labels, floor)}
+    return found
+
+
+def _few_classes(
+    rows: pd.DataFrame, value: pd.Series[str], labels: Sequence[str], floor: int
+) -> Iterator[tuple[str, str]]:
+    """The values and metrics of classes, true or decided, that hold people but fewer than ``floor``."""
+    for column, stems in (
+        ("said/truth", ("recall", "auroc", *_OF_DECISIONS)),
+        ("said/decision", _OF_DECISIONS),
+    ):
+        kept = rows[column] >= 0
+        count = rows["said/cluster"][kept].groupby([value[kept], rows[column][kept]]).nunique()
+        for text, code in count[count < floor].index:
+            yield from ((str(text), f"{stem}/{labels[code]}") for stem in stems)

@@ -1,0 +1,186 @@
+"""Tables of robustness: what each condition takes away, from whom, and of all conditions together.
+
+They show what ``bench.judge.robustness`` paired and tested, and add no test of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report import format as fmt
+from bench.report.results import Dataset, Results, Row, unique
+from bench.report.table import Entry, Group, Line, Table
+
+__all__ = ["AGAINST", "ROBUSTNESS", "contrast_table", "degradation_table", "summary_table", "worst_of"]
+
+ROBUSTNESS = (
+    "A degradation is clean minus condition, or the reverse where lower is better, so that more is worse. It "
+    "is paired: the same targets of the same clusters on both sides, which makes it better known than either "
+    "value. Its interval is its own; q controls the share of false discoveries over all degradations of a "
+    "model (Benjamini-Hochberg). The most degraded slice is the largest of several and large by chance, too.",
+    "Unchanged is the share of decisions that are as on clean media; no decision is one of them. The area is "
+    "the mean height of the curve over severity, clean being 0. The worst condition is the largest of all, "
+    "and its interval holds for all of them.",
+)
+AGAINST = (
+    "Errors over those of the reference model, summed over severities, are corruption errors: 1 is the "
+    "reference model, less is better. Their mean over conditions is mCE; of what conditions add to errors "
+    "alone, it is the relative mCE (Hendrycks, Dietterich 2019)."
+)
+_COLUMNS = (
+    "Condition", "Value", "Degradation", "q", "Would be seen from", "Most degraded slice", "Its degradation",
+    "Unchanged",
+)  # fmt: skip
+
+
+def degradation_table(results: Results, data: Dataset, metric: str) -> Table:
+    """Each severity: value, what it lost, the slice that lost most; one group a model and condition."""
+    groups = []
+    for model in results.models:
+        rows = _rows(results, data, model.name, "degradation", metric)
+        each = [row for row in rows if row["slice"] is None and row["severity"] is not None]
+        for condition, where in unique((row["condition"], row["where"]) for row in each):
+            lines = tuple(
+                _line(results, row, [r for r in rows if _place(r) == _place(row)])
+                for row in each
+                if (row["condition"], row["where"]) == (condition, where)
+            )
+            groups.append(Group(lines, f"{model.name}, {_over_all(condition, where)}"))
+    caption = f"What each condition takes from {fmt.metric(metric)} on {data.name}"
+    return Table(caption, _COLUMNS, tuple(groups))
+
+
+def summary_table(results: Results, data: Dataset, metric: str) -> Table:
+    """Each condition over its severities, and the worst of all; one group a model.
+
+    With errors against those of the suite's reference model where it names one.
+    """
+    reference = results.suite.reference
+    found = ((model.name, _summary_lines(results, data, model.name, metric)) for model in results.models)
+    groups = tuple(Group(tuple(lines), name) for name, lines in found if lines)
+    columns = ["Condition", "Mean degradation", "Area"]
+    if reference:
+        columns += [f"Error over that of {reference}", f"Lost over that of {reference}"]
+    caption = f"Conditions over all severities, {fmt.metric(metric)} on {data.name}"
+    return Table(caption, tuple(columns), groups)
+
+
+def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> list[Line]:
+    means = [row for row in _rows(results, data, model, "degradation", metric)
+             if row["slice"] is None and row["severity"] is None]  # fmt: skip
+    areas = {_place(r): r for r in _rows(results, data, model, "area", metric) if r["slice"] is None}
+    whole = _rows(results, data, model, "worst", metric)
+    lines = [
+        Line(
+            _words(row), (Entry(fmt.estimate(row)), _estimate(areas.get(_place(row))), *_errors(results, row))
+        )
+        for row in means
+    ]
+    if results.suite.reference and means:
+        both = _errors(results, {**means[0], "condition": "all", "where": None})
+        lines.append(Line("all conditions", (Entry(fmt.DASH), Entry(fmt.DASH), *both)))
+    blank = [Entry(fmt.DASH)] * (3 if results.suite.reference else 1)
+    for row in whole:
+        loses = row["estimate"] is not None and row["estimate"] > 0
+        head = f"worst: {_words(row)}" if loses else "worst: no condition takes anything away"
+        lines.append(Line(head, (_estimate(row), *blank)))
+    return lines
+
+
+def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
+    """How much more one group loses than another, averaged over severities; one group a model and slice."""
+    groups = []
+    for model in results.models:
+        rows = _rows(results, data, model.name, "degradation_contrast", metric)
+        for name in unique(row["slice"] for row in rows):
+            lines = tuple(
+                Line(f"{row['value']} against {row['reference']}, {_words(row)}", (
+                    _estimate(row), Entry(fmt.probability(row["p_adjusted"])), _seen(row),
+                ))
+                for row in rows
+                if row["slice"] == name and row["severity"] is None
+            )  # fmt: skip
+            if lines:
+                groups.append(Group(lines, f"{model.name}, {name}"))
+    caption = f"Differences of degradation, {fmt.metric(metric)} on {data.name}, with simultaneous intervals"
+    return Table(caption, ("Contrast", "Lost more", "p, adjusted", "Would be seen from"), tuple(groups))
+
+
+def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | None:
+    """The worst condition of a model in a sentence, None where none was measured or none takes anything."""
+    for row in _rows(results, data, model, "worst", metric):
+        if row["estimate"] is not None and row["estimate"] > 0:
+            return (
+                f"{model}: {fmt.metric(metric)} on {data.name} loses most by {_words(row)}: "
+                f"{fmt.estimate(row)}"
+            )
+    return None
+
+
+def _rows(results: Results, data: Dataset, model: str, kind: str, metric: str) -> list[Row]:
+    return [
+        row for row in results.differences
+        if (row["dataset"], row["model"], row["kind"], row["metric"]) == (data.name, model, kind, metric)
+    ]  # fmt: skip
+
+
+def _place(row: Row) -> tuple[str | None, ...]:
+    return row["condition"], row["where"], row["severity"]
+
+
+def _words(row: Row) -> str:
+    """A condition in words, with its severity or over all of them."""
+    if row["severity"] is None:
+        return _over_all(row["condition"], row["where"])
+    return fmt.condition(row["condition"], row["severity"], row["where"])
+
+
+def _over_all(condition: str, where: str | None) -> str:
+    return f"{condition.replace('_', ' ')}, on the {where or 'frame'}"
+
+
+def _line(results: Results, row: Row, here: Sequence[Row]) -> Line:
+    of = [r for r in results.rows if r["metric"] == row["metric"] and r["slice"] is None and _beside(r, row)]
+    same = [r for r in results.differences if r["kind"] == "stability" and r["slice"] is None]
+    same = [r for r in same if _beside(r, row)]
+    entries = (
+        _estimate(of[0] if of else None), Entry(fmt.estimate(row)), Entry(fmt.probability(row["p_adjusted"])),
+        _seen(row), *_most(here), _estimate(same[0] if same else None),
+    )  # fmt: skip
+    return Line(f"severity {row['severity']}", entries)
+
+
+def _beside(one: Row, other: Row) -> bool:
+    names = ("model", "dataset", "condition", "where", "severity")
+    return all(one[name] == other[name] for name in names)
+
+
+def _most(rows: Sequence[Row]) -> tuple[Entry, Entry]:
+    """The slice value that degrades most; withheld and insufficient ones are not among them."""
+    known = [row for row in rows if row["slice"] is not None and row["estimate"] is not None]
+    if not known:
+        return Entry("none is reportable", "text"), Entry(fmt.DASH)
+    most = max(known, key=lambda row: float(row["estimate"]))
+    if most["estimate"] <= 0:
+        return Entry("none loses", "text"), Entry(fmt.DASH)
+    return Entry(f"{most['slice']} {most['value']}", "text"), Entry(fmt.estimate(most))
+
+
+def _errors(results: Results, row: Row) -> list[Entry]:
+    """Errors over those of the reference model under the condition of a row, plain and lost alone."""
+    if not results.suite.reference:
+        return []
+    names = ("model", "dataset", "condition", "where")
+    found = [
+        [r for r in results.differences if r["kind"] == kind and all(r[n] == row[n] for n in names)]
+        for kind in ("mce", "relative_mce")
+    ]
+    return [_estimate(rows[0] if rows else None) for rows in found]
+
+
+def _estimate(row: Row | None) -> Entry:
+    return Entry(fmt.DASH) if row is None else Entry(fmt.estimate(row))
+
+
+def _seen(row: Row) -> Entry:
+    return Entry(fmt.DASH if row["sdd80"] is None else fmt.number(row["sdd80"]))

@@ -1,0 +1,103 @@
+"""``affectbench compare`` from the outside: what it prints, JSON, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Affectbench
+
+LABELS = ("fear", "happiness", "anger")
+
+
+def write_tables(folder: Path) -> None:
+    lines = [f"t{i},s{i // 6},{LABELS[i % 3]},{'mf'[i // 6 % 2]}" for i in range(300)]
+    (folder / "T.csv").write_text("\n".join(["target,subject,label,sex", *lines]) + "\n")
+    for name, wrong in {"old": 3, "new": 7}.items():
+        said = [f"t{i},{LABELS[(i + (i % wrong == 0)) % 3]}" for i in range(300)]
+        (folder / f"{name}.csv").write_text("\n".join(["target,predicted", *said]) + "\n")
+
+
+def score(affectbench: Affectbench, folder: Path, out: str, *names: str, targets: str = "T.csv") -> None:
+    words = [word for name in names for word in ("--predictions", f"{name}={name}.csv")]
+    done = affectbench(
+        "score", "--targets", targets, *words, "--out", out, "--slice", "sex", "--metric", "accuracy",
+        "--tracking-uri", "off", "--quiet", cwd=folder,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def runs(affectbench: Affectbench, tmp_path: Path) -> Path:
+    write_tables(tmp_path)
+    score(affectbench, tmp_path, "both", "old", "new")
+    score(affectbench, tmp_path, "later", "new")
+    score(affectbench, tmp_path, "before", "old")
+    return tmp_path
+
+
+def test_two_models_of_a_run_and_two_runs_say_the_same(affectbench: Affectbench, runs: Path) -> None:
+    inside = affectbench("compare", "both", "--new", "new", "--old", "old", "--margin", "0.1", cwd=runs)
+    across = affectbench("compare", "later", "before", "--margin", "0.1", cwd=runs)
+    assert (inside.returncode, inside.stderr) == (across.returncode, across.stderr) == (0, "")
+    assert inside.stdout == across.stdout
+    lines = [line.split() for line in inside.stdout.splitlines()]
+    assert ["new", "(new)", "against", "old", "(old)", "on", "T,", "clean"] in lines
+    (whole,) = [line for line in lines if line[:2] == ["accuracy", "(WAR)"] and "by" not in line]
+    assert whole[2:5] == ["0.6667", "0.8567", "+0.1900"]
+    assert whole[-3:] == ["yes", "no", "reportable"]
+    assert "that none was seen shows nothing" in " ".join(inside.stdout.split())
+
+
+def test_json_has_every_difference(affectbench: Affectbench, runs: Path) -> None:
+    done = affectbench("compare", "later", "before", "--json", cwd=runs)
+    content = json.loads(done.stdout)
+    assert content["margin"] is None
+    assert [(d["slice"], d["value"]) for d in content["differences"]] == [
+        (None, None),
+        ("sex", "f"),
+        ("sex", "m"),
+    ]
+    first = content["differences"][0]
+    assert (first["old"], first["new"]) == (200 / 300, 257 / 300)
+    assert first["low"] < first["estimate"] < first["high"]
+    assert first["non_inferior"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("both",), "error: both: no model is named. It has: new, old. Name one of them."),
+        (
+            ("both", "--new", "neu", "--old", "old"),
+            "error: both: model 'neu' is not in the run. It has: new, old. Name one of them.",
+        ),
+        (
+            ("later", "before", "--margin", "-1"),
+            "error: --margin: -1 is no margin. A number above 0, in units of the metric: .02 of accuracy. "
+            "Give such a number or leave it out.",
+        ),
+        (
+            ("later", "nowhere"),
+            "error: nowhere: there is no readable run.json. A folder that 'run' or 'score' wrote. Correct the path.",
+        ),
+        (
+            ("later", "other"),
+            "error: T: the targets differ: 300 rows in the new run, 294 in the old. A comparison is of the same "
+            "targets, row by row. Run or score both models on the same table.",
+        ),
+    ],
+)
+def test_refusals(affectbench: Affectbench, runs: Path, words: tuple[str, ...], message: str) -> None:
+    if "other" in words:
+        (runs / "less").mkdir()
+        for name in ("T", "old"):
+            lines = (runs / f"{name}.csv").read_text().splitlines()[:295]
+            (runs / "less" / f"{name}.csv").write_text("\n".join(lines) + "\n")
+        score(affectbench, runs / "less", "../other", "old")
+    done = affectbench("compare", *words, cwd=runs)
+    assert done.returncode == 2
+    assert " ".join(done.stderr.split()) == message
+    assert done.stdout == ""

@@ -1,0 +1,92 @@
+"""Contrasts of many groups and of very many clusters: the rest, what would be seen, what stands for signs."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from bench.judge import contrasts as module
+from bench.judge.atoms import Tally
+from bench.judge.contrasts import against_rest, contrast, pairs
+from bench.judge.influence import influence
+from bench.judge.spread import sdd80
+from tests.judge.test_contrasts import ACCURACY, means
+from tests.judge.test_influence import random_tally
+
+
+@pytest.mark.parametrize("groups", [2, 6, 20])
+def test_the_smallest_difference_that_would_be_seen_is_seen_by_four_studies_in_five(groups):
+    # Groups of 30 persons; the planted difference is what a study with the true se prints on average.
+    rng, size, trials = np.random.default_rng(15), 30, 200
+    se = np.sqrt(2 / size)
+    weights = pairs(np.ones(groups, bool))[0]
+
+    def study(seed, planted):
+        found = np.full((groups * size, groups), np.nan)
+        for g in range(groups):
+            found[g * size : (g + 1) * size, g] = rng.normal(planted * (g == 0), 1, size)
+        return contrast(means(found, None), weights, 0.95, seed, draws=499)
+
+    printed = []
+    for seed in range(10):
+        result = study(seed, 0.0)
+        printed.append(sdd80(result.se, result.df, result.critical)[0] / result.se[0])
+    planted = np.mean(printed) * se
+    power = np.mean([study(seed, planted).low[0] > 0 for seed in range(trials)])
+    assert power == pytest.approx(0.8, abs=0.09)
+
+
+def crowd(rng, sizes, shared=0):
+    """Groups of very many rows alone; ``shared`` clusters lie in the last two."""
+    table = np.full((sum(sizes), len(sizes)), np.nan)
+    start = np.cumsum([0, *sizes])
+    for g in range(len(sizes)):
+        table[start[g] : start[g + 1], g] = rng.exponential(1 + g % 2, sizes[g])
+    table[start[-1] - shared :, -2] = table[start[-1] - shared :, -1] + rng.normal(0, 0.3, shared)
+    return means(table, np.arange(len(table)))
+
+
+@pytest.mark.parametrize(("sizes", "shared"), [([1500] * 4, 0), ([25, 1600, 1800], 0), ([1400, 1500], 900)])
+def test_normal_numbers_for_very_many_clusters_are_as_good_as_signs(sizes, shared, monkeypatch):
+    found = crowd(np.random.default_rng(17), sizes, shared)
+    weights = pairs(np.ones(len(sizes), bool))[0]
+    many = contrast(found, weights, 0.95, seed=1, draws=9_999)
+    monkeypatch.setattr(module, "MANY", np.inf)
+    signs = contrast(found, weights, 0.95, seed=1, draws=9_999)
+    assert (many.critical != signs.critical).any()
+    assert many.critical == pytest.approx(signs.critical, rel=0.025)
+    assert many.p == pytest.approx(signs.p, abs=0.02)
+    for name in ("estimate", "se", "df"):
+        assert getattr(many, name).tolist() == getattr(signs, name).tolist()
+
+
+def test_normal_numbers_are_the_same_for_any_block_size(monkeypatch):
+    found = crowd(np.random.default_rng(18), [25, 1600, 1800])
+    weights = pairs(np.ones(3, bool))[0]
+    whole = contrast(found, weights, 0.95, 1, draws=700)
+    for elements in (1, 4_321):
+        monkeypatch.setattr(module, "_ELEMENTS", elements)
+        again = contrast(found, weights, 0.95, 1, draws=700)
+        assert again.critical.tobytes() == whole.critical.tobytes()
+        assert again.p_adjusted.tobytes() == whole.p_adjusted.tobytes()
+
+
+def test_the_rest_holds_no_row_of_a_value_that_is_not_among_them():
+    tally = random_tally(16, "accuracy", clusters=18, values=3, shared=True)
+    found, weights = against_rest(ACCURACY, tally, np.array([True, True, False]))
+    pair = influence(ACCURACY, tally)
+    assert weights[0] @ found.estimate == pytest.approx(pair.estimate[0] - pair.estimate[1], rel=1e-12)
+    assert found.variance(weights[[0]]) == pytest.approx(pair.variance(np.array([[1.0, -1, 0]])), rel=1e-9)
+
+
+def test_the_rest_of_collapsed_rows_keeps_their_multiplicity():
+    stats_ = np.array([[[1, 0]], [[0, 1]]] * 3)
+    tally = Tally(stats_, np.repeat([0, 1, 2], 2), np.array([30, 20, 10, 15, 40, 9]), 3)
+    found, weights = against_rest(ACCURACY, tally, np.ones(3, bool))
+    assert found.cluster is None
+    p, q = 30 / 50, 50 / 74
+    assert weights[0] @ found.estimate == pytest.approx(p - q)
+    expected = p * (1 - p) / 49 + q * (1 - q) / 73
+    assert found.variance(weights[[0]])[0] == pytest.approx(expected, rel=1e-12)
+    result = contrast(found, weights, 0.95, seed=1, draws=999)
+    assert result.reason == (None, None, None)
