@@ -86,7 +86,7 @@ def predict(
 def score(
     question: Question, predictions: dict[str, Path], columns: dict[str, dict[str, str]], out: Path
 ) -> RunFolder:
-    """Take predictions made elsewhere, columns mapped, into a run folder; nothing is written if one is bad."""
+    """Take predictions made elsewhere, columns mapped, into a run folder; nothing is left if one is bad."""
     from bench.judge.score import check
 
     if len(question.targets) != 1:

@@ -7,7 +7,7 @@ margin of a gate passes in at most 5 %.
 
     python -m benchmarks.calibration [--scale 1] [--seed 0] [--out docs/calibration.md] [--known PAGE]
 
-One core takes about a quarter of an hour at scale 1; the number of data sets grows with the scale. With
+One core takes about twenty minutes at scale 1; the number of data sets grows with the scale. With
 ``--known PAGE`` it ends with 1 where a goal is missed by more than four Monte Carlo errors, nothing that the
 tool prints warns of it, and the page does not name it.
 """

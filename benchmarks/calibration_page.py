@@ -85,7 +85,11 @@ def _digest() -> str:
 def _misses(found: Measured) -> str:
     missed = tables.misses(found.judged)
     text = [f"## Misses without a warning: {len(missed)}", ""]
-    text += ["Work to do: here the tool prints a reportable number and does not say that it is off.", ""]
+    text += [
+        "Work to do: here the tool prints a reportable number and does not say that it is off. Shares are of",
+        "the data sets in which values are reportable; where these are few, that choice is part of the miss.",
+        "",
+    ]
     return "\n".join(text + ([f"- {name}: {share}" for name, share in missed.items()] or ["- none"]))
 
 

@@ -233,12 +233,13 @@ def _limit(metric: Metric, shape: tuple[int, ...], pool: Pool) -> _Limit:
         left_out = metric.finish(rest)
         lost = (metric.present(rest) != metric.present(total.reshape(shape))).any(axis=-1)
         left_out = np.where(lost, np.nan, left_out)
-        value = float(metric.finish(total.reshape(shape)))
+        value = np.float64(metric.finish(total.reshape(shape)))
         effect = (clusters - 1) * (pool.whole @ left_out / clusters - left_out)
         scaled = float(_scale(metric, np.asarray(value)))
         slope = 1 / (1 - value**2) if metric.kind == "correlation" else 1.0
     kurtosis = clusters * (pool.whole @ effect**4) / (pool.whole @ effect**2) ** 2
-    fewest = MANY * kurtosis if np.isfinite(kurtosis) else np.inf
+    # A value on the bound of its range has no slope on its scale, and so no limit.
+    fewest = MANY * kurtosis if np.isfinite([kurtosis, slope]).all() else np.inf
     return _Limit(float(value), float(scaled), float(slope), effect, fewest)
 
 

@@ -119,7 +119,7 @@ def named(metric: Metric, sums: Sums, one: Slice) -> Influence:
     if found.cluster is not None:
         return found
     kept = metric.count(tally.stats) > 0
-    statistics = sums._statistics(metric.key)  # noqa: SLF001 - the rows that the tally was summed from
+    statistics = sums.statistics(metric.key)
     if isinstance(statistics, Counts):
         size = int(np.prod(statistics.shape))
         entry = np.full(tally.values * size, -1)

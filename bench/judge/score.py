@@ -26,7 +26,7 @@ from bench.judge.sheet import Sheet, sheets
 from bench.judge.slices import Slice, cut
 from bench.judge.status import INSUFFICIENT, SUPPRESSED
 from bench.judge.sums import Sums
-from bench.judge.withhold import Withheld, decides, withheld, withheld_decisions
+from bench.judge.withhold import Withheld, alike, decides, withheld, withheld_decisions
 from bench.spec import Suite
 from bench.tables import Targets
 from bench.tables.estimates import estimates_table
@@ -106,8 +106,7 @@ class Ground:
 
     def withheld(self, rows: Rows) -> Withheld:
         """What is withheld from a cell; all but decisions once for cells that judge the same rows."""
-        masks = [rows.judged, *(np.isfinite(guess) for _, guess in rows.affect.values())]
-        key: tuple[object, ...] = (*rows.affect, *(np.packbits(mask).tobytes() for mask in masks))
+        key = alike(rows)
         if key not in self._withheld:
             self._withheld[key] = withheld(self.cut.slices, self.cut.strata, rows, self.floor)
         found = self._withheld[key]

@@ -71,7 +71,9 @@ def cut(targets: Targets, suite: Suite, where: Where) -> Cut:
     """Cut a data set by the suite; UserError for unknown attributes and missing bins."""
     wanted = slice_names(suite)
     coded = attributes_of(targets, suite, where)
-    cluster = _codes(targets.table[targets.cluster])
+    # Targets are unique: to number ten million names would cost half a gigabyte.
+    alone = targets.cluster == "target"
+    cluster = np.arange(len(targets)) if alone else _codes(targets.table[targets.cluster])
     strata = stratify(cluster, [codes for codes, _ in coded.values()])
     holds = _Holdings(strata, cluster if strata.cluster is not None else None, _clips(targets))
     whole = _slice((), (), strata, holds)

@@ -47,7 +47,7 @@ class Sums:
         at = key, one.name
         if at not in self._tallies:
             if key not in self._atoms:
-                self._atoms[key] = gather(self._statistics(key), self.strata)
+                self._atoms[key] = gather(self.statistics(key), self.strata)
             self._tallies[at] = self._atoms[key].tally(one.of_stratum, len(one.values))
             self._forget()
         return self._tallies[at]
@@ -88,7 +88,8 @@ class Sums:
         covered: Floats = self.total(key._replace(misses="left out"), one)[:, 0]
         return np.where(rows > 0, covered / np.maximum(rows, 1), np.nan)
 
-    def _statistics(self, key: Key) -> Counts | Moments:
+    def statistics(self, key: Key) -> Counts | Moments:
+        """What a kernel makes of each row, unsummed."""
         if key.kernel == "moments":
             return moments(self.rows, key.column, key.misses, self.missing_constant)
         if key.kernel == "ranking":

@@ -34,6 +34,15 @@ _METRICS = {
     "kappa": "Cohen's kappa",
     "mcc": "MCC",
     "weighted_f1": "weighted F1",
+    "ece": "ECE",
+    "nll": "NLL",
+    "brier": "Brier score",
+    "soft_brier": "Brier score of votes",
+    "aurc": "AURC",
+    "auroc": "AUROC",
+    "js": "Jensen-Shannon divergence",
+    "mce": "mCE",
+    "relative_mce": "relative mCE",
 }
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 

@@ -57,7 +57,7 @@ DIFFERENCES = (
     "below .8 by chance where all rates are equal. The largest error rate over the geometric mean is as in "
     "NIST's face recognition tests.",
     "A metric over labels says how often an output agrees with a label. It does not say that the label is "
-    "what the person felt. Models are not compared by a test here.",
+    "what the person felt. Models are compared by 'affectbench compare', not here.",
 )
 
 

@@ -10,7 +10,8 @@ ratio has the ``reference`` min/max, the smallest rate over the largest, whose `
 falls below .8 were all rates equal (a mean over draws of yes or no: no p-value), or max/geometric mean, of
 error rates (x + .5) / (n + 1). ``role`` is confirmatory for primary tests of the suite, else exploratory;
 ``sdd80`` is the smallest difference that the interval, which holds for all of ``family``, finds in four
-studies of five.
+studies of five. What conditions do are kinds of their own: degradation, degradation_contrast, stability,
+area, worst, mce, relative_mce (``bench.judge.robustness``).
 """
 
 from __future__ import annotations

@@ -9,7 +9,17 @@ import pytest
 from scipy.stats import false_discovery_control
 
 from bench.judge.score import judge
-from tests.judge.made import frame, judged, make_suite, random_cell, row, values
+from tests.judge.made import (
+    LABELS,
+    frame,
+    judged,
+    make_cell,
+    make_suite,
+    make_targets,
+    random_cell,
+    row,
+    values,
+)
 
 SUITE: dict[str, Any] = {
     "slices": ("sex", "light", ("sex", "light")),
@@ -109,3 +119,35 @@ def test_the_same_seed_gives_the_same_rows_and_another_another_p(cell, table):
     p = [of_kind(t, "gap", slice="sex", metric="accuracy")[0]["p"] for t in (table, other)]
     assert p[0] != p[1]
     assert abs(p[0] - p[1]) < 0.1
+
+
+def unequal_cell(sizes):
+    """Values of 24 persons each, whose number of clips differs as told."""
+    rng = np.random.default_rng(3)
+    columns = {"subject": [], "label": [], "group": []}
+    for code, rows in enumerate(sizes):
+        for person in range(24):
+            columns["subject"] += [f"{code}-{person}"] * rows
+            columns["label"] += [LABELS[i % 4] for i in range(rows)]
+            columns["group"] += [f"g{code}"] * rows
+    targets = make_targets(columns)
+    truth = np.array(columns["label"])
+    said = np.where(rng.random(len(truth)) < 0.6, truth, np.array(LABELS)[rng.integers(0, 4, len(truth))])
+    return make_cell(targets, {"predicted": said})
+
+
+@pytest.mark.parametrize(
+    ("sizes", "unequal", "many"),
+    [((12, 12), False, False), ((4, 60), True, False), ((12,) * 5, False, False), ((12,) * 6, False, True)],
+)
+def test_what_simulations_found_unreliable_is_said(sizes, unequal, many):
+    table = judge([unequal_cell(sizes)], make_suite(slices=("group",), metrics=("accuracy",)))
+    rows = table.to_pylist()
+    tested = [row for row in rows if row["kind"] in ("gap", "contrast")]
+    assert all(("factor of two" in (row["warning"] or "")) == unequal for row in tested)
+    rests = [row for row in tested if row["reference"] == "rest"]
+    assert len(rests) == (len(sizes) if len(sizes) > 2 else 0)
+    assert all(("against the rest alarmed" in (row["warning"] or "")) == many for row in rests)
+    assert not any(
+        "against the rest alarmed" in (r["warning"] or "") for r in tested if r["reference"] != "rest"
+    )

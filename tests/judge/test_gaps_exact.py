@@ -10,6 +10,8 @@ import pytest
 from scipy import stats
 
 from bench.judge.gaps import gap
+from bench.judge.score import judge
+from tests.judge.made import make_cell, make_suite, make_targets
 from tests.judge.tallies import (
     ACCURACY,
     CCC,
@@ -211,3 +213,18 @@ def test_groups_without_any_variance_can_differ():
     found = gap(ACCURACY, hit_tally([4] * 5 + [0] * 5, [4] * 10, np.repeat([0, 1], 5)), np.ones(2, bool), 0)
     assert found.estimate == 1.0
     assert found.p == pytest.approx(2 / 252, abs=monte_carlo_error(2 / 252, 9_999))
+
+
+def test_a_value_on_the_bound_of_its_range_needs_no_limit():
+    """A perfect CCC has no slope on the atanh scale: no test, and no division by zero."""
+    rng = np.random.default_rng(0)
+    rows = 4_800
+    targets = make_targets({
+        "subject": [f"s{i // 20}" for i in range(rows)], "valence": rng.uniform(-1, 1, rows),
+        "sex": np.array(["f", "m"])[np.arange(rows) // 20 % 2],
+    })  # fmt: skip
+    perfect = make_cell(targets, {"valence": targets.table["valence"].to_numpy()})
+    table = judge([perfect], make_suite(slices=("sex",), metrics=("ccc_valence",)))
+    (found,) = [r for r in table.to_pylist() if r["kind"] == "gap"]
+    assert (found["estimate"], found["p"]) == (0.0, None)
+    assert "no test" in found["warning"]

@@ -30,7 +30,7 @@ def test_the_banners_and_the_gaps_are_said(hostile_run: Path) -> None:
     assert f"{fake_run.QUOTES}: these are doubles of known quality, not models." in shown
     assert "with clips as clusters independence is assumed" in shown
     assert "Intervals cover the sampling of subjects, not retraining or seeds." in shown
-    assert "unavailable for every model: auroc." in shown
+    assert "unavailable for every model: AUROC." in shown
     assert "undefined over all rows for <script>alert('x')</script>: CCC valence." in shown
     assert "constant \ufffd[31m" in shown
 
