@@ -63,7 +63,7 @@ def take(rows, index):
 
 
 def statistics(metric, rows):
-    return Sums(rows, None, 0.0)._statistics(metric.key)
+    return Sums(rows, None, 0.0).statistics(metric.key)
 
 
 def tally(metric, rows, cluster, *attributes, by=()):

@@ -26,7 +26,7 @@ def value(name, rows, label=0):
     metric = METRICS[name]
     if metric.per_label:
         metric = of_label(metric, LABELS[label], label)
-    found = metric.finish(total(Sums(rows, None, 0.0)._statistics(metric.key)))
+    found = metric.finish(total(Sums(rows, None, 0.0).statistics(metric.key)))
     return np.asarray(found)
 
 
