@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["as_json", "print_comparison", "read_margin"]
 
-_COLUMNS = ("Old", "New", "New - old", "p", "q")
+_COLUMNS = ("Old", "New", f"New {fmt.MINUS} old", "p", "q")
 _NOTE = (
     "Differences are paired by cluster: the same targets, the same people. p and q (the false discovery rate "
     "over all differences) ask whether there is any difference; that none was seen shows nothing. The "
@@ -112,7 +112,9 @@ def _numbers(each: Compared) -> list[str]:
 
 def _interval(row: dict[str, Any]) -> str:
     if math.isnan(row["estimate"]):
-        return "undefined"
-    if math.isnan(row["low"]):
-        return f"{row['estimate']:+.4f} (no interval)"
-    return f"{row['estimate']:+.4f} [{row['low']:+.3f}, {row['high']:+.3f}]"
+        return fmt.UNDEFINED
+    value, low, high = (
+        f"{row[name]:+.{digits}f}" for name, digits in (("estimate", 4), ("low", 3), ("high", 3))
+    )
+    text = f"{value} (no interval)" if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
+    return text.replace("-", fmt.MINUS)

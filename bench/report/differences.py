@@ -5,59 +5,96 @@ They show what ``bench.judge.fairness`` tested and add no test of their own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from bench.report import format as fmt
+from bench.report.entries import Entry, estimated, reason
 from bench.report.results import Dataset, Results, Row, unique
-from bench.report.table import Entry, Group, Line, Table
+from bench.report.table import Group, Line, Table
 
-__all__ = ["contrast_table", "gap_table", "ratio_table"]
+__all__ = ["adjusted", "adjusted_head", "contrast_table", "families", "gap_table", "has_gaps", "ratio_table"]
 
-_GAPS = (
-    "Attribute", "Model", "Gap", "Mean by chance", "95 % by chance", "p", "p or q, adjusted",
-    "Largest difference", "Its simultaneous interval", "Would be seen from",
-)  # fmt: skip
+_REST, _FEW = "rest", "nothing to compare"
+_BIASED = "compared with chance only: it carries sample-size bias"
 
 _RATIOS = (
     "Attribute", "Model", "Smallest / largest", "Below .8 by chance", "Largest error / geometric mean",
 )  # fmt: skip
 
 
+def has_gaps(results: Results, data: Dataset, metrics: Sequence[str]) -> bool:
+    """Whether any of these metrics was compared, or tried to be, between the values of a slice."""
+    return any(row["kind"] == "gap" for name in metrics for row in _rows(results, data, name))
+
+
 def gap_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
-    """The gap of every slice and model, one group a metric, under the reference condition."""
-    groups = []
+    """The gap of every slice and model, one group a metric, under the reference condition.
+
+    What holds nothing to compare is named below the table, as is over how many gaps q is taken.
+    """
+    groups, gaps = [], []
     for metric in metrics:
         rows = _rows(results, data, metric)
-        order = {model.name: place for place, model in enumerate(results.models)}
-        rows.sort(key=lambda row: order[row["model"]])
+        mine = _in_order(results, data, (row for row in rows if row["kind"] == "gap"))
+        gaps += mine
         lines = [
-            _gap_line(row, [r for r in rows if _beside(row, r) and r["reference"] != "rest"])
-            for row in rows
-            if row["kind"] == "gap"
+            _gap_line(row, [r for r in rows if _beside(row, r) and r["reference"] != _REST])
+            for row in mine
+            if not _holds_nothing(row)
         ]
         if lines:
             groups.append(Group(tuple(lines), f"{data.name}, {fmt.metric(metric)}"))
-    return Table("Largest minus smallest reportable value of each attribute", _GAPS, tuple(groups))
+    columns = (
+        "Attribute", "Model", "Gap", "Mean by chance", "95 % by chance", "p", adjusted_head(gaps),
+        "Largest difference", "Its simultaneous interval", fmt.SEEN,
+    )  # fmt: skip
+    caption = "Largest minus smallest reportable value of each attribute"
+    return Table(caption, columns, tuple(groups), (*families(gaps), *_nothing(gaps)))
+
+
+def families(gaps: Sequence[Row]) -> tuple[str, ...]:
+    """Over how many gaps q, or the adjusted p of primary ones, is taken; nothing where none was tested."""
+    found = unique(row["family"] for row in gaps if row["family"])
+    return (
+        (f"{adjusted_head(gaps)} is taken over {', '.join(found)}, in every slice and metric.",)
+        if found
+        else ()
+    )
+
+
+def adjusted_head(gaps: Sequence[Row]) -> str:
+    """The head over ``p_adjusted``: q, beside which stands the adjusted p (Holm) of primary gaps if any."""
+    return "q / adjusted p" if any(row["role"] == "confirmatory" for row in gaps) else "q"
+
+
+def adjusted(row: Row) -> str:
+    """The q of a gap, or its adjusted p, marked, where it is a primary one."""
+    return fmt.probability(row["p_adjusted"]) + (" (primary)" if row["role"] == "confirmatory" else "")
 
 
 def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
     """Every value against the other measured rows, by one metric, one group a model and slice."""
-    rows = [row for row in _rows(results, data, metric) if row["kind"] == "contrast"]
-    groups = []
-    for model, name in unique((row["model"], row["slice"]) for row in rows):
+    rows = _in_order(
+        results, data, (row for row in _rows(results, data, metric) if row["kind"] == "contrast")
+    )
+    groups, over = [], []
+    for name, model in unique((row["slice"], row["model"]) for row in rows):
         mine = [row for row in rows if (row["model"], row["slice"]) == (model, name)]
         # Where there are but two values, or the rest would tell what is withheld, the pairs say it.
-        shown = [row for row in mine if row["reference"] == "rest"] or mine
+        shown = [row for row in mine if row["reference"] == _REST] or [_larger_first(row) for row in mine]
+        over += [row["family"] for row in shown if row["family"]]
         lines = tuple(
             Line(f"{row['value']} against {_rest(row)}", (
-                Entry(fmt.estimate(row)), Entry(fmt.probability(row["p_adjusted"])),
-                Entry(fmt.number(row["sdd80"])),
+                estimated(row), Entry(fmt.probability(row["p_adjusted"])), _found_from(row["sdd80"]),
             ))
             for row in shown
         )  # fmt: skip
         groups.append(Group(lines, f"{model}, {name}"))
     caption = f"Differences of {fmt.metric(metric)} on {data.name} with simultaneous intervals"
-    return Table(caption, ("Contrast", "Difference", "p, adjusted", "Would be seen from"), tuple(groups))
+    at_once = ", of ".join(unique(over))
+    held = f"An adjusted p and its interval hold, for each model, at once for all of {at_once}."
+    columns = ("Contrast", "Difference", "p, adjusted", fmt.SEEN)
+    return Table(caption, columns, tuple(groups), (held,) if over else ())
 
 
 def ratio_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
@@ -66,7 +103,7 @@ def ratio_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Tabl
     for metric in metrics:
         rows = [row for row in _rows(results, data, metric) if row["kind"] == "ratio"]
         lines = []
-        for name, model in unique((row["slice"], row["model"]) for row in rows):
+        for name, model in unique((row["slice"], row["model"]) for row in _in_order(results, data, rows)):
             mine = {row["reference"]: row for row in rows if (row["slice"], row["model"]) == (name, model)}
             least, most = (mine.get(name, {}) for name in ("min/max", "max/geometric mean"))
             numbers = (least.get("estimate"), least.get("null_mean"), most.get("estimate"))
@@ -86,31 +123,74 @@ def _beside(gap: Row, row: Row) -> bool:
     return row["kind"] == "contrast" and all(row[name] == gap[name] for name in ("model", "slice"))
 
 
+def _in_order(results: Results, data: Dataset, rows: Iterable[Row]) -> list[Row]:
+    """Rows by slice, then by model as the run has them."""
+    slices = [name for name, _ in results.slices(data.name)]
+    models = [model.name for model in results.models]
+    return sorted(rows, key=lambda row: (slices.index(row["slice"]), models.index(row["model"])))
+
+
+def _holds_nothing(row: Row) -> bool:
+    return bool(row["status"] == "insufficient" and row["estimate"] is None)
+
+
+def _nothing(gaps: Sequence[Row]) -> tuple[str, ...]:
+    """The gaps that hold nothing to compare, a sentence a slice and set of models, naming the metrics."""
+    gone = [row for row in gaps if _holds_nothing(row)]
+    found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for name, metric in unique((row["slice"], row["metric"]) for row in gone):
+        models = tuple(row["model"] for row in gone if (row["slice"], row["metric"]) == (name, metric))
+        found.setdefault((name, models), []).append(fmt.metric(metric))
+    why = next((row["warning"] for row in gone if row["warning"]), _FEW)
+    told = [f"{name} ({', '.join(models)}: {', '.join(names)})" for (name, models), names in found.items()]
+    because = why.removeprefix(_FEW).removeprefix(": ")
+    return (f"Nothing to compare{f' ({because})' if because else ''}: {'; '.join(told)}.",) if told else ()
+
+
+def _larger_first(row: Row) -> Row:
+    """A pair turned round where its difference is negative, so that it reads as the gap does."""
+    if row["estimate"] is None or row["estimate"] >= 0:
+        return row
+    turned = {name: None if row[other] is None else -row[other]
+              for name, other in (("estimate", "estimate"), ("low", "high"), ("high", "low"))}  # fmt: skip
+    return {**row, **turned, "value": row["reference"], "reference": row["value"]}
+
+
 def _gap_line(row: Row, pairs: Sequence[Row]) -> Line:
-    if row["estimate"] is None:
-        dash = Entry(fmt.DASH)
-        why = Entry("nothing to compare", "text")
-        return Line(row["slice"], (Entry(row["model"], "text"), *[dash] * 5, why, dash, dash))
-    entries = [
+    if row["status"] == "suppressed":
+        return Line(row["slice"], (Entry(row["model"], "text"), *[Entry(fmt.WITHHELD, "suppressed")] * 8))
+    why = reason(row)
+    chance = [
+        Entry(fmt.DASH if row[name] is None else fmt.number(row[name])) for name in ("null_mean", "null_p95")
+    ]
+    entries = (
         Entry(row["model"], "text"),
-        Entry(fmt.number(row["estimate"])),
-        Entry(fmt.number(row["null_mean"])),
-        Entry(fmt.number(row["null_p95"])),
-        Entry(fmt.probability(row["p"])),
-        Entry(fmt.probability(row["p_adjusted"]) + (" (primary)" if row["role"] == "confirmatory" else "")),
-    ]
-    known = [pair for pair in pairs if pair["estimate"] is not None]
+        Entry(fmt.number(row["estimate"]), note=why if row["estimate"] is None else ""),
+        *chance,
+        Entry(fmt.probability(row["p"]), note=why if row["p"] is None else ""),
+        Entry(adjusted(row)),
+    )
+    return Line(row["slice"], (*entries, *_widest(pairs)))
+
+
+def _widest(pairs: Sequence[Row]) -> tuple[Entry, Entry, Entry]:
+    """The largest difference of a gap's pairs, its interval, and from where one would be found."""
+    dashes = (Entry(fmt.DASH), Entry(fmt.DASH))
+    if not pairs:
+        # The judge makes no pairs of just those metrics that carry sample-size bias.
+        return (Entry(_BIASED, "text"), *dashes)
+    known = [_larger_first(pair) for pair in pairs if pair["estimate"] is not None]
     if not known:
-        return Line(row["slice"], (*entries, Entry(fmt.DASH, "text"), *[Entry(fmt.DASH)] * 2))
-    widest = max(known, key=lambda pair: abs(pair["estimate"]))
+        return (Entry(fmt.UNDEFINED, "text", reason(pairs[0])), *dashes)
+    widest = max(known, key=lambda pair: float(pair["estimate"]))
     seen = max((pair["sdd80"] for pair in known if pair["sdd80"] is not None), default=None)
-    entries += [
-        Entry(f"{widest['value']} {fmt.MINUS} {widest['reference']}", "text"),
-        Entry(fmt.estimate(widest)),
-        Entry(fmt.number(seen)),
-    ]
-    return Line(row["slice"], tuple(entries))
+    named = Entry(f"{widest['value']} {fmt.MINUS} {widest['reference']}", "text")
+    return named, estimated(widest), _found_from(seen)
+
+
+def _found_from(smallest: float | None) -> Entry:
+    return Entry(fmt.DASH if smallest is None else fmt.number(smallest))
 
 
 def _rest(row: Row) -> str:
-    return "all other measured rows" if row["reference"] == "rest" else str(row["reference"])
+    return "all other measured rows" if row["reference"] == _REST else str(row["reference"])

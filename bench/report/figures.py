@@ -22,8 +22,8 @@ from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from bench.report import format as fmt
+from bench.report.entries import state_of
 from bench.report.results import Place, Results, Row
-from bench.report.table import state_of
 from bench.shipped import shipped
 
 if TYPE_CHECKING:
@@ -147,17 +147,18 @@ def _split(blocks: list[list[_Mark]]) -> Iterator[list[_Mark]]:
 
 
 def _forest(marks: Sequence[_Mark], names: Sequence[str], metric: str, whole: Sequence[Row | None]) -> bytes:
-    left, top, bottom = _LEFT_INCHES, 0.42, 0.5
+    titles = [fmt.wrapped(name, 30) for name in names]
+    left, top, bottom = _LEFT_INCHES, 0.42 + 0.16 * any("\n" in title for title in titles), 0.5
     width, height = left + _PANEL_INCHES * len(names) + 0.15, top + bottom + _ROW_INCHES * len(marks)
     with _style():
         canvas = Canvas(figsize=(width, height))
-        for number, name in enumerate(names):
+        for number, title in enumerate(titles):
             box = (
                 (left + _PANEL_INCHES * number) / width, bottom / height,
                 (_PANEL_INCHES - _GAP_INCHES) / width, 1 - (top + bottom) / height,
             )  # fmt: skip
             axes = canvas.add_axes(box)
-            axes.set_title(fmt.short(name, 30))
+            axes.set_title(title)
             if number == 0:
                 axes.text(
                     -0.04, -1, "n / clusters", transform=axes.get_yaxis_transform(), ha="right", color=_SOFT
@@ -237,6 +238,8 @@ def _curve(
     results: Results, dataset: str, metric: str, steps: Sequence[Place], names: Sequence[str],
     limits: tuple[float, float],
 ) -> bytes:  # fmt: skip
+    keys = [fmt.wrapped(name, 26) for name in names]
+    pitch = 0.13 if any("\n" in key for key in keys) else 0.085
     with _style():
         canvas = Canvas(figsize=(5.8, 3.1))
         axes = canvas.add_axes((0.1, 0.15, 0.52, 0.8))
@@ -245,7 +248,7 @@ def _curve(
             # Side by side, so that intervals of models do not hide each other.
             shift = 0.09 * (number - (len(names) - 1) / 2)
             _line(axes, [step.severity + shift for step in steps], rows, number)
-            axes.text(1.09, 0.96 - 0.085 * number, fmt.short(name, 26), transform=axes.transAxes, va="center")
+            _key(axes, keys[number], 0.96 - pitch * number, number)
         axes.set_xticks(sorted({step.severity for step in steps}))
         axes.set_xlabel("severity (0 is clean)")
         axes.set_ylabel(fmt.metric(metric))
@@ -254,7 +257,7 @@ def _curve(
 
 
 def _line(axes: Axes, at: Sequence[float], rows: Sequence[Row | None], number: int) -> None:
-    """One model along the severities with its key; an estimate that is not there breaks the line."""
+    """One model along the severities; an estimate that is not there breaks the line."""
     colour, marker = _COLOURS[number], _MARKERS[number]
     values = []
     for x, row in zip(at, rows, strict=True):
@@ -263,8 +266,13 @@ def _line(axes: Axes, at: Sequence[float], rows: Sequence[Row | None], number: i
         if row is not None and known and row["low"] is not None:
             axes.plot([x, x], [row["low"], row["high"]], color=colour, linewidth=1)
     axes.plot(at, values, color=colour, marker=marker)
-    key = axes.plot([1.05], [0.96 - 0.085 * number], transform=axes.transAxes, color=colour, marker=marker)
-    key[0].set_clip_on(False)
+
+
+def _key(axes: Axes, name: str, height: float, number: int) -> None:
+    colour, marker, inside = _COLOURS[number], _MARKERS[number], axes.transAxes
+    axes.text(1.09, height, name, transform=inside, va="center")
+    drawn = axes.plot([1.05], [height], transform=inside, color=colour, marker=marker)
+    drawn[0].set_clip_on(False)
 
 
 @contextmanager

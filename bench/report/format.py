@@ -12,15 +12,17 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
-    "CLUSTERS", "DASH", "MINUS", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count",
+    "CLUSTERS", "DASH", "MINUS", "SEEN", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count",
     "estimate", "heading", "interval", "metric", "number", "percent", "plain", "probability", "short",
-    "spanned",
+    "spanned", "wrapped",
 ]  # fmt: skip
 
 THIN = "\u202f"
 DASH = "\u2013"
 MINUS = "\u2212"
 WITHHELD, UNDEFINED = "withheld", "undefined"
+# The head over ``sdd80``, in every table.
+SEEN = "Smallest difference found in 4 of 5 studies"
 CLUSTERS = {"person": "persons", "video": "videos", "clip": "clips"}
 _METRICS = {
     "accuracy": "accuracy (WAR)",
@@ -48,15 +50,15 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """A number with fixed decimals, without a sign on zero; None and NaN read "undefined".
+    """A number with fixed decimals, a true minus and no sign on zero; None and NaN read "undefined".
 
-    >>> number(0.65518), number(-0.0001), number(None)
-    ('0.655', '0.000', 'undefined')
+    >>> number(0.65518), number(-0.0001), number(-0.25), number(None)
+    ('0.655', '0.000', '−0.250', 'undefined')
     """
     if value is None or math.isnan(value):
         return UNDEFINED
     text = f"{value:.{digits}f}"
-    return text.removeprefix("-") if float(text) == 0 else text
+    return text.replace("-", "" if float(text) == 0 else MINUS)
 
 
 def count(value: float | None, separator: str = THIN) -> str:
@@ -191,3 +193,17 @@ def short(text: str, limit: int) -> str:
     """
     text = plain(text)
     return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def wrapped(text: str, limit: int) -> str:
+    r"""Text in at most two lines of so many characters, broken after a comma or a space where one is there.
+
+    >>> wrapped("planted_bias@tint=cool,loss=0.25", 30)
+    'planted_bias@tint=cool,\nloss=0.25'
+    """
+    text = plain(text)
+    if len(text) <= limit:
+        return text
+    places = (max(text.rfind(sign, 0, limit) for sign in signs) + 1 for signs in (", ", "@&", "=_-"))
+    place = next((place for place in places if place > 0), limit)
+    return f"{text[:place].rstrip()}\n{short(text[place:].lstrip(), limit)}"

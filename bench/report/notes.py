@@ -6,12 +6,13 @@ Plain words, no verdicts: nothing here says that a system conforms to a law or i
 from __future__ import annotations
 
 from bench.report import format as fmt
+from bench.report.entries import MARK, state_of
 from bench.report.results import Dataset, Model, Results, unique
-from bench.report.table import MARK, state_of
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "GAPS", "LOWEST", "MARKS", "MISSES", "STATES", "affect", "banners",
-    "conditions", "doubles", "independence", "intervals", "measured", "of_dataset", "states", "unmeasured",
+    "conditions", "doubles", "independence", "intervals", "led", "measured", "of_dataset", "states",
+    "unmeasured",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -20,8 +21,10 @@ LOWEST = (
     "smaller they are. This is a description, not a test of a difference."
 )
 GAPS = (
-    "A gap beside what chance alone makes of it. What p, q and the interval mean stands under the heading on "
-    "how to read these numbers; not seeing a difference is not seeing that there is none."
+    "A gap beside what chance alone makes of it, and the largest difference of two values, the larger first. "
+    "The p of the gap and the interval of the difference come from two tests and need not agree. What they "
+    "mean stands under the heading on how to read these numbers; not seeing a difference is not seeing that "
+    "there is none."
 )
 MISSES = (
     "A row without an answer (no face, abstained, model error, or a tie at the top) counts as wrong and "
@@ -48,17 +51,28 @@ DIFFERENCES = (
     "percentile under no difference stand beside it. p comes from dealing whole clusters anew to groups of "
     "the same sizes, or from random signs where an attribute varies within a cluster; q controls the share "
     "of false discoveries over all gaps of a model (Benjamini-Hochberg). They are exploratory; those that "
-    "the suite names primary are confirmatory, and their adjusted p holds for all of them together (Holm).",
+    "the suite names primary are confirmatory, and their adjusted p holds for all of them together (Holm). "
+    "Metrics that carry sample-size bias, such as macro F1, come out lower or higher in small groups by that "
+    "alone: their gaps are compared with chance, which carries the same bias, and have no interval.",
     "The interval of a difference holds at once for all differences of its family: all pairs of the values "
     "of a slice, or all values against the rest, which is every other row in which the attribute is "
-    "measured. A large p does not show that groups are treated alike: smaller differences than the one named "
-    "last would be missed by the intervals of this family in more than one of five such studies.",
+    "measured. The larger value of a pair stands first. The p of a gap (of dealing clusters anew) and the "
+    "adjusted p of a pair (of the simultaneous intervals) are two tests and need not agree. A large p does "
+    "not show that groups are treated alike: what is smaller than the smallest difference found in 4 of 5 "
+    "studies would be missed more often than that by the intervals of this family.",
     "A ratio of rates decides nothing: beside the smallest rate over the largest stands how often it falls "
     "below .8 by chance where all rates are equal. The largest error rate over the geometric mean is as in "
     "NIST's face recognition tests.",
     "A metric over labels says how often an output agrees with a label. It does not say that the label is "
     "what the person felt. Models are compared by 'affectbench compare', not here.",
 )
+
+
+def led(metric: str) -> str:
+    """Where the gaps of the metric that leads stand."""
+    return (
+        f"The gaps of {fmt.metric(metric)} stand in the summary, under Gaps; here are those of other metrics."
+    )
 
 
 def doubles(results: Results) -> str:

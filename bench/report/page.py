@@ -87,7 +87,7 @@ def _summary(results: Results) -> tuple[Part, ...]:
             for data in results.datasets
             if (metric := results.leading(data.name))
         )
-        parts.append(Part("Gaps", (notes.GAPS,), tables=tuple(t for t in gaps if t.groups)))
+        parts.append(Part("Gaps", (notes.GAPS,), tables=tuple(t for t in gaps if t.groups or t.notes)))
         parts.append(Part("State of the slices", (notes.STATES,), tables=(table.slice_states(results),)))
     every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]
     missed = tuple(t for t in every if t.groups)
@@ -134,13 +134,15 @@ def _slice_parts(
 
 
 def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
-    gaps, metric = differences.gap_table(results, data, metrics), results.leading(data.name)
-    if not gaps.groups or metric is None:
+    metric = results.leading(data.name)
+    if metric is None or not differences.has_gaps(results, data, metrics):
         return []
+    others = [name for name in metrics if name != metric]
     contrasts = differences.contrast_table(results, data, metric)
     ratios = differences.ratio_table(results, data, metrics)
-    tables = tuple(shown for shown in (gaps, contrasts, ratios) if shown.groups)
-    return [Part("Differences between values", notes.DIFFERENCES[:3], tables=tables)]
+    made = (differences.gap_table(results, data, others), contrasts, ratios)
+    tables = tuple(shown for shown in made if shown.groups or shown.notes)
+    return [Part("Differences between values", (*notes.DIFFERENCES[:3], notes.led(metric)), tables=tables)]
 
 
 def _condition_parts(results: Results, data: Dataset) -> list[Part]:

@@ -9,8 +9,9 @@ import re
 from collections.abc import Iterable
 
 from bench.report import format as fmt
+from bench.report.entries import Entry
 from bench.report.results import Model, Results, Row, unique
-from bench.report.table import Entry, Group, Line, Table, words
+from bench.report.table import Group, Line, Table, words
 
 __all__ = ["methods", "provenance", "warnings"]
 

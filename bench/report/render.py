@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from bench.report import format as fmt
 from bench.report.page import page
@@ -37,6 +38,7 @@ def render(run: Path) -> Path:
         lstrip_blocks=True,
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["breakable"] = _breakable
     html = environment.get_template("report.html.j2").render(
         page=page(read_results(run)),
         # The digest covers the characters between the tags, so they must enter the page as they are.
@@ -53,6 +55,12 @@ def render(run: Path) -> Path:
 def _visible(value: Any) -> Any:
     """Show invisible characters of untrusted text; markup of our own passes."""
     return fmt.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _breakable(text: str) -> Markup:
+    """Text, escaped, that may break after a comma, @ or & of a name."""
+    parts = re.split(r"(?<=[,@&])(?=\S)", fmt.plain(text))
+    return Markup("<wbr>").join(escape(part) for part in parts)
 
 
 def _data_uri(svg: bytes) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.report import format as fmt
+from bench.report.entries import Entry, estimated
 from bench.report.results import Dataset, Results, Row, unique
-from bench.report.table import Entry, Group, Line, Table
+from bench.report.table import Group, Line, Table
 
 __all__ = ["AGAINST", "ROBUSTNESS", "contrast_table", "degradation_table", "summary_table", "worst_of"]
 
@@ -28,8 +29,7 @@ AGAINST = (
     "alone, it is the relative mCE (Hendrycks, Dietterich 2019)."
 )
 _COLUMNS = (
-    "Condition", "Value", "Degradation", "q", "Would be seen from", "Most degraded slice", "Its degradation",
-    "Unchanged",
+    "Condition", "Value", "Degradation", "q", fmt.SEEN, "Most degraded slice", "Its degradation", "Unchanged",
 )  # fmt: skip
 
 
@@ -71,9 +71,7 @@ def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> 
     areas = {_place(r): r for r in _rows(results, data, model, "area", metric) if r["slice"] is None}
     whole = _rows(results, data, model, "worst", metric)
     lines = [
-        Line(
-            _words(row), (Entry(fmt.estimate(row)), _estimate(areas.get(_place(row))), *_errors(results, row))
-        )
+        Line(_words(row), (estimated(row), estimated(areas.get(_place(row))), *_errors(results, row)))
         for row in means
     ]
     if results.suite.reference and means:
@@ -83,7 +81,7 @@ def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> 
     for row in whole:
         loses = row["estimate"] is not None and row["estimate"] > 0
         head = f"worst: {_words(row)}" if loses else "worst: no condition takes anything away"
-        lines.append(Line(head, (_estimate(row), *blank)))
+        lines.append(Line(head, (estimated(row), *blank)))
     return lines
 
 
@@ -95,7 +93,7 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
         for name in unique(row["slice"] for row in rows):
             lines = tuple(
                 Line(f"{row['value']} against {row['reference']}, {_words(row)}", (
-                    _estimate(row), Entry(fmt.probability(row["p_adjusted"])), _seen(row),
+                    estimated(row), Entry(fmt.probability(row["p_adjusted"])), _seen(row),
                 ))
                 for row in rows
                 if row["slice"] == name and row["severity"] is None
@@ -103,7 +101,7 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
             if lines:
                 groups.append(Group(lines, f"{model.name}, {name}"))
     caption = f"Differences of degradation, {fmt.metric(metric)} on {data.name}, with simultaneous intervals"
-    return Table(caption, ("Contrast", "Lost more", "p, adjusted", "Would be seen from"), tuple(groups))
+    return Table(caption, ("Contrast", "Lost more", "p, adjusted", fmt.SEEN), tuple(groups))
 
 
 def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | None:
@@ -144,8 +142,8 @@ def _line(results: Results, row: Row, here: Sequence[Row]) -> Line:
     same = [r for r in results.differences if r["kind"] == "stability" and r["slice"] is None]
     same = [r for r in same if _beside(r, row)]
     entries = (
-        _estimate(of[0] if of else None), Entry(fmt.estimate(row)), Entry(fmt.probability(row["p_adjusted"])),
-        _seen(row), *_most(here), _estimate(same[0] if same else None),
+        estimated(of[0] if of else None), estimated(row), Entry(fmt.probability(row["p_adjusted"])),
+        _seen(row), *_most(here), estimated(same[0] if same else None),
     )  # fmt: skip
     return Line(f"severity {row['severity']}", entries)
 
@@ -163,7 +161,7 @@ def _most(rows: Sequence[Row]) -> tuple[Entry, Entry]:
     most = max(known, key=lambda row: float(row["estimate"]))
     if most["estimate"] <= 0:
         return Entry("none loses", "text"), Entry(fmt.DASH)
-    return Entry(f"{most['slice']} {most['value']}", "text"), Entry(fmt.estimate(most))
+    return Entry(f"{most['slice']} {most['value']}", "text"), estimated(most)
 
 
 def _errors(results: Results, row: Row) -> list[Entry]:
@@ -175,11 +173,7 @@ def _errors(results: Results, row: Row) -> list[Entry]:
         [r for r in results.differences if r["kind"] == kind and all(r[n] == row[n] for n in names)]
         for kind in ("mce", "relative_mce")
     ]
-    return [_estimate(rows[0] if rows else None) for rows in found]
-
-
-def _estimate(row: Row | None) -> Entry:
-    return Entry(fmt.DASH) if row is None else Entry(fmt.estimate(row))
+    return [estimated(rows[0] if rows else None) for rows in found]
 
 
 def _seen(row: Row) -> Entry:

@@ -10,24 +10,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bench.report import format as fmt
+from bench.report.entries import Entry, counted, counted_over, coverage, shown, sized, state_of
 from bench.report.results import Place, Results, Row, unique
 from bench.tables import STATUSES
 
 __all__ = [
-    "Entry", "Group", "Line", "Table", "class_recall", "condition_table", "headline", "lowest", "misses",
-    "overall", "slice_states", "slice_table", "state_of", "words",
+    "Group", "Line", "Table", "class_recall", "condition_table", "headline", "lowest", "misses", "overall",
+    "slice_states", "slice_table", "words",
 ]  # fmt: skip
 
 HEADLINE = ("accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal")
-MARK = "\u2020"
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One entry of a table: its text and what it is, which decides how it looks."""
-
-    text: str
-    kind: str = "number"
+_RANGE = (
+    "A range of n or clusters: metrics rest on different rows; each has its own in the table of all rows."
+)
 
 
 @dataclass(frozen=True)
@@ -48,11 +43,12 @@ class Group:
 
 @dataclass(frozen=True)
 class Table:
-    """A caption, the heads of all columns (the first is over the row heads), and the groups."""
+    """A caption, the heads of all columns (the first is over the row heads), the groups, and notes below."""
 
     caption: str
     columns: tuple[str, ...]
     groups: tuple[Group, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def heads(self) -> list[Entry]:
@@ -61,37 +57,11 @@ class Table:
         kinds = {i for entries in lines for i, e in enumerate(entries, 1) if e.kind in ("text", "digest")}
         return [Entry(name, "text" if i in kinds else "number") for i, name in enumerate(self.columns)]
 
-
-def state_of(row: Row | None) -> str:
-    """The state that a reader must know.
-
-    absent, suppressed, unavailable (the predictions lack the output), undefined, insufficient or reportable.
-    """
-    if row is None:
-        return "absent"
-    if row["status"] == "suppressed" or row["estimate"] is not None:
-        return str(row["status"])
-    return "unavailable" if (row["warning"] or "").startswith("unavailable") else "undefined"
-
-
-def shown(row: Row | None, digits: int = 3) -> Entry:
-    """An estimate with its interval; insufficient ones carry a dagger, absent ones say so."""
-    state = state_of(row)
-    if row is None:
-        return Entry("not measured", state)
-    if state == "unavailable":
-        return Entry(state, state)
-    mark = f"{MARK} " if state == "insufficient" else ""
-    return Entry(mark + fmt.estimate(row, digits), state)
-
-
-def counted(row: Row | None, name: str) -> Entry:
-    """A count of an estimate's row: withheld where the value is."""
-    if row is not None and row["status"] == "suppressed":
-        return Entry(fmt.WITHHELD, "suppressed")
-    if row is not None and name == "clusters":
-        return Entry(fmt.clusters(row["clusters"], row["cluster_unit"]))
-    return Entry(fmt.count(row[name] if row is not None else None))
+    @property
+    def footnotes(self) -> list[str]:
+        """The notes of the entries, each once, in reading order."""
+        entries = (e for group in self.groups for line in group.lines for e in line.entries)
+        return unique(entry.note for entry in entries if entry.note)
 
 
 def headline(results: Results) -> Table:
@@ -104,15 +74,20 @@ def headline(results: Results) -> Table:
         for model in results.models:
             cell = (model.name, data.name, results.reference(data.name))
             rows = [results.find(cell, name, (None, None)) for name in metrics]
-            first = next((row for row in rows if row is not None), None)
-            entries = (counted(first, "n"), counted(first, "clusters"), *(shown(row, 4) for row in rows))
+            counts = (counted_over(rows, "n"), counted_over(rows, "clusters"))
+            entries = (*counts, *(shown(row, 4) for row in rows))
             lines.append(Line(f"{model.name} (double)" if model.double else model.name, entries))
         title = f"{data.name}, {words(results.reference(data.name))}"
         groups.append(Group(tuple(lines), title))
     columns = ("Model", "n", "Clusters", *(fmt.heading(name) for name in metrics))
-    return Table(
-        f"Headline numbers over all rows, estimate and {_level(results)} interval", columns, tuple(groups)
-    )
+    caption = f"Headline numbers over all rows, estimate and {_level(results)} interval"
+    return Table(caption, columns, tuple(groups), _ranged(groups))
+
+
+def _ranged(groups: Sequence[Group]) -> tuple[str, ...]:
+    """What a range of n or clusters means, where there is one."""
+    counts = (entry for group in groups for line in group.lines for entry in line.entries[:2])
+    return (_RANGE,) if any(fmt.DASH in entry.text[1:] for entry in counts) else ()
 
 
 def lowest(results: Results) -> Table:
@@ -191,10 +166,8 @@ def overall(results: Results, dataset: str, metrics: Sequence[str], caption: str
     lines = []
     for name in metrics:
         rows = [results.find((m.name, dataset, place), name, (None, None)) for m in results.models]
-        counts = [row["n"] for row in rows if row is not None]
-        known = next((row for row in rows if row is not None), None)
-        clusters = counted(known, "clusters")
-        lines.append(Line(fmt.metric(name), (Entry(fmt.spanned(counts)), clusters, *map(shown, rows))))
+        counts = (counted_over(rows, "n"), counted_over(rows, "clusters"))
+        lines.append(Line(fmt.metric(name), (*counts, *map(shown, rows))))
     columns = ("Metric", "n", "Clusters", *(model.name for model in results.models))
     return Table(caption, columns, (Group(tuple(lines)),))
 
@@ -213,42 +186,53 @@ def class_recall(results: Results, dataset: str) -> Table | None:
 
 
 def slice_table(results: Results, model: str, dataset: str, metrics: Sequence[str]) -> Table:
-    """Every slice of one model: counts, coverage, and each metric with interval, effective n and state."""
+    """Every slice of one model: counts, coverage, and each metric with interval, effective n and state.
+
+    n and clusters stand once where all metrics share them, else beside each metric.
+    """
     cell = (model, dataset, results.reference(dataset))
-    groups = [Group((_slice_line(results, cell, metrics, (None, None, "all rows")),))]
-    for name, values in results.slices(dataset):
-        lines = tuple(_slice_line(results, cell, metrics, (name, value, value)) for value in values)
-        groups.append(Group(lines, name))
-    columns = ["Slice", "n", "Clusters", "Coverage"]
-    sized = _with_effective_n(results, cell, metrics)
-    for name in metrics:
-        columns += [fmt.heading(name), *(["n_eff"] if name in sized else [])]
+    shared = _share_counts(results, cell, metrics)
+    effective = _with_effective_n(results, cell, metrics)
+    groups = []
+    counts = "once" if shared else "each"
+    whole: tuple[str | None, Sequence[str | None]] = (None, [None])
+    for name, values in [whole, *results.slices(dataset)]:
+        lines = []
+        for value in values:
+            rows = {metric: results.find(cell, metric, (name, value)) for metric in metrics}
+            lines.append(_slice_line(value or "all rows", rows, effective, counts))
+        groups.append(Group(tuple(lines), name or ""))
+    columns = ["Slice", *(["n", "Clusters"] if shared else []), "Coverage"]
+    for metric in metrics:
+        own = [] if shared else ["n / clusters"]
+        columns += [fmt.heading(metric), *own, *(["n_eff"] if metric in effective else [])]
     named = ", ".join(fmt.metric(name) for name in metrics)
     caption = f"{model} on {dataset}: {named} by slice, estimate and {_level(results)} interval"
     return Table(caption, (*columns, "State"), tuple(groups))
 
 
-def _slice_line(
-    results: Results, cell: tuple[str, str, Place], metrics: Sequence[str],
-    part: tuple[str | None, str | None, str],
-) -> Line:  # fmt: skip
-    rows = [results.find(cell, name, part[:2]) for name in metrics]
-    first = next((row for row in rows if row is not None), None)
-    entries = [counted(first, "n"), counted(first, "clusters"), _coverage(first)]
-    sized = _with_effective_n(results, cell, metrics)
-    for name, row in zip(metrics, rows, strict=True):
-        entries += [shown(row), *([counted(row, "n_eff")] if name in sized else [])]
-    return Line(part[2], (*entries, _state(metrics, rows)))
+def _slice_line(head: str, rows: dict[str, Row | None], effective: set[str], counts: str) -> Line:
+    """One value of a slice, n and clusters "once" before all metrics or "each" beside its metric."""
+    first = next((row for row in rows.values() if row is not None), None)
+    once = [counted(first, "n"), counted(first, "clusters")] if counts == "once" else []
+    entries = [*once, coverage(first)]
+    for name, row in rows.items():
+        own = [sized(row)] if counts == "each" else []
+        entries += [shown(row), *own, *([counted(row, "n_eff")] if name in effective else [])]
+    return Line(head, (*entries, _state(list(rows), list(rows.values()))))
+
+
+def _share_counts(results: Results, cell: tuple[str, str, Place], metrics: Sequence[str]) -> bool:
+    """Whether in every slice all metrics rest on as many rows and clusters."""
+    found: dict[tuple[str | None, str | None], set[tuple[int, int]]] = {}
+    for row in results.at(*cell):
+        if row["metric"] in metrics and state_of(row) not in ("suppressed", "unavailable"):
+            found.setdefault((row["slice"], row["value"]), set()).add((row["n"], row["clusters"]))
+    return all(len(counts) == 1 for counts in found.values())
 
 
 def _with_effective_n(results: Results, cell: tuple[str, str, Place], metrics: Sequence[str]) -> set[str]:
     return {row["metric"] for row in results.at(*cell) if row["n_eff"] is not None} & set(metrics)
-
-
-def _coverage(row: Row | None) -> Entry:
-    if row is None or row["status"] == "suppressed":
-        return counted(row, "n")
-    return Entry(fmt.number(row["coverage"]) if row["coverage"] is not None else fmt.DASH)
 
 
 def _state(metrics: Sequence[str], rows: Sequence[Row | None]) -> Entry:
@@ -270,10 +254,10 @@ def condition_table(results: Results, dataset: str, metric: str) -> Table:
         lines = []
         for place in (p for p in places if _family(p) == title):
             rows = [results.find((m.name, dataset, place), metric, (None, None)) for m in results.models]
-            counts = Entry(fmt.spanned(row["n"] for row in rows if row is not None))
-            entries = [entry for row in rows for entry in (shown(row), _coverage(row))]
+            counts = (counted_over(rows, "n"), counted_over(rows, "clusters"))
+            entries = [entry for row in rows for entry in (shown(row), coverage(row))]
             head = f"severity {place.severity}" if place.severity else "no perturbation"
-            lines.append(Line(head, (counts, counted(next(filter(None, rows), None), "clusters"), *entries)))
+            lines.append(Line(head, (*counts, *entries)))
         groups.append(Group(tuple(lines), title))
     pairs = [text for model in results.models for text in (model.name, "Coverage")]
     caption = (

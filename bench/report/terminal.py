@@ -6,7 +6,7 @@ Tables fold names and never cut a number, whatever the width, and are plain wher
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.folder import RunFolder
+from bench.report import differences, notes, robustness
 from bench.report import format as fmt
-from bench.report import notes, robustness
+from bench.report.entries import reason, state_of
 from bench.report.results import Dataset, Place, Results, Row, read_results
-from bench.report.table import HEADLINE, state_of
+from bench.report.selection import gap_rows, headline_rows, slicing_metric
 from bench.tables import STATUSES
 
 __all__ = ["as_json", "cautions", "summarise"]
@@ -47,8 +48,9 @@ def summarise(run: Path, console: Console) -> None:
         for what in _of_dataset(results, data):
             _print(console, what)
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
-    if any(_gap_rows(results, data) for data in results.datasets):
-        _print(console, Text(_GAPS, style="dim"))
+    if gaps := [row for data in results.datasets for row in gap_rows(results, data)]:
+        told = " ".join((_GAPS, *differences.families(gaps)))
+        _print(console, Text(fmt.plain(told), style="dim"))
 
 
 def cautions(run: Path) -> list[str]:
@@ -77,7 +79,7 @@ def as_json(run: Path) -> dict[str, Any]:
         "gaps": [
             {**{name: row[name] for name in _GAP}, "status": _gap_state(row)}
             for data in results.datasets
-            for row in _gap_rows(results, data)
+            for row in gap_rows(results, data)
         ],
         "statuses": [
             {
@@ -92,14 +94,33 @@ def as_json(run: Path) -> dict[str, Any]:
 def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
     """What is printed of one data set; tables without a row are left out."""
     yield _headline(results, data)
-    metric = _slicing(results, data)
-    if metric and results.slices(data.name):
-        yield from (_slices(results, data, model.name, metric) for model in results.models)
+    leading = [(m.name, headline_rows(results, data, m.name)) for m in results.models]
+    yield from _why((name, fmt.metric(metric), row) for name, rows in leading for metric, row in rows)
+    metric = slicing_metric(results, data)
+    for model in results.models if metric and results.slices(data.name) else ():
+        yield _slices(results, data, model.name, str(metric))
+        cell = (model.name, data.name, results.reference(data.name))
+        parts = ((name, value) for name, values in results.slices(data.name) for value in values)
+        yield from _why((*part, results.find(cell, str(metric), part)) for part in parts)
     yield from (table for table in (_gaps(results, data), _misses(results, data)) if table.row_count)
     if more := len(results.places(data.name)[1:]):
         told = [robustness.worst_of(results, data, model.name, metric) for model in results.models if metric]
         yield from (_text(text) for text in told if text)
         yield Text(f"{more} more condition{'s' if more > 1 else ''}: see the report")
+
+
+def _why(rows: Iterable[tuple[str, str, Row | None]]) -> Iterator[Text]:
+    """Why intervals or values of the table above are not there: a line a reason, with whose it is."""
+    found: dict[str, dict[str, list[str]]] = {}
+    for group, name, row in rows:
+        if row is not None and row["status"] != "suppressed" and row["low"] is None and reason(row):
+            found.setdefault(reason(row), {}).setdefault(group, []).append(name)
+    lines = []
+    for text, groups in found.items():
+        whose = "; ".join(f"{group}: {', '.join(names)}" for group, names in groups.items())
+        lines.append(f"{text} ({whose})")
+    if lines:
+        yield Text(fmt.plain("\n".join(lines)) + "\n", style="dim")
 
 
 def _headline(results: Results, data: Dataset) -> Table:
@@ -111,7 +132,7 @@ def _headline(results: Results, data: Dataset) -> Table:
     table.add_column("State", no_wrap=True)
     for model in results.models:
         name = f"{model.name} (double)" if model.double else model.name
-        for metric, row in _leading_rows(results, data, model.name):
+        for metric, row in headline_rows(results, data, model.name):
             table.add_row(_text(name), _text(fmt.metric(metric)), *_numbers(row, 4), Text(state_of(row)))
             name = ""
     return table
@@ -139,11 +160,12 @@ def _gaps(results: Results, data: Dataset) -> Table:
     )
     for heading in ("Attribute", "Model", "Metric"):
         table.add_column(heading, overflow="fold")
-    for heading in ("Gap", "Chance: mean, 95 %", "p", "q", "Left out"):
+    rows = gap_rows(results, data)
+    for heading in ("Gap", "Chance: mean, 95 %", "p", differences.adjusted_head(rows), "Left out"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("State", no_wrap=True)
     before: tuple[str, ...] = ("", "")
-    for row in _gap_rows(results, data):
+    for row in rows:
         head = (row["slice"], row["model"])
         shown = ("" if head[0] == before[0] else head[0], "" if head == before else head[1])
         names = (*shown, fmt.metric(row["metric"]))
@@ -160,7 +182,7 @@ def _gap_numbers(row: Row) -> tuple[Text, ...]:
         return *(Text(fmt.DASH) for _ in range(4)), left_out
     known = row["null_mean"] is not None
     chance = f"{fmt.number(row['null_mean'])}, {fmt.number(row['null_p95'])}" if known else fmt.DASH
-    tested = (fmt.probability(row["p"]), fmt.probability(row["p_adjusted"]))
+    tested = (fmt.probability(row["p"]), differences.adjusted(row))
     return *(Text(text) for text in (fmt.number(row["estimate"]), chance, *tested)), left_out
 
 
@@ -228,53 +250,17 @@ def _least(table: Table) -> int:
     return sum(widths) + 3 * len(widths) - 1
 
 
-def _shown_metrics(results: Results, data: Dataset) -> list[str]:
-    """The headline metrics, then whatever else the suite asks for by name, of all classes or of one."""
-    named, present = results.suite.metrics, results.metrics(data.name)
-    asked = [name for name in present if name in named or name.partition("/")[0] in named]
-    return list(dict.fromkeys([*(name for name in HEADLINE if name in present), *asked]))
-
-
-def _slicing(results: Results, data: Dataset) -> str | None:
-    """The metric that slices are shown by: the one that leads, else the first that is shown at all."""
-    return results.leading(data.name) or next(iter(_shown_metrics(results, data)), None)
-
-
-def _gap_rows(results: Results, data: Dataset) -> list[Row]:
-    """The gaps by attribute, model and metric shown; of a single class only where it is asked for by name."""
-    rows = results.differences_at(data.name, results.reference(data.name))
-    gaps = {(row["slice"], row["model"], row["metric"]): row for row in rows if row["kind"] == "gap"}
-    cut = {model.name: results.cut(model.name, data.name) for model in results.models}
-    shown = _shown_metrics(results, data)
-    shown = [name for name in shown if "/" not in name or name in results.suite.metrics]
-    keys = [
-        (attribute, model, metric)
-        for attribute, _ in results.slices(data.name)
-        for model, metrics in cut.items()
-        for metric in shown
-        if metric in metrics
-    ]
-    return [gaps[key] for key in keys if key in gaps]
-
-
-def _leading_rows(results: Results, data: Dataset, model: str) -> list[tuple[str, Row]]:
-    cell = (model, data.name, results.reference(data.name))
-    shown = _shown_metrics(results, data)
-    found = ((metric, results.find(cell, metric, (None, None))) for metric in shown)
-    return [(metric, row) for metric, row in found if row is not None]
-
-
 def _headline_json(results: Results, data: Dataset) -> list[dict[str, Any]]:
     return [
         {"model": model.name, "dataset": data.name, "metric": metric, "status": state_of(row)}
         | {name: row[name] for name in _SHOWN}
         for model in results.models
-        for metric, row in _leading_rows(results, data, model.name)
+        for metric, row in headline_rows(results, data, model.name)
     ]
 
 
 def _slices_json(results: Results, data: Dataset) -> list[dict[str, Any]]:
-    metric = _slicing(results, data)
+    metric = slicing_metric(results, data)
     found = []
     for model in results.models if metric else ():
         cell = (model.name, data.name, results.reference(data.name))

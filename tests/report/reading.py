@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 from bench.report.render import render
 
 SVG = "{http://www.w3.org/2000/svg}"
-VOID = {"meta", "img", "br", "link"}
+VOID = {"meta", "img", "br", "link", "wbr"}
 
 
 class Reader(html.parser.HTMLParser):

@@ -13,7 +13,7 @@ from bench.report.figures import recall_forest, severity_curves, slice_forests
 from bench.report.results import read_results
 from bench.spec import Facts
 from tests.report import fake_run
-from tests.report.reading import SVG, parse
+from tests.report.reading import SVG, parse, svg_text
 
 
 def marks(svg: bytes, colour: str = "#0072b2") -> list[tuple[float, float, str]]:
@@ -111,3 +111,17 @@ def test_drawing_leaves_no_trace(hostile_run: Path) -> None:
         parse(figure.svg)
         assert b"<script" not in figure.svg
         assert b"&lt;script&gt;" in figure.svg
+
+
+def test_a_long_name_is_wrapped_and_not_cut(tmp_path: Path) -> None:
+    name = "planted_bias@tint=cool,loss=0.25"
+    run = fake_run.FakeRun(
+        Facts(name="d", attributes={"a": "given"}), [fake_run.model(name)], rows=9, slices=("a",)
+    )
+    for part in ((None, None), ("a", "x")):
+        run.estimate(name, "uar", 0.5, part=part)
+    run.estimate(name, "uar", 0.4, place=("low_light", 1, "frame"))
+    results = read_results(run.write(tmp_path / "run"))
+    for figure in (*slice_forests(results, "d", "uar"), *severity_curves(results, "d", "uar")):
+        drawn = svg_text(parse(figure.svg))
+        assert {"planted_bias@tint=cool,", "loss=0.25"} <= set(drawn)

@@ -106,7 +106,8 @@ def test_what_predictions_lack_is_unavailable(small_run: fake_run.FakeRun, tmp_p
     small_run.estimate("m@2", "uar", 0.4, part=("a", "x"), warning="3 rows without label left out")
     small_run.estimate("m@2", "uar", 0.4, part=("a", "y"), warning="1 row without label left out")
     page = read(small_run.write(tmp_path / "run"))[1]
-    assert page.table("Headline numbers")[2][3] == "unavailable"
+    assert page.table("Headline numbers")[2][3] == "unavailable1"
+    assert "1 unavailable: the predictions have no output for uar" in "".join(page.texts)
     assert "On d unavailable over all rows for m@2: UAR." in "".join(page.texts)
     warned = {row[0]: row[-1] for row in page.table("Warnings of the estimates")}
     assert warned["independence of clips is assumed"] == "1"
@@ -167,3 +168,51 @@ def test_no_slice_is_the_lowest_where_all_are_equal(small_run: fake_run.FakeRun,
     rows = read(small_run.write(tmp_path / "run"))[1].table("Lowest reportable slice of each attribute")
     assert rows[2] == ["a", "m@2", "all equal", "0.300", DASH, DASH, "2 of 3"]
     assert rows[3][2:4] == ["y", "0.299 [0.279, 0.319]"]
+
+
+def test_each_metric_has_its_own_counts_where_they_differ(
+    small_run: fake_run.FakeRun, tmp_path: Path
+) -> None:
+    for part in ((None, None), ("a", "x")):
+        small_run.estimate("m@2", "accuracy", 0.5, part=part, n=1500, clusters=91)
+        small_run.estimate("m@2", "precision/fear", 0.4, part=part, n=169, clusters=48)
+        small_run.estimate("m@2", "precision/joy", 0.4, part=part, n=121, clusters=91)
+    page = read(small_run.write(tmp_path / "run"))[1]
+    rows = page.table("m@2 on d: accuracy")
+    assert rows[0] == [
+        "Slice", "Coverage", "Accuracy (WAR)", "n / clusters", "n_eff", "Precision: fear", "n / clusters", "n_eff",
+        "Precision: joy", "n / clusters", "n_eff", "State",
+    ]  # fmt: skip
+    assert [rows[-1][i] for i in (0, 3, 6, 9)] == ["x", "1\u202f500 / 91", "169 / 48", "121 / 91"]
+
+
+def test_counts_of_the_headline_are_a_range_where_metrics_differ(
+    small_run: fake_run.FakeRun, tmp_path: Path
+) -> None:
+    small_run.estimate("m@2", "accuracy", 0.5, n=169, clusters=48)
+    small_run.estimate("m@2", "ccc_valence", 0.5, n=121, clusters=40)
+    page = read(small_run.write(tmp_path / "run"))[1]
+    assert page.table("Headline numbers")[2][1:3] == [f"121{DASH}169", f"40{DASH}48 persons"]
+    assert "A range of n or clusters: metrics rest on different rows" in "".join(page.texts)
+
+
+def test_why_there_is_no_interval_or_value_is_a_footnote(small_run: fake_run.FakeRun, tmp_path: Path) -> None:
+    still, gone = "no interval: the value is the same without any one cluster", "undefined: no rows at all"
+    for who in ("m@2", "other"):
+        small_run.estimate(who, "uar", 0.8, half=None, warning=f"2 rows left out; {still}")
+    small_run.estimate("m@2", "ccc_valence", None, half=None, warning=gone)
+    text, page = read(small_run.write(tmp_path / "run"))
+    rows = page.table("Headline numbers")
+    assert rows[2][3:] == ["0.8000 (no interval)1", "undefined2"]
+    assert rows[3][3] == "0.8000 (no interval)1"
+    assert f'<p class="note"><sup>1</sup> {still}</p>\n<p class="note"><sup>2</sup> {gone}</p>' in text
+
+
+def test_long_names_break_after_commas(tmp_path: Path) -> None:
+    name = "planted_bias@tint=cool,loss=0.25"
+    run = fake_run.FakeRun(Facts(name="d"), [fake_run.model(name)], rows=9)
+    run.estimate(name, "uar", -0.25)
+    text, page = read(run.write(tmp_path / "run"))
+    assert "<td>" not in text
+    assert '<th scope="row">planted_bias@<wbr>tint=cool,<wbr>loss=0.25</th>' in text
+    assert page.table("Headline numbers")[2][3] == "\u22120.2500 [\u22120.270, \u22120.230]"

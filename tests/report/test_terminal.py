@@ -244,3 +244,35 @@ def test_labels_that_cannot_be_predicted_are_a_caution(tmp_path: Path) -> None:
     said = ["a, b: on d no probability for fear, joy: can never be predicted."]
     assert cautions(folder) == as_json(folder)["notes"] == said
     assert printed(folder, 100).splitlines()[0] == said[0]
+
+
+def test_why_there_is_no_interval_is_said_once_with_whose_it_is(tmp_path: Path) -> None:
+    run = fake_run.FakeRun(
+        Facts(name="d", attributes={"sex": "given"}), [fake_run.model("m")], rows=9, slices=("sex",)
+    )
+    why = "no interval: fewer than 5 clusters"
+    run.estimate("m", "uar", 0.8, half=None, warning=f"{why}; 2 rows with a decode error left out")
+    run.estimate("m", "macro_f1", 0.8, half=None, warning=why)
+    for value, half in (("F", 0.1), ("M", None), ("X", None)):
+        said = None if half else why
+        run.estimate("m", "uar", 0.8, part=("sex", value), half=half, warning=said)
+    lines = printed(run.write(tmp_path / "run"), 100).splitlines()
+    assert [line for line in lines if line.startswith(why)] == [
+        f"{why} (m: UAR, macro F1)",
+        f"{why} (sex: M, X)",
+    ]
+
+
+def test_the_family_of_q_is_named_and_primary_gaps_are_marked(tmp_path: Path) -> None:
+    run = fake_run.FakeRun(
+        Facts(name="d", attributes={"sex": "given"}), [fake_run.model("m")], rows=9, slices=("sex",)
+    )
+    for part in ((None, None), ("sex", "F"), ("sex", "M")):
+        run.estimate("m", "uar", 0.5, part=part)
+    tested = {"p": 0.0023, "p_adjusted": 0.0175, "family": "1 primary gaps of m", "role": "confirmatory"}
+    run.estimate("m", "uar", 0.1, part=("sex", None), kind="gap", half=None, **tested)
+    text = printed(run.write(tmp_path / "run"), 200)
+    assert "q / adjusted p" in text
+    assert ".018 (primary)" in text
+    told = " ".join(text.splitlines()[-3:])
+    assert told.endswith("q / adjusted p is taken over 1 primary gaps of m, in every slice and metric.")
