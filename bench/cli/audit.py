@@ -22,7 +22,7 @@ def as_text(found: Audit) -> str:
     lines = _offending(found)
     lines += [f"compared       {metric}: {count}" for metric, count in sorted(found.compared.items())]
     total = sum(found.compared.values())
-    lines.append(f"compared       {total} values, each with its rows and clusters; tolerance {TOLERANCE:g}")
+    lines.append(f"compared       {total} numbers, values with rows and clusters; tolerance {TOLERANCE:g}")
     if found.undefined:
         lines.append(f"undefined      {found.undefined} values, on both sides")
     if found.largest is not None:
@@ -86,7 +86,9 @@ def _line(difference: Difference) -> str:
     at = " / ".join(str(name) for name in names if name is not None)
     size = f"{difference.size:.3g}" if math.isfinite(difference.size) else "one is undefined"
     found, audited = (_number(number) for number in (difference.found, difference.audited))
-    return f"{at}: {row['metric']} {difference.field} is {found}, audited {audited} ({size})"
+    kind = "" if row["kind"] == "value" else f" {row['kind']}"
+    reference = f" against {row['reference']}" if row["reference"] else ""
+    return f"{at}: {row['metric']}{kind}{reference} {difference.field} is {found}, audited {audited} ({size})"
 
 
 def _number(number: float | None) -> str:
@@ -95,7 +97,7 @@ def _number(number: float | None) -> str:
 
 def _record(difference: Difference) -> dict[str, Any]:
     return {
-        **{name: difference.row[name] for name in (*_CELL, "slice", "value", "metric")},
+        **{name: difference.row[name] for name in (*_CELL, "slice", "value", "metric", "kind", "reference")},
         "field": difference.field,
         "found": difference.found,
         "audited": difference.audited,

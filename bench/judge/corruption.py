@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import stdtrit
 
+from bench.judge.infer import ROUNDING
 from bench.judge.influence import Influence
 from bench.judge.paired import t_test, weighed
 from bench.judge.status import INSUFFICIENT, REPORTABLE
@@ -103,7 +104,7 @@ def _against(mine: Sequence[Cost], theirs: Sequence[Cost | None], level: float) 
             continue
         sides = [[_cost(kind, cost) for cost in pair] for pair in both]
         flat = [other.place[0] for (_, other), (_, below) in zip(both, sides, strict=True)
-                if not below.estimate[0] > 0]  # fmt: skip
+                if not below.estimate[0] > ROUNDING]  # fmt: skip
         if flat:
             verb = "makes no errors" if kind == "mce" else "does not degrade"
             yield _refused(kind, f"undefined: the reference model {verb} under {', '.join(flat)}")

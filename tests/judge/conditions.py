@@ -47,3 +47,13 @@ def suite(*conditions, **fields) -> Suite:
     return make_suite(
         conditions=conditions or (DARK, NOISE), **{"slices": ("sex",), "metrics": ("accuracy",), **fields}
     )
+
+
+def rows(table, kind, **names):
+    found = [row for row in table.to_pylist() if row["kind"] == kind]
+    return [row for row in found if all(row[name] == value for name, value in names.items())]
+
+
+def one(table, kind, **names):
+    (found,) = rows(table, kind, **{"slice": None, "value": None, "metric": "accuracy", **names})
+    return found

@@ -13,18 +13,8 @@ from scipy.stats import ttest_rel
 
 from bench.judge.score import judge
 from bench.track.names import metric_name
-from tests.judge.conditions import CLIPS, NOISE, PERSONS, Made, suite
-from tests.judge.made import LABELS, make_cell, make_suite, make_targets
-
-
-def rows(table, kind, **names):
-    found = [row for row in table.to_pylist() if row["kind"] == kind]
-    return [row for row in found if all(row[name] == value for name, value in names.items())]
-
-
-def one(table, kind, **names):
-    (found,) = rows(table, kind, **{"slice": None, "value": None, "metric": "accuracy", **names})
-    return found
+from tests.judge.conditions import CLIPS, NOISE, Made, one, rows, suite
+from tests.judge.made import LABELS, make_cell, make_suite
 
 
 @pytest.fixture(scope="module")
@@ -161,77 +151,6 @@ def test_decode_errors_leave_stability_and_are_told():
     assert "not quite paired: 7 rows are decode errors on one side alone" in told
 
 
-def errors(made, losses):
-    """Cells of a model by its loss under each condition, and its error rates."""
-    places = [("clean", 0), ("low_light", 1), ("low_light", 3), ("sensor_noise", 2)]
-    decisions = [made.answers(loss) for loss in losses]
-    cells = [(place, d) for place, d in zip(places, decisions, strict=True)]
-    return cells, [float((d != made.truth).mean()) for d in decisions]
-
-
-def test_mean_corruption_error_by_hand_and_by_jackknife():
-    made = Made(5)
-    both = {"weak": errors(made, (0.1, 0.2, 0.35, 0.2)), "plain": errors(made, (0.0, 0.1, 0.2, 0.05))}
-    cells = [made.cell(d, *place, model=name) for name, (of, _) in both.items() for place, d in of]
-    table = judge(cells, suite(reference="plain"))
-    e, r = both["weak"][1], both["plain"][1]
-    dark, noise = (e[1] + e[2]) / (r[1] + r[2]), e[3] / r[3]
-    mce = {"model": "weak", "reference": "plain", "severity": None}
-    assert one(table, "mce", condition="low_light", **mce)["estimate"] == pytest.approx(dark, rel=1e-12)
-    found = one(table, "mce", condition="all", **mce)
-    assert found["estimate"] == pytest.approx((dark + noise) / 2, rel=1e-12)
-    relative = [(e[1] + e[2] - 2 * e[0]) / (r[1] + r[2] - 2 * r[0]), (e[3] - e[0]) / (r[3] - r[0])]
-    rel = one(table, "relative_mce", condition="all", **mce)
-    assert rel["estimate"] == pytest.approx(np.mean(relative), rel=1e-12)
-    itself = one(table, "mce", condition="all", model="plain")
-    assert (itself["estimate"], itself["low"]) == (1.0, None)
-
-    def value(kept):
-        rates = {
-            (name, place): float((d != made.truth)[kept].mean())
-            for name, (of, _) in both.items() for place, d in of
-        }  # fmt: skip
-        sums = {name: [rates[name, ("low_light", 1)] + rates[name, ("low_light", 3)],
-                       rates[name, ("sensor_noise", 2)]] for name in both}  # fmt: skip
-        return np.mean(np.divide(sums["weak"], sums["plain"]))
-
-    left = np.array([value(made.subject != person) for person in range(PERSONS)])
-    se = math.sqrt((PERSONS - 1) / PERSONS * ((left - left.mean()) ** 2).sum())
-    assert (found["high"] - found["low"]) / 2 / stdtrit(59, 0.975) == pytest.approx(se, rel=0.05)
-
-
-def test_mean_corruption_error_is_refused_in_words():
-    made = Made(6)
-    cells = [made.cell(made.answers(0)), made.cell(made.answers(0.1), "sensor_noise", 2)]
-    absent = one(judge(cells, suite(NOISE, reference="nobody")), "mce", condition="all")
-    assert absent["estimate"] is None
-    assert absent["warning"] == "undefined: the reference model was not run under every condition here"
-    perfect = [made.cell(made.truth, model="p"), made.cell(made.truth, "sensor_noise", 2, model="p")]
-    table = judge([*cells, *perfect], suite(NOISE, reference="p"))
-    for kind, why in (("mce", "makes no errors"), ("relative_mce", "does not degrade")):
-        found = one(table, kind, condition="all", model="m")
-        assert (found["estimate"], found["status"]) == (None, "insufficient")
-        assert found["warning"] == f"undefined: the reference model {why} under sensor_noise"
-
-
-def test_a_ratio_to_what_the_reference_may_not_lose_is_called_unstable():
-    made = Made(12)
-    clean = made.answers(0.0)
-    right, wrong = np.flatnonzero(clean == made.truth), np.flatnonzero(clean != made.truth)
-    shaken = clean.copy()
-    shaken[right[::15][:20]] = 4
-    shaken[wrong[::7][:14]] = made.truth[wrong[::7][:14]]
-    lost = (clean == made.truth).mean() - (shaken == made.truth).mean()
-    assert lost == pytest.approx(6 / 480), "20 answers lost, 14 won: within what chance takes"
-    cells = [made.cell(made.answers(0.0), model=name) for name in ("m", "r")]
-    cells += [made.cell(made.answers(0.2), "sensor_noise", 2, model="m"),
-              made.cell(shaken, "sensor_noise", 2, model="r")]  # fmt: skip
-    table = judge(cells, suite(NOISE, reference="r"))
-    told = one(table, "relative_mce", condition="all", model="m")["warning"]
-    assert told.startswith("unstable: that the reference model errs is not sure under sensor_noise")
-    assert one(table, "mce", condition="all", model="m")["warning"] is None
-
-
 def test_what_is_undefined_under_every_condition_has_no_worst():
     made = Made(13)
     cells = [made.cell(made.answers(0)), made.cell(made.answers(0.1), "sensor_noise", 2)]
@@ -277,70 +196,6 @@ def test_only_leading_metrics_degrade_where_none_is_named(made):
     _, cells, _, _ = made
     table = judge(cells, suite(metrics=()))
     assert {row["metric"] for row in rows(table, "degradation")} == {"accuracy", "uar", "ccc_valence"}
-
-
-def test_what_either_cell_withholds_carries_no_number():
-    """Of few persons, or of few in a class: nothing but a suppressed row, and no contrast with it."""
-    made = Made(7)
-    table = made.targets.table
-    columns = {name: table[name].to_pylist() for name in ("subject", "label", "sex")}
-    few = np.isin(made.subject, [0, 1, 2])
-    columns["sex"] = ["other" if mask else sex for mask, sex in zip(few, columns["sex"], strict=True)]
-    made.targets = make_targets(columns)
-    cells = [
-        make_cell(made.targets, {"predicted": [LABELS[k] for k in made.answers(loss)]}, **fields)
-        for loss, fields in (
-            (0.0, {}), (0.1, {"condition": "sensor_noise", "severity": 2, "where": "crop"}),
-        )
-    ]  # fmt: skip
-    found = judge(cells, suite(NOISE, metrics=("accuracy", "uar"))).to_pylist()
-    numbers = ("estimate", "low", "high", "p", "df", "n", "clusters", "sdd80", "n_eff", "slices_left_out")
-    kinds = {row["kind"] for row in found if row["value"] == "other"}
-    assert kinds == {"value", "degradation", "area", "stability"}
-    hidden = [row for row in found if row["status"] == "suppressed"]
-    assert {row["value"] for row in hidden} > {"other"}, "the smallest of the others is withheld, too"
-    assert all(row[name] is None for row in hidden for name in numbers)
-    named = {row["value"] for row in hidden}
-    contrasts = [row for row in found if row["kind"] in ("degradation_contrast", "contrast")]
-    assert not any({row["value"], row["reference"]} & named for row in contrasts)
-    shown = [row for row in found if row["slice"] and row["kind"] in ("degradation", "area", "stability")]
-    assert all(row["status"] == "suppressed" for row in shown if row["value"] in named)
-
-
-@pytest.mark.parametrize("spoilt", ["clean", "sensor_noise"])
-def test_a_value_withheld_in_one_cell_alone_is_withheld_in_the_pair(spoilt):
-    """Six persons, of whom the media of three cannot be read in one cell: too few there, enough in the other."""
-    made = Made(11)
-    columns = {name: made.targets.table[name].to_pylist() for name in ("subject", "label", "sex")}
-    columns["sex"] = ["other" if k < 6 else sex for k, sex in zip(made.subject, columns["sex"], strict=True)]
-    made.targets = make_targets(columns)
-    cells = []
-    for name, severity, loss in (("clean", 0, 0.0), ("sensor_noise", 2, 0.1)):
-        status = np.where((made.subject < 3) & (name == spoilt), "decode_error", "ok")
-        words = [LABELS[k] if s == "ok" else None for k, s in zip(made.answers(loss), status, strict=True)]
-        where = None if name == "clean" else "crop"
-        answers = {"predicted": words, "status": status}
-        cells.append(make_cell(made.targets, answers, condition=name, severity=severity, where=where))
-    rule = {"clusters": 5, "n_eff": 1, "successes_and_failures": 1}
-    table = judge(cells, suite(NOISE, slice_rule=rule))
-    shown = one(table, "value", condition="clean", slice="sex", value="other")
-    assert (shown["status"] == "suppressed") == (spoilt == "clean")
-    for kind in ("degradation", "area", "stability"):
-        metric = "stability" if kind == "stability" else "accuracy"
-        states = {row["value"]: row["status"] for row in rows(table, kind, slice="sex", metric=metric)}
-        assert states["other"] == "suppressed"
-        assert sorted(states.values()) == ["reportable", "suppressed", "suppressed"]
-    assert {row["slices_left_out"] for row in rows(table, "degradation", slice="sex")} == {2, None}
-    assert rows(table, "degradation_contrast") == []
-
-
-def test_insufficient_values_are_left_out():
-    made = Made(8, persons=24)
-    cells = [made.cell(made.answers(0)), made.cell(made.answers(0.1), "sensor_noise", 2)]
-    table = judge(cells, suite(NOISE))
-    assert rows(table, "degradation", slice="sex") == []
-    assert rows(table, "degradation_contrast") == []
-    assert one(table, "degradation", severity=2)["status"] == "reportable"
 
 
 def test_rows_that_are_their_own_clusters_are_paired_row_by_row():

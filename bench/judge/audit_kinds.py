@@ -1,0 +1,207 @@
+"""The second opinion on every kind of row in the estimates, made of values of one cell or of several.
+
+Each kind is written down a second time from what STATISTICS says of it. Of kinds that rest on variances
+(``spread``) or on draws nothing is said, and of the rows of a cell that cannot be read neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from bench.judge.audit_values import CellValues, Value, measured
+from bench.judge.invariants import PlannedCell
+from bench.spec import Condition, Suite
+
+__all__ = ["Recomputed"]
+
+_LOWER_IS_BETTER = ("rmse_", "mae_", "ece", "brier", "nll", "aurc", "cross_entropy", "soft_brier", "js")
+_NOTHING = 1e-12  # what is left of rates that cancel, and no denominator
+_COUNTED = ("value", "degradation", "area", "stability")
+
+Row = Mapping[str, Any]
+Key = tuple[Any, ...]
+
+
+class Recomputed:
+    """A run by the plain path: what each row of its estimates should hold."""
+
+    def __init__(self, cells: Iterable[PlannedCell], suite: Suite, rows: Sequence[Row]) -> None:
+        self.suite = suite
+        asked: dict[Key, set[str]] = {}
+        self._shown: dict[tuple[Any, ...], list[str]] = {}
+        for row in rows:
+            asked.setdefault(_key(row), set()).add(row["metric"])
+            if row["kind"] == "value" and row["status"] == "reportable" and row["value"] is not None:
+                part = self._shown.setdefault((_key(row), row["slice"], row["metric"]), [])
+                part += [row["value"]] if measured(row["value"]) else []
+        planned = list(cells)
+        self._runs = {cell.name[:2] for cell in planned}
+        self._cells = {c.key: CellValues(c, suite, asked.get(c.key, ())) for c in planned if c.joins}
+        self._kinds: dict[str, Callable[[Row], Value | None]] = {
+            "value": self._value, "gap": self._gap, "contrast": self._contrast,
+            "degradation": self._degradation, "degradation_contrast": self._degradation_contrast,
+            "area": self._area, "worst": self._worst, "stability": self._stability,
+            "mce": self._corruption_error, "relative_mce": self._corruption_error,
+        }  # fmt: skip
+
+    def audits(self, kind: str) -> bool:
+        """Whether rows of the kind are looked at."""
+        return kind in self._kinds
+
+    def unaudited(self, row: Row) -> str | None:
+        """Why a row cannot be audited, None where it can."""
+        if not self.audits(row["kind"]):
+            return f"kind {row['kind']}"
+        needed = [self._cells.get(key) for key in self._needed(row)]
+        if not needed or None in needed:
+            return "rows of cells that cannot be read"
+        if row["kind"] != "stability" and any(cell and not cell.knows(row["metric"]) for cell in needed):
+            return str(row["metric"])
+        return None
+
+    def value(self, row: Row) -> Value | None:
+        """What the row should hold; None where its cells cannot give the metric."""
+        return self._kinds[row["kind"]](row)
+
+    def fields(self, row: Row) -> tuple[str, ...]:
+        """Which numbers of a row are compared: counts where it is of one set of rows."""
+        return ("estimate", "n", "clusters") if row["kind"] in _COUNTED else ("estimate",)
+
+    def release(self, key: Key) -> None:
+        """Let go of the rows of a cell."""
+        if key in self._cells:
+            self._cells[key].release()
+
+    def _needed(self, row: Row) -> list[Key]:
+        """The cells that a row is made of."""
+        key, kind = _key(row), row["kind"]
+        if kind in ("value", "gap", "contrast"):
+            return [key]
+        everywhere = row["condition"] == "all" or kind == "worst"
+        asked = self.suite.conditions if everywhere else self._conditions(row)
+        models = [row["model"]]
+        if kind.endswith("mce") and (row["reference"], row["dataset"]) in self._runs:
+            models.append(row["reference"])
+        keys = [k for model in models for c in asked for k in self._severities(row, model, c)]
+        if row["severity"] is not None and kind != "worst":
+            keys = [key]
+        return [_clean(row, model) for model in models] + keys
+
+    def _conditions(self, row: Row) -> list[Condition]:
+        place = row["condition"], row["where"]
+        return [c for c in self.suite.conditions if (c.perturb, c.where) == place]
+
+    def _severities(self, row: Row, model: str, condition: Condition) -> list[Key]:
+        each = condition.severities
+        return [(model, row["dataset"], condition.perturb, s, condition.where) for s in each]
+
+    def _value(self, row: Row) -> Value | None:
+        return self._cells[_key(row)].value(row["slice"], row["value"], row["metric"])
+
+    def _gap(self, row: Row) -> Value | None:
+        """The largest less the smallest of the reportable values."""
+        shown = self._shown.get((_key(row), row["slice"], row["metric"]), [])
+        values = [self._value({**row, "value": value}) for value in shown]
+        if len(values) < 2 or None in values:
+            return None
+        known = [value for value in values if value is not None]
+        numbers = [value.estimate for value in known]
+        return Value(max(numbers) - min(numbers), bound=2 * max(value.bound for value in known))
+
+    def _contrast(self, row: Row) -> Value | None:
+        """A value less another, or less that of the rows of all others."""
+        if row["reference"] == "rest":
+            rest = self._cells[_key(row)].rest(row["slice"], row["value"], row["metric"])
+            return _sum([self._value(row), rest], [1, -1])
+        return _sum([self._value(row), self._value({**row, "value": row["reference"]})], [1, -1])
+
+    def _degradation(self, row: Row) -> Value | None:
+        """Clean less the mean of the conditions, or the reverse where less is better."""
+        clean, *others = self._along(row)
+        sign = -1 if row["metric"].startswith(_LOWER_IS_BETTER) else 1
+        return _sum([clean, *others], [sign, *[-sign / len(others)] * len(others)])
+
+    def _degradation_contrast(self, row: Row) -> Value | None:
+        return _sum([self._degradation(row), self._degradation({**row, "value": row["reference"]})], [1, -1])
+
+    def _area(self, row: Row) -> Value | None:
+        """The mean height along severity, clean at 0, of straight lines from each to the next."""
+        at = [0, *self._conditions(row)[0].severities]
+        units = np.eye(len(at))
+        return _sum(self._along(row), [float(np.trapezoid(unit, at)) / at[-1] for unit in units])
+
+    def _worst(self, row: Row) -> Value | None:
+        """The largest degradation over all rows at any severity."""
+        found = []
+        for condition in self.suite.conditions:
+            for key in self._severities(row, row["model"], condition):
+                one = self._degradation({**row, **dict(zip(PlannedCell.KEY, key, strict=True))})
+                found += [one] if one is not None and np.isfinite(one.estimate) else []
+        return max(found, key=lambda value: value.estimate, default=None)
+
+    def _along(self, row: Row) -> list[Value | None]:
+        """The value on clean media, then of every severity of the row in its order."""
+        keys = [_key(row)]
+        if row["severity"] is None:
+            keys = [key for c in self._conditions(row) for key in self._severities(row, row["model"], c)]
+        cells = [self._cells[key] for key in (_clean(row, row["model"]), *keys)]
+        return [cell.value(row["slice"], row["value"], row["metric"]) for cell in cells]
+
+    def _stability(self, row: Row) -> Value | None:
+        """The share of rows judged in both cells whose decision is the same; none is a decision."""
+        clean, cell = self._cells[_clean(row, row["model"])], self._cells[_key(row)]
+        groups = cell.groups(row["slice"])
+        if groups is None:
+            return None
+        rows = cell.frame[groups == (row["value"] or "")].set_index("target")
+        rows = rows[rows.index.isin(clean.decisions.index) & rows.index.isin(cell.decisions.index)]
+        if rows.empty:
+            return Value(np.nan)
+        same = clean.decisions[rows.index].eq(cell.decisions[rows.index])
+        return Value(float(same.mean()), len(rows), rows["said/cluster"].nunique())
+
+    def _corruption_error(self, row: Row) -> Value | None:
+        """The mean over conditions of errors by those of the reference model, or of errors beyond clean."""
+        asked = self.suite.conditions if row["condition"] == "all" else self._conditions(row)
+        if (row["reference"], row["dataset"]) not in self._runs:
+            return None
+        ratios = []
+        for condition in asked:
+            mine, theirs = (self._errors(row, m, condition) for m in (row["model"], row["reference"]))
+            if mine is None or theirs is None or not theirs > _NOTHING:
+                return None
+            ratios.append(mine / theirs)
+        return Value(float(np.mean(ratios)))
+
+    def _errors(self, row: Row, model: str, condition: Condition) -> float | None:
+        at = [_clean(row, model), *self._severities(row, model, condition)]
+        found = [self._cells[key].value(None, None, "accuracy") for key in at]
+        accuracy = [value.estimate for value in found if value is not None]
+        if len(accuracy) < len(at):
+            return None
+        errors = float(np.mean([1 - each for each in accuracy[1:]]))
+        return errors if row["kind"] == "mce" else float(np.mean(np.subtract(accuracy[0], accuracy[1:])))
+
+
+def _key(row: Row) -> Key:
+    return tuple(row[name] for name in PlannedCell.KEY)
+
+
+def _clean(row: Row, model: str) -> Key:
+    return (model, row["dataset"], "clean", 0, None)
+
+
+def _sum(values: Sequence[Value | None], weights: Sequence[float]) -> Value | None:
+    """The weighted sum; of its counts the smallest."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    return Value(
+        float(np.dot(weights, [value.estimate for value in known])),
+        min(value.n for value in known),
+        min(value.clusters for value in known),
+        float(np.dot(np.abs(weights), [value.bound for value in known])),
+    )

@@ -1,0 +1,172 @@
+"""The second opinion on the values of one cell: of every metric in every part of the rows.
+
+Tables are joined by name in pandas, groups are fairlearn's MetricFrame. A part is worked out when it is first
+asked for and its values are kept; the joined rows are let go of by ``release``. Refuses nothing: what the
+tables cannot give has no value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from bench.judge.audit_metrics import AFFECT_FUNCTIONS, Function, affect, counted, label_functions
+from bench.judge.audit_probabilities import gives, knows, on_rows, rows_of
+from bench.judge.invariants import PlannedCell
+from bench.spec import Facts, Suite
+from bench.tables.frame import grouped, joined, labelled, metric_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["CellValues", "Value", "measured"]
+
+_UNMEASURED = "unmeasured"
+
+
+class Value(NamedTuple):
+    """What a row of the estimates should hold, and how far binning may have moved the estimate."""
+
+    estimate: float
+    n: int = 0
+    clusters: int = 0
+    bound: float = 0.0
+
+
+class _Family(NamedTuple):
+    """Metrics over the same rows: the columns of truth and prediction, and the functions of them."""
+
+    rows: pd.DataFrame
+    columns: tuple[str, str]
+    functions: dict[str, Function]
+
+
+def measured(value: str) -> bool:
+    """Whether no attribute of a slice value such as ``Asian&unmeasured`` is unknown."""
+    return _UNMEASURED not in value.split("&")
+
+
+class CellValues:
+    """The values of one cell by the plain path; ``asked`` are the metrics that its estimates have."""
+
+    def __init__(self, cell: PlannedCell, suite: Suite, asked: Iterable[str]) -> None:
+        self.cell, self.suite, self.asked = cell, suite, frozenset(asked)
+        self.facts: Facts = cell.facts
+        # By slice, by the value whose rest it is (None: of the values themselves) and metric; then by value.
+        self._values: dict[tuple[str | None, str | None, str], dict[str, Value]] = {}
+        self._groups: dict[str | None, pd.Series[str]] = {}
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """Targets and predictions side by side."""
+        assert self.cell.predictions is not None
+        return joined(self.cell.targets, self.cell.predictions, self.facts)
+
+    @cached_property
+    def decisions(self) -> pd.Series[int]:
+        """The decision on each target that is judged, by name: -1 for *none*."""
+        frame = self.frame[self.frame["said/judged"]]
+        return frame.set_index("target")["said/decision"]
+
+    def release(self) -> None:
+        """Let go of the rows; values and decisions are kept."""
+        self.__dict__.pop("frame", None)
+        self._groups.clear()
+
+    def knows(self, metric: str) -> bool:
+        """Whether this path can compute the metric."""
+        known = metric in self._labels or metric == "coverage" or affect(metric) is not None
+        return known or knows(metric, self.facts.labels)
+
+    def value(self, slice_: str | None, value: str | None, metric: str) -> Value | None:
+        """The metric of one value of a slice; None where the cell cannot give it, 0 rows if it has none."""
+        return self._one((slice_, None, metric), value or "")
+
+    def rest(self, slice_: str, value: str, metric: str) -> Value | None:
+        """The metric over all rows of the other measured values of the slice together."""
+        return self._one((slice_, value, metric), "")
+
+    def groups(self, slice_: str | None) -> pd.Series[str] | None:
+        """The value of every row; None where the suite has no such slice."""
+        attributes = next((a for a in self.cell.slices(self.suite) if "&".join(a) == slice_), ())
+        if slice_ is not None and not attributes:
+            return None
+        if slice_ not in self._groups:
+            whole = self.frame["target"].map(lambda _: "")
+            self._groups[slice_] = grouped(self.frame, attributes, self.suite) if attributes else whole
+        return self._groups[slice_]
+
+    @cached_property
+    def _labels(self) -> dict[str, Function]:
+        return label_functions(self.facts.labels)
+
+    def _one(self, part: tuple[str | None, str | None, str], value: str) -> Value | None:
+        slice_, apart, metric = part
+        if part not in self._values:
+            groups = self.groups(slice_) if self._gives(metric) else None
+            if groups is None:
+                return None
+            if apart is not None:
+                others = groups[(groups != apart) & groups.map(measured).astype(bool)]
+                groups = others.map(lambda _: "")
+            found = self._by_group(groups, metric)
+            self._values |= {(slice_, apart, name): values for name, values in found.items()}
+        return self._values[part].get(value, Value(np.nan))
+
+    def _gives(self, metric: str) -> bool:
+        if metric in self._labels:
+            return self.cell.gives("accuracy")
+        if not knows(metric, self.facts.labels):
+            return self.cell.gives(metric)
+        tables = self.cell.targets, self.cell.predictions
+        return all(table is not None for table in tables) and gives(metric, *tables)
+
+    def _by_group(self, groups: pd.Series[str], metric: str) -> dict[str, dict[str, Value]]:
+        """The values of a metric, and of those over the same rows, in each group that has a row."""
+        if knows(metric, self.facts.labels):
+            return {metric: self._on_rows(groups, metric)}
+        family = self._family(metric)
+        rows = family.rows[family.rows.index.isin(groups.index)]
+        if rows.empty:
+            return {name: {} for name in family.functions}
+        values = metric_frame(rows, groups, family.functions, family.columns).by_group
+        found = {}
+        for name in family.functions:
+            kept = counted(name, self.facts.labels, rows) if name in self._labels else rows
+            clusters = kept["said/cluster"].groupby(groups[kept.index])
+            counts = zip(clusters.size().items(), clusters.nunique(), strict=True)
+            found[name] = {str(g): Value(float(values[name][g]), int(n), int(c)) for (g, n), c in counts}
+        return found
+
+    def _on_rows(self, groups: pd.Series[str], metric: str) -> dict[str, Value]:
+        """A metric of probabilities or votes in each group that has a row."""
+        found = {}
+        rows = rows_of(self.frame, metric)
+        rows = rows[rows.index.isin(groups.index)]
+        for name, part in rows.groupby(groups[rows.index]):
+            value, bound = on_rows(part, metric, self.facts.labels)
+            found[str(name)] = Value(value, len(part), part["said/cluster"].nunique(), bound)
+        return found
+
+    def _family(self, metric: str) -> _Family:
+        """The metrics that are asked for over the same rows as one, with those rows."""
+        frame = self.frame
+        if metric == "coverage":
+            covered: dict[str, Function] = {metric: lambda _, said: float(np.mean(said))}
+            return _Family(frame[frame["said/judged"]], ("said/covered", "said/covered"), covered)
+        if metric in self._labels:
+            asked = {name: f for name, f in self._labels.items() if name in {metric, *self.asked}}
+            return _Family(labelled(frame), ("said/truth", "said/decision"), asked)
+        column, end = affect(metric) or ("", "")
+        said = f"said/{column}"
+        rows = frame[frame["said/judged"] & np.isfinite(frame[column].astype(float))]
+        present = np.isfinite(rows[said].astype(float))
+        missing = self.suite.missing_constant
+        rows = rows[present] if end else rows.assign(**{said: rows[said].where(present, missing)})
+        functions = {f"{name}_{column}{end}": f for name, f in AFFECT_FUNCTIONS.items()}
+        return _Family(
+            rows, (column, said), {n: f for n, f in functions.items() if n in {metric, *self.asked}}
+        )
