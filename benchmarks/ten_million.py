@@ -4,8 +4,7 @@ Accuracy, UAR and macro-F1 with intervals over all rows and two slices (8 groups
 rows), gaps and contrasts included. A first process writes targets and predictions as Parquet; a second reads
 them and judges, and its peak is what is printed; the goal is 2 GiB. Beside the tables (text, 70 to
 80 bytes a row) and what reading them leaves, most of it is codes of rows, 8 bytes each, while targets are cut
-into strata and slices and rows are read; atoms and resampling add little. Where every row is its own cluster,
-numbering the ids of targets (two hash tables of 10 M texts) takes some 500 MiB more.
+into strata and slices and rows are read; atoms and resampling add little.
 
     python benchmarks/ten_million.py
 """

@@ -27,6 +27,7 @@ _NOTE = (
     "over all differences) ask whether there is any difference; that none was seen shows nothing. The "
     "interval covers the sampling of subjects, not retraining or seeds."
 )
+_ALONE = "With clips as clusters independence is assumed; if persons recur, intervals are too narrow."
 _ROW = (
     "model", "reference", "dataset", "condition", "severity", "where", "slice", "value", "metric",
     "estimate", "low", "high", "level", "method", "n", "clusters", "cluster_unit", "df", "p", "p_adjusted",
@@ -62,6 +63,8 @@ def print_comparison(found: Sequence[Compared], margin: float | None) -> None:
             f"Not worse: by no more than {margin:g} (non-inferiority); equivalent: within it either way. "
             "Bounds are one-sided, each at the level of the intervals."
         )
+    if any(each.row["cluster_unit"] == "clip" for each in found):
+        console.print(_ALONE)
     console.print(_NOTE)
 
 

@@ -66,6 +66,16 @@ def test_json_has_every_difference(affectbench: Affectbench, runs: Path) -> None
     assert first["non_inferior"] is None
 
 
+def test_without_persons_independence_is_said_to_be_assumed(affectbench: Affectbench, runs: Path) -> None:
+    lines = [line.split(",") for line in (runs / "T.csv").read_text().splitlines()]
+    (runs / "T2.csv").write_text("\n".join(",".join((line[0], *line[2:])) for line in lines) + "\n")
+    score(affectbench, runs, "alone", "old", "new", targets="T2.csv")
+    words = ("--new", "new", "--old", "old")
+    alone, known = (affectbench("compare", run, *words, cwd=runs).stdout for run in ("alone", "both"))
+    assert "With clips as clusters independence is assumed" in alone
+    assert "independence" not in known
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
