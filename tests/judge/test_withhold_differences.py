@@ -9,7 +9,7 @@ import pytest
 
 from bench.judge.score import judge
 from bench.spec import SliceRule
-from tests.judge.made import FLOOR, make_cell, make_suite, make_targets
+from tests.judge.made import FLOOR, known, make_cell, make_suite, make_targets
 
 NAMED = (
     "accuracy",
@@ -95,7 +95,7 @@ class Cells:
         if stem == "uar":
             return inside * self.hit / [rows[k] or 1 for k in self.truth]
         if stem == "coverage":
-            return inside * (self.guess != None)  # noqa: E711
+            return inside * known(self.guess)
         if stem == "kappa":  # kappa (n^2 - S) = n hits - S with S = sum_k n_k (decided as k)
             return inside * (n * self.hit - (1 - shown) * np.array([rows.get(g, 0) for g in self.guess]))
         return {
