@@ -199,7 +199,13 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
         (_cell(mine[names], targets[new, names[0]]), _cell(other[names], targets[old, names[0]]))
         for names in shared
     )
-    return compare_cells(pairs, suite, margin)
+    found = compare_cells(pairs, suite, margin)
+    if not found:
+        raise UserError(
+            str(new.run.path), "both models give none of the metrics asked for", "A metric that both give",
+            "Name one with --metric",
+        )  # fmt: skip
+    return found
 
 
 def send(run: RunFolder, uri: str | None, *, upload: bool) -> str:

@@ -95,7 +95,7 @@ def _difference(new: Targets, old: Targets) -> str:
         for name, one, two in zip(names, mine, other, strict=True):
             # NaN is no value here: columns hold null where nothing is known.
             if one != two:
-                return f"{column} of target {name!r} is {one!r} in the new run, {two!r} in the old"
+                return f"{column!r} is not the same, first of target {name!r}"
     return "their facts (label space, cluster unit, kinds of attributes) are not the same"
 
 

@@ -25,15 +25,14 @@ def ahead(calls: Iterable[Callable[[], Result]], threads: int, each: int) -> Gen
     """
     waiting: deque[Future[Result]] = deque()
     before = torch.get_num_threads()
-    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(each,)) as pool:
-        try:
-            for call in calls:
-                waiting.append(pool.submit(call))
-                if len(waiting) > threads:
-                    yield waiting.popleft().result()
-            while waiting:
+    pool = ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(each,))
+    try:
+        for call in calls:
+            waiting.append(pool.submit(call))
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-            torch.set_num_threads(before)  # what one thread sets, threads begun later take over
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+        torch.set_num_threads(before)  # what one thread sets, threads begun later take over

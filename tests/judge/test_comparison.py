@@ -164,7 +164,7 @@ def test_withheld_on_one_side_is_withheld():
         (lambda t: t.drop_columns(["sex"]), "column 'sex' is in one of them alone"),
         (
             lambda t: t.set_column(2, "label", [["fear", *t["label"].to_pylist()[1:]]]),
-            "label of target 't000000' is 'neutral' in the new run, 'fear' in the old",
+            "'label' is not the same, first of target 't000000'",
         ),
     ],
 )
