@@ -105,7 +105,9 @@ def _cell(new: Cell, old: Cell, ground: Ground, margin: float | None) -> Iterato
     key = {name: getattr(new, name) for name in ("model", "dataset", "condition", "severity", "where")}
     key |= {"kind": "difference", "reference": old.model, "cluster_unit": ground.targets.facts.cluster_unit}
     shared = [metric for metric in ground.metrics if all(gives(s.cell, s.rows, metric) for s in sides)]
-    said = list(dict.fromkeys([*ground.notes, *(text for side in sides for text in side.said)]))
+    apart = int((sides[0].rows.judged != sides[1].rows.judged).sum())
+    unlike = [f"not quite paired: {apart} rows are decode errors on one side alone"] if apart else []
+    said = list(dict.fromkeys([*unlike, *ground.notes, *(text for side in sides for text in side.said)]))
     judged = [_Difference(metric, sides, ground.suite, margin) for metric in shared]
     for index, one in enumerate(ground.cut.slices):
         for v, text in enumerate(one.values):

@@ -193,3 +193,14 @@ def test_the_false_discovery_rate_is_over_all_differences():
         false_discovery_control([row["p"] for row in rows])
     )
     assert {row["family"] for row in rows} == {f"{len(rows)} differences"}
+
+
+def test_rows_that_one_side_alone_could_not_decode_are_told():
+    targets = people_of(30, 8)
+    right = np.random.default_rng(1).random(240) < 0.7
+    new, old = answers(targets, right, "n"), answers(targets, ~right, "o")
+    status = ["decode_error" if i < 3 else "ok" for i in range(240)]
+    said = [None if i < 3 else word for i, word in enumerate(old.predictions["predicted"].to_pylist())]
+    old = make_cell(targets, {"status": status, "predicted": said}, model="o")
+    (told,) = {only(compare([(new, old)], make_suite())).row["warning"].split(";")[0]}
+    assert told == "not quite paired: 3 rows are decode errors on one side alone"
