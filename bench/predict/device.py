@@ -12,12 +12,16 @@ import torch
 
 from bench.errors import UserError
 
-__all__ = ["PRECISIONS", "choose_device", "choose_precision", "describe_environment", "keep_freed_memory"]
+__all__ = [
+    "PRECISIONS", "choose_device", "choose_precision", "describe_environment", "is_out_of_memory",
+    "keep_freed_memory",
+]  # fmt: skip
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 # glibc's mallopt(3): how much may lie free at the top of the heap, and what is mapped on its own, in bytes.
 _MALLOPT = {-1: 1 << 28, -3: 1 << 25}
+_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 _PACKAGES = ("affectbench", "torch", "numpy", "av", "pyarrow")
 
 
@@ -54,6 +58,11 @@ def keep_freed_memory() -> None:
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         for option, size in _MALLOPT.items():
             ctypes.CDLL(None).mallopt(option, size)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the machine is at fault; on a CPU torch says so in the text of a RuntimeError alone."""
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _CPU_MEMORY in str(error)
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:

@@ -18,13 +18,13 @@ import torch
 from bench.errors import MachineError, UserError, listed
 from bench.predict.cell import Harm
 from bench.predict.clip import Clip, Scores
+from bench.predict.device import is_out_of_memory
 from bench.predict.perturb import PERTURBATIONS
 from bench.predict.zoo import Model
 
 __all__ = ["check_probabilities", "harm_clip", "predict_clips", "to_rows"]
 
 _SUM_TOLERANCE = 1e-3
-_CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 
 
 def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
@@ -46,7 +46,7 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
         with torch.inference_mode(), redirect_stdout(sys.stderr):  # stdout is the command's own
             scores = model.pipeline.predict(_copied(clips))
     except (MemoryError, RuntimeError) as error:
-        if not _is_out_of_memory(error):
+        if not is_out_of_memory(error):
             return _alone(model, clips, error)
         if len(clips) == 1:
             raise MachineError(
@@ -68,11 +68,6 @@ def _alone(model: Model, clips: Sequence[Clip], error: Exception) -> list[Scores
     if len(clips) == 1:
         return [error]
     return [result for clip in clips for result in predict_clips(model, [clip])]
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """Whether the machine is at fault; on a CPU torch says so in the text of a RuntimeError alone."""
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or _CPU_MEMORY in str(error)
 
 
 def _copied(clips: Sequence[Clip]) -> list[Clip]:

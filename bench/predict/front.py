@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 import torch
 
+from bench.errors import MachineError
 from bench.predict.align import cut, squares
 from bench.predict.clip import Clip
+from bench.predict.device import is_out_of_memory
 from bench.predict.faces import Detector, Faces
 from bench.predict.track import Tracker
 
@@ -67,9 +69,26 @@ class FaceFinder:
             places.setdefault(tuple(clip.frames.shape[1:]), []).append(place)
         found: dict[int, list[Faces]] = {}
         for group in places.values():
-            faces = iter(self.detector(torch.cat([clips[place].frames for place in group])))
+            faces = iter(self._faces(torch.cat([clips[place].frames for place in group])))
             found.update((place, [next(faces) for _ in range(len(clips[place]))]) for place in group)
         return [found[place] for place in range(len(clips))]
+
+    def _faces(self, frames: torch.Tensor) -> list[Faces]:
+        """The faces of frames [T, 3, H, W]; MachineError when one frame alone does not fit into memory."""
+        try:
+            with torch.inference_mode():
+                return self.detector(frames)
+        except (MemoryError, RuntimeError) as error:
+            if not is_out_of_memory(error):
+                raise
+            if len(frames) == 1:
+                raise MachineError(
+                    self.front.detector,
+                    f"out of memory on one frame of {frames.shape[-1]}x{frames.shape[-2]} pixels ({error})",
+                    "A frame fits into the device's memory", "Use a larger device, or --device cpu",
+                ) from error  # fmt: skip
+        half = len(frames) // 2
+        return self._faces(frames[:half]) + self._faces(frames[half:])
 
     def cut(self, tracker: Tracker, clip: Clip, faces: Sequence[Faces]) -> list[Clip]:
         """One clip of crops per track seen in a window, by track number.

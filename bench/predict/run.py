@@ -59,9 +59,9 @@ def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> 
     """Make the parts that cells of one decoding lack, working ahead over the ends of batches."""
     lacking = {b: [s for s in group if s.lacks(b)] for b in range(group[0].batches)}
     rows = [row for batch, stores in lacking.items() if stores for row in group[0].rows(batch)]
-    # Of small frames a CPU detects more with one thread a chunk than with all of them in each layer.
-    on_cpu = options.device.type == "cpu"
-    finders, each = (options.workers, 1) if on_cpu else (1, torch.get_num_threads())
+    # A CPU detects more faces in a few chunks at once than with all threads in each layer of one.
+    finders = options.workers if options.device.type == "cpu" else 1
+    each = max(1, torch.get_num_threads() // finders)
     with Reader(len(rows), _media(group[0], rows), options.device, options.workers) as reader:
         calls = (chunk.detect for chunk in _read(reader, lacking, group, options))
         with closing(ahead(calls, finders, each)) as detected:

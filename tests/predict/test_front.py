@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.errors import MachineError
 from bench.predict.align import TEMPLATE
 from bench.predict.clip import Clip, Sampling
 from bench.predict.decode import decode
@@ -65,6 +66,43 @@ def test_tracks_go_on_in_the_next_window():
     finder.find([(state, clip_of(2))])
     (persons,) = finder.find([(state, clip_of(1, first=2))])
     assert [(person.track, person.index.tolist()) for person in persons] == [(0, [12]), (1, [12])]
+
+
+class Small(Planted):
+    """Has memory for so many frames at once."""
+
+    def __init__(self, faces, room):
+        super().__init__(faces)
+        self.room = room
+
+    def __call__(self, frames):
+        assert torch.is_inference_mode_enabled()
+        if len(frames) > self.room:
+            raise torch.OutOfMemoryError("too much")
+        return super().__call__(frames)
+
+
+def test_a_detector_out_of_memory_gets_fewer_frames():
+    planted = [faces_at((10 * i, 20)) for i in range(5)]
+    small = Small(planted, room=2)
+    (found,) = FaceFinder(Front(), small).detect([clip_of(5)])
+    assert [shape[0] for shape in small.calls] == [2, 1, 2]
+    assert [face.boxes[0, 0] for face in found] == [0, 10, 20, 30, 40]
+
+
+def test_one_frame_too_large_for_memory_ends_the_run():
+    with pytest.raises(
+        MachineError, match=r"yunet: out of memory on one frame of 300x200 pixels \(too much\)"
+    ):
+        FaceFinder(Front(), Small([], room=0)).detect([clip_of(3)])
+
+
+def test_another_error_of_a_detector_is_not_tried_again():
+    def broken(frames):
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        FaceFinder(Front(), broken).detect([clip_of(3)])
 
 
 def test_windows_of_equal_size_are_detected_together():
