@@ -23,10 +23,11 @@ __all__ = ["as_json", "print_comparison", "read_margin"]
 
 _COLUMNS = ("Old", "New", f"New {fmt.MINUS} old", "p", "q")
 _NOTE = (
-    "Differences are paired by cluster: the same targets, the same people. p and q (the false discovery rate "
+    "Differences are paired by cluster: the same targets, the same {same}. p and q (the false discovery rate "
     "over all differences) ask whether there is any difference; that none was seen shows nothing. The "
-    "interval covers the sampling of subjects, not retraining or seeds."
+    "interval covers the sampling of {same}, not retraining or seeds."
 )
+_SAME = {"person": "people", "video": "videos", "clip": "clips"}
 _ALONE = "With clips as clusters independence is assumed; if persons recur, intervals are too narrow."
 _ROW = (
     "model", "reference", "dataset", "condition", "severity", "where", "slice", "value", "metric",
@@ -46,26 +47,32 @@ def read_margin(margin: float | None) -> float | None:
 
 
 def print_comparison(found: Sequence[Compared], margin: float | None) -> None:
-    """Print every metric of the whole, and of slices the first metric; withheld values say so."""
+    """Print every metric of the whole, and of slices the first metric of each cell, with what is to be said.
+
+    Withheld values say so.
+    """
     console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
     verdicts = () if margin is None else ("Not worse", "Equivalent")
-    leading = found[0].row["metric"]
     for title, group in groupby(found, lambda each: _title(each.row)):
         rows = list(group)
+        leading = rows[0].row["metric"]
         whole = [([fmt.metric(e.row["metric"])], e) for e in rows if e.row["slice"] is None]
         console.print(_table(title, ("Metric", *_COLUMNS, *verdicts), whole))
         by_slice = [([e.row["slice"], e.row["value"]], e) for e in rows if _in_slice(e, leading)]
         if by_slice:
             names = ("Slice", "Value", *_COLUMNS, *verdicts)
             console.print(_table(f"{fmt.heading(leading)} by slice", names, by_slice))
+        for line in _warnings([each for _, each in (*whole, *by_slice)]):
+            console.print(fmt.plain(line), markup=False)
     if margin is not None:
         console.print(
             f"Not worse: by no more than {margin:g} (non-inferiority); equivalent: within it either way. "
             "Bounds are one-sided, each at the level of the intervals."
         )
-    if any(each.row["cluster_unit"] == "clip" for each in found):
+    units = dict.fromkeys(each.row["cluster_unit"] for each in found)
+    if "clip" in units:
         console.print(_ALONE)
-    console.print(_NOTE)
+    console.print(_NOTE.format(same=" or ".join(_SAME[unit] for unit in units)))
 
 
 def as_json(found: Sequence[Compared], margin: float | None) -> str:
@@ -91,6 +98,21 @@ def _title(row: dict[str, Any]) -> str:
 
 def _in_slice(each: Compared, metric: str) -> bool:
     return each.row["slice"] is not None and each.row["metric"] == metric
+
+
+def _warnings(shown: Sequence[Compared]) -> list[str]:
+    """Each thing to be said of the rows shown, once, with the values it is of unless it is of all."""
+    of: dict[str, list[str]] = {}
+    open_to_all = [each for each in shown if each.row["status"] != "suppressed"]
+    for each in open_to_all:
+        row = each.row
+        name = row["metric"] if row["slice"] is None else f"{row['slice']} {row['value']}"
+        for text in filter(None, (row["warning"] or "").split("; ")):
+            of.setdefault(text, []).append(name)
+    return [
+        f"Note: {text}." if len(names) == len(open_to_all) else f"Note on {', '.join(names)}: {text}."
+        for text, names in of.items()
+    ]
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[list[str], Compared]]) -> Table:

@@ -17,7 +17,10 @@ from bench.spec import Condition, Suite
 
 __all__ = ["Recomputed"]
 
-_LOWER_IS_BETTER = ("rmse_", "mae_", "ece", "brier", "nll", "aurc", "cross_entropy", "soft_brier", "js")
+_LOWER_IS_BETTER = (
+    "false_positive_rate", "rmse_", "mae_", "ece", "brier", "nll", "aurc", "cross_entropy",
+    "soft_brier", "js",
+)  # fmt: skip
 _NOTHING = 1e-12  # what is left of rates that cancel, and no denominator
 _COUNTED = ("value", "degradation", "area", "stability")
 
@@ -41,7 +44,7 @@ class Recomputed:
         self._runs = {cell.name[:2] for cell in planned}
         self._cells = {c.key: CellValues(c, suite, asked.get(c.key, ())) for c in planned if c.joins}
         self._kinds: dict[str, Callable[[Row], Value | None]] = {
-            "value": self._value, "gap": self._gap, "contrast": self._contrast,
+            "value": self._value, "gap": self._gap, "contrast": self._contrast, "ratio": self._ratio,
             "degradation": self._degradation, "degradation_contrast": self._degradation_contrast,
             "area": self._area, "worst": self._worst, "stability": self._stability,
             "mce": self._corruption_error, "relative_mce": self._corruption_error,
@@ -78,7 +81,7 @@ class Recomputed:
     def _needed(self, row: Row) -> list[Key]:
         """The cells that a row is made of."""
         key, kind = _key(row), row["kind"]
-        if kind in ("value", "gap", "contrast"):
+        if kind in ("value", "gap", "contrast", "ratio"):
             return [key]
         everywhere = row["condition"] == "all" or kind == "worst"
         asked = self.suite.conditions if everywhere else self._conditions(row)
@@ -103,11 +106,9 @@ class Recomputed:
 
     def _gap(self, row: Row) -> Value | None:
         """The largest less the smallest of the reportable values."""
-        shown = self._shown.get((_key(row), row["slice"], row["metric"]), [])
-        values = [self._value({**row, "value": value}) for value in shown]
-        if len(values) < 2 or None in values:
+        known = self._reportable(row)
+        if len(known) < 2:
             return None
-        known = [value for value in values if value is not None]
         numbers = [value.estimate for value in known]
         return Value(max(numbers) - min(numbers), bound=2 * max(value.bound for value in known))
 
@@ -117,6 +118,25 @@ class Recomputed:
             rest = self._cells[_key(row)].rest(row["slice"], row["value"], row["metric"])
             return _sum([self._value(row), rest], [1, -1])
         return _sum([self._value(row), self._value({**row, "value": row["reference"]})], [1, -1])
+
+    def _ratio(self, row: Row) -> Value | None:
+        """The smallest over the largest of the reportable rates, or of their error rates as NIST has it."""
+        values = self._reportable(row)
+        if len(values) < 2:
+            return None
+        if row["reference"] == "min/max":
+            rates = [value.estimate for value in values]
+            return Value(min(rates) / max(rates) if max(rates) > 0 else np.nan)
+        wrong = row["metric"].startswith(_LOWER_IS_BETTER)
+        errors = [round(v.n * (v.estimate if wrong else 1 - v.estimate)) for v in values]
+        rates = [(x + 0.5) / (value.n + 1) for x, value in zip(errors, values, strict=True)]
+        return Value(float(max(rates) / np.exp(np.mean(np.log(rates)))))
+
+    def _reportable(self, row: Row) -> list[Value]:
+        """The reportable values of a slice, none where one of them cannot be had."""
+        shown = self._shown.get((_key(row), row["slice"], row["metric"]), [])
+        values = [self._value({**row, "value": value}) for value in shown]
+        return [] if None in values else [value for value in values if value is not None]
 
     def _degradation(self, row: Row) -> Value | None:
         """Clean less the mean of the conditions, or the reverse where less is better."""

@@ -73,7 +73,24 @@ def test_without_persons_independence_is_said_to_be_assumed(affectbench: Affectb
     words = ("--new", "new", "--old", "old")
     alone, known = (affectbench("compare", run, *words, cwd=runs).stdout for run in ("alone", "both"))
     assert "With clips as clusters independence is assumed" in alone
+    assert "the same targets, the same clips." in " ".join(alone.split())
     assert "independence" not in known
+    assert "the same targets, the same people." in " ".join(known.split())
+
+
+def test_what_is_to_be_said_of_a_value_is_said(affectbench: Affectbench, runs: Path) -> None:
+    # Both models say the same of the six people of a third group.
+    names = ("T", "old", "new")
+    targets, old, new = ((runs / f"{name}.csv").read_text().splitlines() for name in names)
+    targets[1:37] = [f"{line.rpartition(',')[0]},x" for line in targets[1:37]]
+    new[1:37] = old[1:37]
+    for name, lines in zip(names, (targets, old, new), strict=True):
+        (runs / f"{name}.csv").write_text("\n".join(lines) + "\n")
+    score(affectbench, runs, "third", "old", "new")
+    said = affectbench("compare", "third", "--new", "new", "--old", "old", cwd=runs).stdout
+    assert "Note on sex x: no interval: the value is the same without any one cluster." in " ".join(
+        said.split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -92,6 +109,11 @@ def test_without_persons_independence_is_said_to_be_assumed(affectbench: Affectb
         (
             ("later", "nowhere"),
             "error: nowhere: there is no readable run.json. A folder that 'run' or 'score' wrote. Correct the path.",
+        ),
+        (
+            ("later", "before", "--metric", "brier"),
+            "error: later: both models give none of the metrics asked for. A metric that both give. Name one with "
+            "--metric.",
         ),
         (
             ("later", "other"),

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("no_report")
 
 CONDITIONS = (("low_light", 1, 0.1), ("low_light", 3, 0.4), ("sensor_noise", 2, 0.2))
 METRICS_ASKED = ("accuracy", "kappa", "mae_valence", "aurc")
-KINDS = ("area", "contrast", "degradation", "degradation_contrast", "gap", "mce", "relative_mce",
+KINDS = ("area", "contrast", "degradation", "degradation_contrast", "gap", "mce", "ratio", "relative_mce",
          "stability", "value", "worst")  # fmt: skip
 
 
@@ -100,7 +100,7 @@ def test_an_honest_run_is_agreed_with(judged: Path) -> None:
     found = audit(judged)
     assert found.agrees, (found.differences[:3], faults(found))
     assert {f"kind {kind}" for kind in KINDS} - {"kind value"} <= set(found.compared)
-    assert set(found.not_audited) == {"kind ratio", "kind spread"}
+    assert set(found.not_audited) == {"kind spread"}
     assert found.largest is not None
     assert found.largest.size < 1e-12
     rows = pq.read_table(judged / "estimates.parquet").num_rows
@@ -192,7 +192,7 @@ def unmeasured_compared(patch: pytest.MonkeyPatch) -> None:
         (area_without_clean, {"area"}),
         (least, {"worst"}),
         (errors_of_right_answers, {"mce", "relative_mce"}),
-        (unmeasured_compared, {"gap", "contrast"}),
+        (unmeasured_compared, {"gap", "contrast", "ratio"}),
     ],
 )
 def test_each_mistake_is_found(
