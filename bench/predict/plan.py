@@ -24,7 +24,8 @@ def plan_cells(
     """Suite x models -> cells; every model is loaded, doubles once a data set.
 
     Raises UserError for an unknown perturbation, one that means nothing for the media, a model that shares no
-    label with the targets or is asked for twice, and whatever loading refuses.
+    label with the targets, cuts no crop that is to be perturbed or is asked for twice, and whatever loading
+    refuses.
     """
     dtype = choose_precision(precision)
     loaded: dict[Choice, Model] = {}
@@ -41,6 +42,7 @@ def plan_cells(
                     "--model", f"{model.name!r} is asked for twice", "Each model once", "Remove one of them"
                 )
             _require_common_label(model, targets)
+            _require_crops(model, harms, question, targets)
             cells += [Cell(model, name, targets, h, question.suite.seed, precision) for h in harms]
     return cells
 
@@ -67,6 +69,18 @@ def _require_common_label(model: Model, targets: Targets) -> None:
             model.name, f"the model knows {listed(labels)}",
             f"The targets have {listed(targets.facts.labels)}: no label is common",
             "Choose a model of the same label space",
+        )  # fmt: skip
+
+
+def _require_crops(model: Model, harms: Sequence[Harm], question: Question, targets: Targets) -> None:
+    """UserError for a crop to perturb where a model sees whole frames; doubles look at nothing."""
+    crops = [harm.name for harm in harms if harm.where == "crop"]
+    if crops and targets.facts.media_kind != "aligned" and not (model.double or model.pipeline.front):
+        raise UserError(
+            question.place("perturbation", crops[0]),
+            f"{crops[0]} acts on the crop, and {model.name} has no front-end that would cut one",
+            "A model without a front-end sees the whole frame",
+            "Write 'where: frame', or leave the model out",
         )  # fmt: skip
 
 

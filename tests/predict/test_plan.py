@@ -1,0 +1,67 @@
+"""The plan of a run: conditions that mean nothing for the media or the model are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from bench.errors import UserError
+from bench.predict.plan import plan_cells
+from bench.predict.zoo import Zoo, parse_choice
+from bench.question import Question
+from bench.spec import Condition, DataSource, Suite
+from tests.predict.made import targets_of, write_picture
+
+WHOLE = """
+from bench.predict.pipeline import Pipeline
+
+def build(request):
+    return Pipeline(predict=lambda clips: [], labels=("happiness", "fear"))
+"""
+
+
+def plan(folder: Path, where: str, model: str, **facts: object) -> list[tuple[str, str]]:
+    """The conditions and places of the cells of one picture under low light."""
+    entry = folder / "zoo" / "whole"
+    entry.mkdir(parents=True)
+    (entry / "model.py").write_text(WHOLE)
+    (entry / "CARD.md").write_text("# whole\n\nSees whole frames.\n")
+    write_picture(folder / "a.png")
+    suite = Suite(
+        suite="s",
+        data=(DataSource(adapter="manifest"),),
+        conditions=(Condition(perturb="low_light", severities=(1,), where=where),),  # type: ignore[arg-type]
+    )
+    question = Question(
+        suite, {"made": targets_of(folder, ["a.png"], **facts)}, lambda kind, name: f"{kind} {name}"
+    )
+    cells = plan_cells(question, [parse_choice(model)], Zoo([folder / "zoo"]), torch.device("cpu"), "fp32")
+    return [(cell.harm.name, cell.harm.where) for cell in cells]
+
+
+def test_a_model_without_a_front_end_cuts_no_crop(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, "crop", "whole")
+    assert str(refused.value) == (
+        "perturbation low_light: low_light acts on the crop, and whole has no front-end that would cut one. A model "
+        "without a front-end sees the whole frame. Write 'where: frame', or leave the model out."
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "model", "kind"),
+    [("frame", "whole", "frame"), ("crop", "whole", "aligned"), ("crop", "chance", "frame")],
+)
+def test_what_means_something_is_planned(tmp_path: Path, where: str, model: str, kind: str) -> None:
+    assert plan(tmp_path, where, model, media_kind=kind)[1] == ("low_light", where)
+
+
+def test_aligned_media_have_no_frame_around_them(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, "frame", "whole", media_kind="aligned")
+    assert str(refused.value) == (
+        "perturbation low_light: low_light acts on the frame, and the media of made are aligned faces. Aligned media "
+        "skip the front-end, so only 'where: crop' means something there. Write 'where: crop'."
+    )
