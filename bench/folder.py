@@ -5,7 +5,7 @@
     RUN/run.json                              the plan, written first; a folder with another plan is refused
     RUN/targets/<dataset>.parquet
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
-    RUN/estimates.parquet  RUN/report.html
+    RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
 into place, so a killed command leaves nothing half done under a final name.
@@ -146,6 +146,11 @@ class RunFolder:
     def estimates(self) -> Path:
         """The Estimates table."""
         return self.path / "estimates.parquet"
+
+    @property
+    def curves(self) -> Path:
+        """The Curves table, present where ECE or AURC is asked for."""
+        return self.path / "curves.parquet"
 
     @property
     def report(self) -> Path:

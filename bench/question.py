@@ -26,9 +26,10 @@ class Question:
 
 
 def reread(
-    question: Question, slices: Sequence[str], metrics: Sequence[str], bins: Mapping[str, tuple[float, ...]]
-) -> Question:
-    """The question with the slices (``race&sex`` for an intersection), metrics and bins of the command line.
+    question: Question, slices: Sequence[str], metrics: Sequence[str],
+    bins: Mapping[str, tuple[float, ...]], controls: Sequence[str] = (),
+) -> Question:  # fmt: skip
+    """The question with the slices (``race&sex`` for an intersection), metrics, bins and controls of flags.
 
     A slice or metric that is said twice, or by the suite already, is taken once; bins win over the suite's.
     UserError names the flag where the suite would be none and where bins cut what is no attribute.
@@ -40,11 +41,13 @@ def reread(
         before,
         {
             "slices": tuple(dict.fromkeys([*before.slices, *more])),
+            "controls": tuple(dict.fromkeys([*before.controls, *controls])),
             "metrics": tuple(dict.fromkeys([*before.metrics, *metrics])),
             "bins": {**before.bins, **bins},
         },
     )
     said = {("slice", name) for s in slices for name in s.split("&")}
+    said |= {("control", name) for name in controls}
     said |= {("metric", name) for name in metrics} | {("bins", name) for name in bins}
 
     def place(kind: str, name: str) -> str:

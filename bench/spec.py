@@ -6,19 +6,29 @@ No functions, no inheritance and no templates live in a suite: it is data. ``ben
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from bench.errors import nearest
 
-__all__ = ["Condition", "DataSource", "Facts", "SliceRule", "Suite"]
+__all__ = [
+    "CRITERIA", "AuScale", "Condition", "DataSource", "Facts", "SliceRule", "Slicing", "Suite", "members",
+    "slicings",
+]  # fmt: skip
 
 ClusterUnit = Literal["person", "video", "clip"]
 MediaKind = Literal["frame", "aligned"]
+AuScale = Literal["occurrence", "intensity"]
 Severity = Annotated[int, Field(ge=1, le=5)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Word = Annotated[str, Field(min_length=1)]
+CRITERIA = {
+    "equalised_odds": ("recall", "false_positive_rate"),
+    "equal_opportunity": ("recall",),
+    "demographic_parity": ("selection_rate",),
+}
+"""Criteria of fairness, asked for as metrics: those whose gaps they are, one label against the rest."""
 _SEVERITIES = "One condition lists all its severities"
 
 
@@ -33,7 +43,8 @@ class Facts(Record):
 
     ``cluster_unit`` is what intervals resample; ``media_kind`` aligned means faces already cropped, which
     skip the front-end; ``attributes`` maps each attribute to where it comes from; ``attributes_public``
-    means that small groups may be shown (they are then insufficient, not suppressed).
+    means that small groups may be shown (they are then insufficient, not suppressed); ``au_scale`` is what
+    action units are coded on, taken from their values where it is left open.
     """
 
     name: str
@@ -45,6 +56,7 @@ class Facts(Record):
     attributes_public: bool = False
     licence: str = "unknown"
     trained_on_by: tuple[str, ...] = ()
+    au_scale: AuScale | None = None
 
 
 class DataSource(Record):
@@ -58,6 +70,7 @@ class DataSource(Record):
     cluster_unit: ClusterUnit | None = None
     media_kind: MediaKind | None = None
     attributes_public: bool | None = None
+    au_scale: AuScale | None = None
 
     @property
     def key(self) -> str:
@@ -94,13 +107,30 @@ class SliceRule(Record):
     rows_in_class: Annotated[int, Field(ge=0)] = 10
 
 
+class Slicing(NamedTuple):
+    """What rows are cut by: attributes together and, where they are compared within its values, a control."""
+
+    attributes: tuple[str, ...]
+    control: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the slice in Estimates.
+
+        >>> Slicing(("race", "sex")).name, Slicing(("sex",), "age").name
+        ('race&sex', 'sex|age')
+        """
+        return "|".join(["&".join(self.attributes), *([self.control] if self.control else [])])
+
+
 class Suite(Record):
     """A plan: which data, under which conditions, cut into which slices, measured by which metrics.
 
     A slice is one attribute or a list of attributes (their intersection); ``bins`` cuts a numeric
-    attribute at the given edges, lower edge included. ``primary`` names the tests that are confirmatory, such
-    as ``gap/uar/sex``; all others are exploratory. ``reference`` names the model that errors under conditions
-    are held against (mCE).
+    attribute at the given edges, lower edge included. ``controls`` are attributes within each value of which
+    every slice is compared once more, and over which nothing is added up. ``primary`` names the tests that
+    are confirmatory, such as ``gap/uar/sex``; all others are exploratory. ``reference`` names the model that
+    errors under conditions are held against (mCE).
     """
 
     suite: Name
@@ -109,6 +139,7 @@ class Suite(Record):
     clean: bool = True
     conditions: tuple[Condition, ...] = ()
     slices: tuple[Word | tuple[Word, ...], ...] = ()
+    controls: tuple[Word, ...] = ()
     bins: dict[str, tuple[float, ...]] = {}
     metrics: tuple[Word, ...] = ()
     primary: tuple[Word, ...] = ()
@@ -126,6 +157,7 @@ class Suite(Record):
     ) -> dict[str, tuple[float, ...]]:
         slices = info.data.get("slices", ())
         sliced = {name for s in slices for name in ([s] if isinstance(s, str) else s)}
+        sliced |= set(info.data.get("controls", ()))
         for name, edges in value.items():
             if not edges or list(edges) != sorted(set(edges)):
                 shown = ", ".join(f"{edge:g}" for edge in edges)
@@ -144,6 +176,18 @@ class Suite(Record):
         _require_distinct(value, "slice")
         return value
 
+    @field_validator("controls")
+    @classmethod
+    def _controls_of_slices(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        slices = [[s] if isinstance(s, str) else s for s in info.data.get("slices", ())]
+        for name in value:
+            if all(name in attributes for attributes in slices):
+                raise ValueError(
+                    f"control {name!r} controls nothing. A control needs a slice by another attribute"
+                )
+        _require_distinct(value, "control")
+        return value
+
     @field_validator("metrics")
     @classmethod
     def _metrics_once(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -153,7 +197,8 @@ class Suite(Record):
     @field_validator("primary")
     @classmethod
     def _tests_of_what_is_sliced(cls, value: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        slices = ["&".join([s] if isinstance(s, str) else s) for s in info.data.get("slices", ())]
+        cuts = slicings(info.data.get("slices", ()), info.data.get("controls", ()))
+        slices = [cut.name for cut in cuts]
         metrics = info.data.get("metrics", ())
         for name in value:
             kind, _, rest = name.partition("/")
@@ -184,6 +229,11 @@ class Suite(Record):
         _require_distinct([source.key for source in value], "data set", "Give each its own 'name'")
         return value
 
+    @property
+    def slicings(self) -> tuple[Slicing, ...]:
+        """What the rows are cut by, each once: every slice, then every slice within every control."""
+        return slicings(self.slices, self.controls)
+
     @model_validator(mode="after")
     def _something_to_run(self) -> Suite:
         if self.reference is not None and not (self.clean and self.conditions):
@@ -194,6 +244,27 @@ class Suite(Record):
         if not self.clean and not self.conditions:
             raise ValueError("the suite runs nothing. Without clean media it names at least one condition")
         return self
+
+
+def slicings(slices: Sequence[str | tuple[str, ...]], controls: Sequence[str]) -> tuple[Slicing, ...]:
+    """The slices, each once, then each within every control that is none of its attributes.
+
+    >>> [cut.name for cut in slicings(["sex", ("race", "sex")], ["age", "sex"])]
+    ['sex', 'race&sex', 'sex|age', 'race&sex|age']
+    """
+    cuts = [Slicing((s,) if isinstance(s, str) else tuple(dict.fromkeys(s))) for s in slices]
+    within = [Slicing(c.attributes, a) for a in controls for c in cuts if a not in c.attributes]
+    return tuple(dict.fromkeys([*cuts, *within]))
+
+
+def members(name: str) -> tuple[str, ...]:
+    """The metrics that a name of a metric or of a criterion stands for.
+
+    >>> members("equalised_odds/fear"), members("uar")
+    (('recall/fear', 'false_positive_rate/fear'), ('uar',))
+    """
+    stem, slash, label = name.partition("/")
+    return tuple(f"{each}{slash}{label}" for each in CRITERIA.get(stem, (stem,)))
 
 
 def _require_distinct(values: Sequence[object], what: str, allowed: str = "Once is enough") -> None:

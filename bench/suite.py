@@ -29,6 +29,7 @@ _PLAIN = "The file is plain data: no anchors, aliases, merge keys or tags"
 _Loc = tuple[str | int, ...]
 _FLAGS = {  # by the field that a flag adds to: the flag, and what to do where that makes no suite
     "slices": ("--slice", "Write --slice sex or --slice 'race&sex', each attribute once"),
+    "controls": ("--control", "Write --slice sex --control age, each attribute once"),
     "bins": ("--bins", "Slice by it too, as in --slice age --bins age=30,45,60"),
     "metrics": ("--metric", "Correct the metric's name"),
     "primary": ("--metric", "Name the metrics of the suite's primary tests too"),
@@ -44,10 +45,9 @@ class Plan:
     lines: dict[_Loc, int] = field(default_factory=dict, repr=False)
 
     def place(self, kind: str, name: str) -> str:
-        """Say where the file names a "slice", "metric", "perturbation", "bins", "adapter" or "data" set.
+        """Say where the file names a "slice", "control", "metric", "perturbation", "bins", "primary" ...
 
-        Or a "primary" test. ``file:line``, or the file alone where the suite does not name it. Within a slice
-        ``name`` is one of its attributes.
+        ``file:line``, or the file alone where the suite does not name it; of a slice, one of its attributes.
         """
         for loc in self._places(kind, name):
             if loc in self.lines:
@@ -60,8 +60,8 @@ class Plan:
             whole: list[_Loc] = [("slices", i) for i, s in enumerate(suite.slices) if s == name]
             parts = [(i, s) for i, s in enumerate(suite.slices) if not isinstance(s, str) and name in s]
             return whole + [("slices", i, s.index(name)) for i, s in parts]
-        if kind in ("metric", "primary"):
-            field = "metrics" if kind == "metric" else kind
+        if kind in ("metric", "control", "primary"):
+            field = {"metric": "metrics", "control": "controls"}.get(kind, kind)
             return [(field, i) for i, named in enumerate(getattr(suite, field)) if named == name]
         if kind == "perturbation":
             return [("conditions", i, "perturb") for i, c in enumerate(suite.conditions) if c.perturb == name]

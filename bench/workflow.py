@@ -6,9 +6,11 @@ the first byte is written. Heavy packages are imported by the step that needs th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bench import __version__
@@ -18,6 +20,8 @@ from bench.folder import CellFolder, RunFolder
 from bench.question import Question
 from bench.spec import Suite
 from bench.tables import Targets, read_predictions, write_estimates, write_table
+from bench.tables.curves import write_curves
+from bench.tables.frames import read_frames
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,9 +88,16 @@ def predict(
 
 
 def score(
-    question: Question, predictions: dict[str, Path], columns: dict[str, dict[str, str]], out: Path
+    question: Question,
+    predictions: dict[str, Path],
+    columns: dict[str, dict[str, str]],
+    out: Path,
+    frames: Mapping[str, Path] = MappingProxyType({}),
 ) -> RunFolder:
-    """Take predictions made elsewhere, columns mapped, into a run folder; nothing is left if one is bad."""
+    """Take predictions made elsewhere, columns mapped, into a run folder; nothing is left if one is bad.
+
+    ``frames`` are the outputs per frame of some of them, by the same names.
+    """
     from bench.judge.score import check
 
     if len(question.targets) != 1:
@@ -100,9 +111,12 @@ def score(
     for name, table in tables.items():
         _require_common_label(str(predictions[name]), table, targets)
     _require_same_faults(tables)
+    followed = {name: read_frames(path, targets) for name, path in frames.items()}
     models: list[dict[str, Any]] = [
         {"name": name, "entry": None, "checkpoint": None, "double": False, "weights_sha256": [],
-         "predictions_sha256": digest_table(table)} for name, table in tables.items()
+         "predictions_sha256": digest_table(table)}
+        | ({"frames_sha256": digest_table(followed[name])} if name in followed else {})
+        for name, table in tables.items()
     ]  # fmt: skip
     names = [(name, dataset, "clean") for name in tables]
     plan = _plan("score", question, models, names) | {"device": None, "precision": None}
@@ -111,12 +125,16 @@ def score(
     for model, table in tables.items():
         folder = run.cell(model, dataset, "clean")
         write_table(table, folder.predictions)
+        if model in followed:
+            write_table(followed[model], folder.frames)
         statuses = table["status"].value_counts().to_pylist()
         key = {"targets": targets.digest, "predictions": digest_table(table)}
+        key |= {"frames": digest_table(followed[model])} if model in followed else {}
         folder.finish(
             {
                 "key": digest_json(key), "model": model, "dataset": dataset, "condition": "clean",
-                "severity": 0, "where": None, "rows": table.num_rows, "frames": None,
+                "severity": 0, "where": None, "rows": table.num_rows,
+                "frames": followed[model].num_rows if model in followed else None,
                 "statuses": {entry["values"]: entry["counts"] for entry in statuses}, "environment": {},
                 "precision": None, "seconds": None,
             }
@@ -125,15 +143,20 @@ def score(
 
 
 def finish(run: RunFolder) -> Path:
-    """Judge the cells of a run and write estimates and report; returns the report's path.
+    """Judge the cells of a run and write estimates, curves and report; returns the report's path.
 
     Raises UserError, with nothing written, unless every cell of the plan is finished and as it was written.
     """
+    from bench.judge.curves import Curves
     from bench.judge.score import judge
     from bench.report.render import render
 
-    estimates = judge(_finished_cells(run), Suite(**run.plan["suite"]))
+    curves = Curves()
+    # Doubles are no models: a rank among them says nothing of any.
+    ranked = [model["name"] for model in run.plan["models"] if not model["double"]]
+    estimates = judge(_finished_cells(run), Suite(**run.plan["suite"]), curves, ranked)
     write_estimates(estimates, run.estimates)
+    write_curves(curves.table(), run.curves)
     return render(run.path)
 
 
@@ -155,7 +178,8 @@ def _cell(folder: CellFolder, targets: Targets) -> Any:
     assert facts is not None
     names = ("model", "dataset", "condition", "severity", "where", "frames")
     known = {name: facts[name] for name in names}
-    return Cell(**known, targets=targets, predictions=read_table(folder.predictions))
+    frames = partial(read_table, folder.frames) if folder.frames.is_file() else None
+    return Cell(**known, targets=targets, predictions=read_table(folder.predictions), frames_table=frames)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from benchmarks.calibration_coverage import RATES, Cell, Share, alone, coverage,
 from benchmarks.calibration_double import double
 from benchmarks.calibration_gates import Gate, gap_gate, non_inferiority
 from benchmarks.calibration_groups import BETWEEN, WITHIN, between, within
+from benchmarks.calibration_joint import joint
 from benchmarks.calibration_page import Measured, write
 from benchmarks.calibration_pairs import Pairing, paired_alarms, paired_coverage
 from benchmarks.calibration_tables import misses
@@ -96,6 +97,7 @@ def measure(scale: float, seed: int) -> Measured:
         told("planted", recovery(times(FEWER), seed)),
         told("double", double()),
         told("alarms", (alarm for trial in trials(scale) for alarm in alarms(trial, seed))),
+        told("joint", map(joint, [times(FEWER)], [seed]))[0],
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from bench.judge.atoms import Tally
+from bench.judge.cautions import differing
 from bench.judge.contrasts import Contrasts, against_rest, contrast, pairs
 from bench.judge.gaps import gap
 from bench.judge.infer import infer
@@ -50,13 +51,15 @@ class Trial:
 class Alarm:
     """How often one test alarmed: over ``every`` group, and over ``ruled``, the reportable ones alone.
 
-    ``compared`` is the mean number of groups that the default rule leaves to compare.
+    ``unwarned`` of those of these data sets beside whose tests the tool prints no caution. ``compared``
+    is the mean number of groups that the default rule leaves to compare.
     """
 
     trial: Trial
     test: str
     every: Share
     ruled: Share
+    unwarned: Share
     compared: float
 
 
@@ -82,17 +85,19 @@ def alarms(trial: Trial, seed: int) -> Iterator[Alarm]:
     """Run every test over every data set of a trial."""
     stats, enough = _drawn(trial, seed)
     everything = np.ones(trial.layout.groups, np.bool_)
-    verdicts: dict[tuple[str, bool], list[bool | None]] = {}
+    verdicts: dict[str, list[tuple[bool | None, bool | None, bool | None]]] = {}
     for number, (one, included) in enumerate(zip(stats, enough, strict=True)):
         tally = _tally(one, trial.layout)
         first = dict(_tests(trial, tally, everything, number))
         second = first if included.all() else dict(_tests(trial, tally, included, number))
-        for rule, found in ((False, first), (True, second)):
-            for test, verdict in found.items():
-                verdicts.setdefault((test, rule), []).append(verdict)
-    for test in dict.fromkeys(test for test, _ in verdicts):
-        every, ruled = (_share(verdicts[test, rule]) for rule in (False, True))
-        yield Alarm(trial, test, every, ruled, float(enough.sum(axis=1).mean()))
+        warned = included.sum() > 1 and _is_warned(METRICS[trial.metric], tally, included)
+        for test, verdict in second.items():
+            quiet = None if warned else verdict
+            verdicts.setdefault(test, []).append((first[test], verdict, quiet))
+    compared = float(enough.sum(axis=1).mean())
+    for test, found in verdicts.items():
+        every, ruled, unwarned = (_share(each) for each in zip(*found, strict=True))
+        yield Alarm(trial, test, every, ruled, unwarned, compared)
 
 
 def planted(trial: Trial, loss: float, seed: int) -> Found:
@@ -125,6 +130,10 @@ def _drawn(trial: Trial, seed: int) -> tuple[Array, Array]:
     found = infer(metric, tally, 1 - ALPHA)
     enough = reportable(metric, found, tally.total, SliceRule(), classes)
     return stats, enough.reshape(trial.sets, trial.layout.groups)
+
+
+def _is_warned(metric: Metric, tally: Tally, included: Array) -> bool:
+    return bool(differing(metric, tally, influence(metric, tally), included))
 
 
 def _tally(stats: Array, layout: Layout) -> Tally:

@@ -1,8 +1,8 @@
 """The tables of the page, in Markdown, with their marks, and a list of every miss.
 
 A share misses its goal where it lies beyond it by more than two Monte Carlo errors. A miss is warned of where
-the tool calls such values insufficient; the misses without a warning are listed by name. Refuses to hide a
-cell: every one of the grid is in a table.
+the tool calls such values insufficient or prints a caution beside the test; the misses without a warning are
+listed by name. Refuses to hide a cell: every one of the grid is in a table.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def bound_table(cells: Iterable[Cell]) -> str:
 
 
 def alarm_table(found: Sequence[Alarm]) -> str:
-    """False alarms in percent: over all groups and, in brackets, over the reportable ones alone."""
+    """False alarms in percent: over all groups; in brackets over reportable ones, and unwarned of these."""
     tests = list(dict.fromkeys(alarm.test for alarm in found))
     lines = [row("groups", "what differs", "metric, rate", *tests, "compared"), rule(4 + len(tests))]
     trials: dict[tuple[str, ...], dict[str, Alarm]] = {}
@@ -88,9 +88,11 @@ def alarm_table(found: Sequence[Alarm]) -> str:
 
 
 def _alarmed(alarm: Alarm) -> str:
-    ruled = percent(alarm.ruled)
-    every = percent(alarm.every) + (" !" if alarm.every.above(ALPHA) else "")
-    return f"{every} ({f'**{ruled}**' if alarm.ruled.above(ALPHA) else ruled})"
+    every, ruled = (
+        percent(share) + (" !" if share.above(ALPHA) else "") for share in (alarm.every, alarm.ruled)
+    )
+    unwarned = percent(alarm.unwarned)
+    return f"{every} ({ruled}, {f'**{unwarned}**' if alarm.unwarned.above(ALPHA) else unwarned})"
 
 
 def found_table(found: Sequence[Found]) -> str:
@@ -142,9 +144,9 @@ def misses(found: Iterable[Cell | Alarm | Pairing], errors: float = 2) -> dict[s
         if isinstance(one, Alarm):
             t = one.trial
             where = f"{t.layout.groups} groups {t.kind} clusters, {t.design}, `{t.metric}` {t.rate:g}"
-            if one.ruled.above(ALPHA, errors):
+            if one.unwarned.above(ALPHA, errors):
                 missed[f"false alarms of {one.test}, {where}"] = (
-                    f"{percent(one.ruled)} % of {one.ruled.of:,} data sets"
+                    f"{percent(one.unwarned)} % of {one.unwarned.of:,} data sets"
                 )
             continue
         d, pair = one.design, isinstance(one, Pairing)

@@ -174,6 +174,18 @@ def test_alarms_are_few_without_and_many_with_a_gap(kind):
     assert all(alarm.every.value > 0.9 for alarm in loud)
 
 
+def test_alarms_beside_a_caution_are_no_unwarned_ones():
+    trial = Trial("all of these", "between", "rmse_valence", 0.7, between("all of these", 2), 60, 99)
+    found = list(alarms(trial, 1))
+    # Nine in ten of such data sets carry a caution, and are no data sets without one.
+    assert all(0 < alarm.unwarned.of < 15 for alarm in found)
+    assert all(alarm.ruled.of == 60 for alarm in found)
+    alike = Trial("equal", "between", "accuracy", 0.7, between("equal", 2).plant(0.3), 60, 99)
+    for alarm in alarms(alike, 1):
+        assert alarm.unwarned.of >= 0.9 * alarm.ruled.of
+        assert alarm.unwarned.count >= 0.9 * alarm.ruled.count > 45
+
+
 def test_groups_below_the_rule_are_not_compared():
     found = list(alarms(Trial("small", "between", "accuracy", 0.7, between("small", 2), 20, 99), 1))
     assert {alarm.compared for alarm in found} == {0.0}
@@ -237,7 +249,7 @@ def made(missed=frozenset()):
     double = {"metric": "accuracy", "loss": 0.1, "estimate": -0.1, "low": -0.2, "high": 0.0, "p": 0.04}
     return Measured(
         1, 1.0, 99, cells, cells[:1], pairings, [("equal", 2, 0.7, well)], gates, gates,
-        [planted(trial, 0.1, 1)], [double], [Alarm(trial, "gap", many, many, 2.0)],
+        [planted(trial, 0.1, 1)], [double], [Alarm(trial, "gap", many, many, many, 2.0)],
     )  # fmt: skip
 
 

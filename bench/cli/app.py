@@ -38,6 +38,10 @@ Table = Annotated[
 Slices = Annotated[
     list[str] | None, typer.Option("--slice", help="An attribute, or several: 'race&sex'. May repeat.")
 ]
+Controls = Annotated[
+    list[str] | None,
+    typer.Option("--control", help="Compare slices within each value of an attribute too. May repeat."),
+]
 Bins = Annotated[
     list[str] | None,
     typer.Option("--bins", metavar="ATTRIBUTE=EDGES", help="Cut numbers, as in age=30,45,60. May repeat."),
@@ -79,6 +83,7 @@ def run(
     ] = False,
     labels: Labels = None,
     slice_: Slices = None,
+    control: Controls = None,
     bins: Bins = None,
     metric: Metrics = None,
     weights: Annotated[
@@ -106,7 +111,8 @@ def run(
     from bench.cli.models import choose
 
     voice = Voice(quiet=quiet, json=json)
-    words = Words(suite, data or (), targets, root, labels, aligned, slice_ or (), bins or (), metric or ())
+    asked = slice_ or (), bins or (), metric or (), control or ()
+    words = Words(suite, data or (), targets, root, labels, aligned, *asked)
     question = ask(words)
     choices = choose(model, weights, tracking_uri)
     options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()))
@@ -127,6 +133,7 @@ def score(
     targets: Table = None,
     labels: Labels = None,
     slice_: Slices = None,
+    control: Controls = None,
     bins: Bins = None,
     metric: Metrics = None,
     column: Annotated[
@@ -140,6 +147,14 @@ def score(
     columns: Annotated[
         Path | None, typer.Option("--columns", help="The same map as a YAML file of lines 'predicted: top1'.")
     ] = None,
+    frames: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--frames",
+            metavar="NAME=FILE",
+            help="Outputs per frame of the predictions NAME (target, timestamp, track). May repeat.",
+        ),
+    ] = None,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
     quiet: Quiet = False,
@@ -147,12 +162,14 @@ def score(
 ) -> None:
     """Judge predictions that someone else made."""
     from bench import workflow
-    from bench.cli.ask import Words, ask, map_columns, name_files
+    from bench.cli.ask import Words, ask, map_columns, name_files, name_frames
 
     voice = Voice(quiet=quiet, json=json)
-    words = Words(suite, data or (), targets, None, labels, False, slice_ or (), bins or (), metric or ())
+    asked = slice_ or (), bins or (), metric or (), control or ()
+    words = Words(suite, data or (), targets, None, labels, False, *asked)
     files = name_files(predictions)
-    folder = workflow.score(ask(words), files, map_columns(column or (), columns, list(files)), out)
+    mapped, followed = map_columns(column or (), columns, list(files)), name_frames(frames or (), list(files))
+    folder = workflow.score(ask(words), files, mapped, out, followed)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 

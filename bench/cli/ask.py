@@ -14,7 +14,7 @@ from bench.spec import DataSource, Suite
 from bench.tables import Targets, read_table, validate_targets
 from bench.tables.targets import carried_facts
 
-__all__ = ["Words", "ask", "map_columns", "name_files", "pairs"]
+__all__ = ["Words", "ask", "map_columns", "name_files", "name_frames", "pairs"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,7 @@ class Words:
     slices: Sequence[str] = ()
     bins: Sequence[str] = ()
     metrics: Sequence[str] = ()
+    controls: Sequence[str] = ()
 
 
 def ask(words: Words) -> Question:
@@ -57,7 +58,8 @@ def ask(words: Words) -> Question:
         targets = {table.facts.name: table}
     else:
         targets = _data(words, suite)
-    return reread(Question(suite, targets, place), words.slices, words.metrics, _bins(words))
+    question = Question(suite, targets, place)
+    return reread(question, words.slices, words.metrics, _bins(words), words.controls)
 
 
 def pairs(items: Sequence[str], flag: str, shape: str) -> dict[str, str]:
@@ -85,6 +87,22 @@ def name_files(items: Sequence[str]) -> dict[str, Path]:
     """
     named = [item if "=" in item else f"{Path(item).stem}={item}" for item in items]
     return {name: Path(path) for name, path in pairs(named, "--predictions", "[NAME=]FILE").items()}
+
+
+def name_frames(items: Sequence[str], names: Sequence[str]) -> dict[str, Path]:
+    """Read ``NAME=FILE`` flags; UserError for a name that no predictions have.
+
+    >>> name_frames(["face=F.parquet"], ["face", "voice"])
+    {'face': PosixPath('F.parquet')}
+    """
+    found = pairs(items, "--frames", "NAME=FILE")
+    for name in found:
+        if name not in names:
+            raise UserError(
+                "--frames", f"{name!r} is none of the predictions.{nearest(name, names)}",
+                f"--predictions NAME=FILE gives the names: {listed(names)}", "Correct the name",
+            )  # fmt: skip
+    return {name: Path(path) for name, path in found.items()}
 
 
 def map_columns(items: Sequence[str], path: Path | None, names: Sequence[str]) -> dict[str, dict[str, str]]:

@@ -44,4 +44,6 @@ def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) ->
         typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {harm.unit})")
     for slice_ in suite.slices:
         typer.echo(f"slice      {slice_ if isinstance(slice_, str) else '&'.join(slice_)}")
+    for control in suite.controls:
+        typer.echo(f"control    {control}")
     typer.echo(f"metrics    {', '.join(suite.metrics) or 'all that the targets allow'}")

@@ -14,13 +14,15 @@ from functools import cached_property
 
 import numpy as np
 
-from bench.judge.kernels import Counts, Moments
+from bench.errors import UserError
+from bench.judge.kernels import Counts, Moments, Stack
 from bench.judge.rows import Bools, Floats, Ints
 
 __all__ = ["Atoms", "Strata", "Tally", "combine", "gather", "stratify"]
 
 # How much wider than the rows a key may be to be numbered without sorting.
 _DENSE = 8
+_MOST = 2 << 30  # bytes of stacked statistics of rows that are their own clusters
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,8 @@ class Atoms:
     """The statistics of one kernel over one cell.
 
     ``stratum`` (E,); ``amount`` (E,) int64 counts with their ``column`` (E,), or (E, C) float64 moments, with
-    their bin as ``column`` or without; ``shape`` of the statistics; ``cluster`` of each stratum as in Strata.
+    their bin as ``column`` or without; ``shape`` of the statistics; ``cluster`` of each stratum as in Strata;
+    ``row`` (E,) names the row where rows that are their own clusters have several entries.
     """
 
     stratum: Ints
@@ -93,13 +96,17 @@ class Atoms:
     column: Ints | None
     shape: tuple[int, ...]
     cluster: Ints | None
+    row: Ints | None = None
 
     def tally(self, of_stratum: Ints, values: int) -> Tally:
         """Put a slice together: ``of_stratum`` (A,) gives the slice value of every stratum."""
         value = of_stratum[self.stratum]
-        if self.cluster is None:
+        if self.row is not None:
+            cluster = self.row
+        elif self.cluster is not None:
+            cluster = self.cluster[self.stratum]
+        else:
             return self._alone(value, values)
-        cluster = self.cluster[self.stratum]
         pair, first = combine([value, cluster])
         bins = self._bins
         at = pair if self.column is None else pair * bins + self.column
@@ -138,8 +145,10 @@ def stratify(cluster: Ints, attributes: Sequence[Ints]) -> Strata:
     return Strata(of_row, first, None if alone else cluster[first])
 
 
-def gather(statistics: Counts | Moments, strata: Strata) -> Atoms:
-    """Sum the statistics of rows into atoms."""
+def gather(statistics: Counts | Moments | Stack, strata: Strata) -> Atoms:
+    """Sum the statistics of rows into atoms; UserError for a stack of rows that are very many clusters."""
+    if isinstance(statistics, Stack):
+        return _gather_stack(statistics, strata)
     if isinstance(statistics, Counts):
         size = int(np.prod(statistics.shape))
         counted = statistics.column >= 0
@@ -154,6 +163,38 @@ def gather(statistics: Counts | Moments, strata: Strata) -> Atoms:
         stratum, stats = stratum[first], np.stack(sums, axis=-1)
         column = None if column is None else column[first]
     return Atoms(stratum, stats, column, statistics.shape, strata.cluster)
+
+
+def _gather_stack(stack: Stack, strata: Strata) -> Atoms:
+    """The atoms of every part, one part after the other, in columns or a bin of its own.
+
+    Rows that are their own clusters do not collapse, for they meet again in other parts.
+    """
+    rows = np.arange(len(strata.of_row))
+    alone = strata.cluster is None
+    found = [gather(part(), Strata(rows, rows, rows) if alone else strata) for part in stack.parts]
+    shape = (len(found), *found[0].shape)
+    if alone:
+        _require_room(len(rows), shape)
+    width = 1 if found[0].column is None else int(np.prod(shape[1:]))
+    place = [k * width + (0 if one.column is None else one.column) for k, one in enumerate(found)]
+    stratum = np.concatenate([one.stratum for one in found])
+    amount = np.concatenate([one.amount for one in found])
+    column = np.concatenate([np.broadcast_to(c, len(o.stratum)) for c, o in zip(place, found, strict=True)])
+    if alone:
+        return Atoms(strata.of_row[stratum], amount, column, shape, None, stratum)
+    return Atoms(stratum, amount, column, shape, strata.cluster)
+
+
+def _require_room(rows: int, shape: tuple[int, ...]) -> None:
+    size = 8 * rows * int(np.prod(shape))
+    if size > _MOST:
+        raise UserError(
+            "metrics over all action units",
+            f"{rows:,} rows, each a cluster of its own, would take {size / 2**30:.1f} GiB",
+            f"At most {_MOST >> 30} GiB",
+            "Ask for units one by one, as au_auroc/au_12, or give a column 'subject' or 'clip'",
+        )
 
 
 def combine(codes: Sequence[Ints]) -> tuple[Ints, Ints]:

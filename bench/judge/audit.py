@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from bench.errors import UserError
 from bench.folder import RunFolder
+from bench.judge.audit_curves import audit_curves
 from bench.judge.audit_kinds import Recomputed
 from bench.judge.invariants import Finding, PlannedCell, check_run, planned_cells
 from bench.spec import Suite
@@ -28,6 +29,7 @@ from bench.spec import Suite
 __all__ = ["TOLERANCE", "Audit", "Difference", "audit"]
 
 TOLERANCE = 1e-9
+_ESTIMATES = ("estimate", "x", "y")
 _COLUMNS = (
     "slice", "value", "metric", "kind", "reference", "estimate", "n", "clusters", "status",
 )  # fmt: skip
@@ -37,7 +39,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """One number of the estimates beside the audit's, and how far binning may have moved it, ``bound``."""
+    """One number of the estimates or of a curve beside the audit's, and how far binning may have moved it."""
 
     row: Row
     field: str
@@ -102,15 +104,18 @@ def audit(run: Path) -> Audit:
                 undefined += not defined
                 found += numbers
         again.release(key)
+    curves = audit_curves(folder.curves, cells, suite, rows)
+    compared += Counter(curves.compared)
+    found += [Difference(*numbers) for numbers in curves.numbers]
     return Audit(
         run=run,
         compared=dict(+compared),
         undefined=undefined,
-        largest=max((d for d in found if d.field == "estimate"), key=lambda d: d.size, default=None),
+        largest=max((d for d in found if d.field in _ESTIMATES), key=lambda d: d.size, default=None),
         differences=tuple(sorted((d for d in found if d.size > TOLERANCE), key=lambda d: -d.size)),
-        findings=tuple(check_run(folder, cells, suite, rows)),
+        findings=(*check_run(folder, cells, suite, rows), *curves.findings),
         not_audited=dict(skipped),
-        withheld=withheld,
+        withheld=withheld + curves.withheld,
     )
 
 

@@ -7,10 +7,13 @@ Each kind is written down a second time from what STATISTICS says of it. Of kind
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from bench.judge.audit_fairness import matched_gap, of_odds, within
+from bench.judge.audit_ranks import rank
 from bench.judge.audit_values import CellValues, Value, measured
 from bench.judge.invariants import PlannedCell
 from bench.spec import Condition, Suite
@@ -19,10 +22,11 @@ __all__ = ["Recomputed"]
 
 _LOWER_IS_BETTER = (
     "false_positive_rate", "rmse_", "mae_", "ece", "brier", "nll", "aurc", "cross_entropy",
-    "soft_brier", "js",
+    "soft_brier", "js", "flip_rate", "jitter", "onset_",
 )  # fmt: skip
+_FLIPS = "severity_flips"
 _NOTHING = 1e-12  # what is left of rates that cancel, and no denominator
-_COUNTED = ("value", "degradation", "area", "stability")
+_COUNTED = ("value", "degradation", "area", "stability", "rank")
 
 Row = Mapping[str, Any]
 Key = tuple[Any, ...]
@@ -39,7 +43,7 @@ class Recomputed:
             asked.setdefault(_key(row), set()).add(row["metric"])
             if row["kind"] == "value" and row["status"] == "reportable" and row["value"] is not None:
                 part = self._shown.setdefault((_key(row), row["slice"], row["metric"]), [])
-                part += [row["value"]] if measured(row["value"]) else []
+                part += [row["value"]] if measured(row["value"], row["slice"]) else []
         planned = list(cells)
         self._runs = {cell.name[:2] for cell in planned}
         self._cells = {c.key: CellValues(c, suite, asked.get(c.key, ())) for c in planned if c.joins}
@@ -47,7 +51,7 @@ class Recomputed:
             "value": self._value, "gap": self._gap, "contrast": self._contrast, "ratio": self._ratio,
             "degradation": self._degradation, "degradation_contrast": self._degradation_contrast,
             "area": self._area, "worst": self._worst, "stability": self._stability,
-            "mce": self._corruption_error, "relative_mce": self._corruption_error,
+            "mce": self._corruption_error, "relative_mce": self._corruption_error, "rank": self._rank,
         }  # fmt: skip
 
     def audits(self, kind: str) -> bool:
@@ -58,10 +62,14 @@ class Recomputed:
         """Why a row cannot be audited, None where it can."""
         if not self.audits(row["kind"]):
             return f"kind {row['kind']}"
+        if row["kind"] == "rank" and row["estimate"] is None:
+            return "kind rank, not ranked"
         needed = [self._cells.get(key) for key in self._needed(row)]
         if not needed or None in needed:
             return "rows of cells that cannot be read"
-        if row["kind"] != "stability" and any(cell and not cell.knows(row["metric"]) for cell in needed):
+        metrics = of_odds(row["metric"]) or (row["metric"],)
+        unknown = [m for m in metrics for cell in needed if cell and not cell.knows(m)]
+        if row["kind"] != "stability" and unknown:
             return str(row["metric"])
         return None
 
@@ -81,10 +89,12 @@ class Recomputed:
     def _needed(self, row: Row) -> list[Key]:
         """The cells that a row is made of."""
         key, kind = _key(row), row["kind"]
-        if kind in ("value", "gap", "contrast", "ratio"):
+        if kind in ("value", "gap", "contrast", "ratio", "rank"):
             return [key]
         everywhere = row["condition"] == "all" or kind == "worst"
         asked = self.suite.conditions if everywhere else self._conditions(row)
+        if row["metric"] == _FLIPS:
+            return self._steps(row)
         models = [row["model"]]
         if kind.endswith("mce") and (row["reference"], row["dataset"]) in self._runs:
             models.append(row["reference"])
@@ -105,12 +115,25 @@ class Recomputed:
         return self._cells[_key(row)].value(row["slice"], row["value"], row["metric"])
 
     def _gap(self, row: Row) -> Value | None:
-        """The largest less the smallest of the reportable values."""
+        """The largest less the smallest of the reportable values, as they are or with one mix of classes."""
+        if parts := of_odds(row["metric"]):
+            gaps = [self._gap({**row, "metric": part}) for part in parts]
+            known = [value for value in gaps if value is not None]
+            return max(known, key=lambda value: value.estimate) if len(known) == len(gaps) else None
+        if row["reference"] is not None:
+            return self._matched(row)
         known = self._reportable(row)
         if len(known) < 2:
             return None
         numbers = [value.estimate for value in known]
         return Value(max(numbers) - min(numbers), bound=2 * max(value.bound for value in known))
+
+    def _matched(self, row: Row) -> Value | None:
+        cell, shown = self._cells[_key(row)], self._values_of(row)
+        groups = cell.groups(row["slice"])
+        if groups is None or len(shown) < 2:
+            return None
+        return Value(matched_gap(cell.frame, groups[groups.isin(shown)], row["metric"], cell.facts.labels))
 
     def _contrast(self, row: Row) -> Value | None:
         """A value less another, or less that of the rows of all others."""
@@ -121,7 +144,7 @@ class Recomputed:
 
     def _ratio(self, row: Row) -> Value | None:
         """The smallest over the largest of the reportable rates, or of their error rates as NIST has it."""
-        values = self._reportable(row)
+        values = [value for value in self._reportable(row) if np.isfinite(value.estimate)]
         if len(values) < 2:
             return None
         if row["reference"] == "min/max":
@@ -132,11 +155,19 @@ class Recomputed:
         rates = [(x + 0.5) / (value.n + 1) for x, value in zip(errors, values, strict=True)]
         return Value(float(max(rates) / np.exp(np.mean(np.log(rates)))))
 
+    def _rank(self, row: Row) -> Value | None:
+        sign = -1 if row["metric"].startswith(_LOWER_IS_BETTER) else 1
+        return rank(_key(row), row["metric"], self._cells, sign)
+
     def _reportable(self, row: Row) -> list[Value]:
         """The reportable values of a slice, none where one of them cannot be had."""
-        shown = self._shown.get((_key(row), row["slice"], row["metric"]), [])
-        values = [self._value({**row, "value": value}) for value in shown]
+        values = [self._value({**row, "value": value}) for value in self._values_of(row)]
         return [] if None in values else [value for value in values if value is not None]
+
+    def _values_of(self, row: Row) -> list[str]:
+        """The reportable values that are compared, all within the row's value of a control, if it has one."""
+        shown = self._shown.get((_key(row), row["slice"], row["metric"]), [])
+        return [value for value in shown if row["value"] in (None, within(row["slice"], value))]
 
     def _degradation(self, row: Row) -> Value | None:
         """Clean less the mean of the conditions, or the reverse where less is better."""
@@ -172,6 +203,8 @@ class Recomputed:
 
     def _stability(self, row: Row) -> Value | None:
         """The share of rows judged in both cells whose decision is the same; none is a decision."""
+        if row["metric"] == _FLIPS:
+            return self._flips(row)
         clean, cell = self._cells[_clean(row, row["model"])], self._cells[_key(row)]
         groups = cell.groups(row["slice"])
         if groups is None:
@@ -182,6 +215,30 @@ class Recomputed:
             return Value(np.nan)
         same = clean.decisions[rows.index].eq(cell.decisions[rows.index])
         return Value(float(same.mean()), len(rows), rows["said/cluster"].nunique())
+
+    def _flips(self, row: Row) -> Value | None:
+        """The mean, over rows judged at all of its severities, of the share of steps that change them."""
+        cells = [self._cells[key] for key in self._steps(row)]
+        groups = cells[0].groups(row["slice"])
+        if groups is None:
+            return None
+        rows = cells[0].frame[groups == (row["value"] or "")].set_index("target")
+        for cell in cells:
+            rows = rows[rows.index.isin(cell.decisions.index)]
+        if rows.empty:
+            return Value(np.nan)
+        said = [cell.decisions[rows.index] for cell in cells]
+        changes = [one.ne(other) for one, other in pairwise(said)]
+        return Value(float(np.mean(changes)), len(rows), rows["said/cluster"].nunique())
+
+    def _steps(self, row: Row) -> list[Key]:
+        """The cells along the severities of a row, or those of the one step that it is of."""
+        keys = [key for c in self._conditions(row) for key in self._severities(row, row["model"], c)]
+        keys.sort(key=lambda key: int(key[3]))
+        if row["severity"] is None:
+            return keys
+        at = keys.index(_key(row))
+        return keys[at - 1 : at + 1]
 
     def _corruption_error(self, row: Row) -> Value | None:
         """The mean over conditions of errors by those of the reference model, or of errors beyond clean."""

@@ -44,9 +44,9 @@ def counted(metric: str, labels: Sequence[str], rows: pd.DataFrame) -> pd.DataFr
 
 def affect(metric: str) -> tuple[str, str] | None:
     """The column of a metric such as ``ccc_valence_covered``, and its end; None for other metrics."""
-    name, _, rest = metric.partition("_")
-    column, end = rest.removesuffix("_covered"), "_covered" if rest.endswith("_covered") else ""
-    known = name in AFFECT_FUNCTIONS and column in ("valence", "arousal", "dominance")
+    name, end = metric.removesuffix("_covered"), "_covered" if metric.endswith("_covered") else ""
+    stem, _, column = name.rpartition("_")
+    known = stem in AFFECT_FUNCTIONS and column in ("valence", "arousal", "dominance")
     return (column, end) if known else None
 
 
@@ -143,6 +143,10 @@ def _sagr(truth: np.ndarray, said: np.ndarray) -> float:
     return float(accuracy_score(np.sign(truth), np.sign(said)))
 
 
+def _label_sd(truth: np.ndarray, _: np.ndarray) -> float:
+    return 0.0 if _constant(truth) else float(np.std(truth))
+
+
 _LABEL_FUNCTIONS: dict[str, Function] = {"weighted_f1": _weighted_f1, "kappa": _kappa, "mcc": _mcc}
 _PER_LABEL: dict[str, Callable[[int], Function]] = {
     "precision": _precision,
@@ -151,5 +155,6 @@ _PER_LABEL: dict[str, Callable[[int], Function]] = {
 }
 AFFECT_FUNCTIONS: dict[str, Function] = {
     "ccc": _ccc, "pcc": _pcc, "rmse": _rmse, "mae": _mae, "bias": _bias, "sagr": _sagr,
+    "label_sd": _label_sd,
 }  # fmt: skip
-"""Functions (truth, prediction) by the first word of a metric."""
+"""Functions (truth, prediction) by what stands before the column in a metric's name."""

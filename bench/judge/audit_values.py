@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from bench.judge import audit_action_units as units
+from bench.judge import audit_temporal as temporal
+from bench.judge.audit_fairness import AGREEMENT, agreement, votes_of, within
 from bench.judge.audit_metrics import AFFECT_FUNCTIONS, Function, affect, counted, label_functions
 from bench.judge.audit_probabilities import gives, knows, on_rows, rows_of
 from bench.judge.invariants import PlannedCell
@@ -44,9 +47,15 @@ class _Family(NamedTuple):
     functions: dict[str, Function]
 
 
-def measured(value: str) -> bool:
-    """Whether no attribute of a slice value such as ``Asian&unmeasured`` is unknown."""
-    return _UNMEASURED not in value.split("&")
+def measured(value: str, slice_: str) -> bool:
+    """Whether no attribute of a slice value such as ``Asian&unmeasured`` is unknown, nor its control."""
+    held, given = (value, None) if within(slice_, value) is None else value.split("|")
+    return _UNMEASURED not in (*held.split("&"), given)
+
+
+def _is_rest(slice_: str, value: str, other: str) -> bool:
+    """Whether a value is part of what another is held against: measured, and within the same control."""
+    return other != value and measured(other, slice_) and within(slice_, other) == within(slice_, value)
 
 
 class CellValues:
@@ -79,7 +88,11 @@ class CellValues:
     def knows(self, metric: str) -> bool:
         """Whether this path can compute the metric."""
         known = metric in self._labels or metric == "coverage" or affect(metric) is not None
-        return known or knows(metric, self.facts.labels)
+        others = units.knows(metric) or temporal.knows(metric)
+        return known or self._is_by_row(metric) or others
+
+    def _is_by_row(self, metric: str) -> bool:
+        return metric == AGREEMENT or knows(metric, self.facts.labels)
 
     def value(self, slice_: str | None, value: str | None, metric: str) -> Value | None:
         """The metric of one value of a slice; None where the cell cannot give it, 0 rows if it has none."""
@@ -91,12 +104,12 @@ class CellValues:
 
     def groups(self, slice_: str | None) -> pd.Series[str] | None:
         """The value of every row; None where the suite has no such slice."""
-        attributes = next((a for a in self.cell.slices(self.suite) if "&".join(a) == slice_), ())
-        if slice_ is not None and not attributes:
+        cut = next((cut for cut in self.suite.slicings if cut.name == slice_), None)
+        if slice_ is not None and cut is None:
             return None
         if slice_ not in self._groups:
             whole = self.frame["target"].map(lambda _: "")
-            self._groups[slice_] = grouped(self.frame, attributes, self.suite) if attributes else whole
+            self._groups[slice_] = grouped(self.frame, *cut, self.suite) if cut else whole
         return self._groups[slice_]
 
     @cached_property
@@ -110,8 +123,8 @@ class CellValues:
             if groups is None:
                 return None
             if apart is not None:
-                others = groups[(groups != apart) & groups.map(measured).astype(bool)]
-                groups = others.map(lambda _: "")
+                groups = groups[groups.map(lambda value: _is_rest(str(slice_), apart, value)).astype(bool)]
+                groups = groups.map(lambda _: "")
             found = self._by_group(groups, metric)
             self._values |= {(slice_, apart, name): values for name, values in found.items()}
         return self._values[part].get(value, Value(np.nan))
@@ -119,14 +132,26 @@ class CellValues:
     def _gives(self, metric: str) -> bool:
         if metric in self._labels:
             return self.cell.gives("accuracy")
-        if not knows(metric, self.facts.labels):
+        if temporal.knows(metric):
+            return temporal.gives(metric, self.cell)
+        if units.knows(metric):
+            held = self.cell.targets, self.cell.predictions
+            return all(table is not None for table in held) and units.gives(metric, *held)
+        if not self._is_by_row(metric):
             return self.cell.gives(metric)
+        if metric == AGREEMENT:
+            return self.cell.holds("votes")
         tables = self.cell.targets, self.cell.predictions
         return all(table is not None for table in tables) and gives(metric, *tables)
 
     def _by_group(self, groups: pd.Series[str], metric: str) -> dict[str, dict[str, Value]]:
         """The values of a metric, and of those over the same rows, in each group that has a row."""
-        if knows(metric, self.facts.labels):
+        if temporal.knows(metric):
+            return {metric: self._on_frames(groups, metric)}
+        if units.knows(metric):
+            rows = self.frame[self.frame.index.isin(groups.index)]
+            return {metric: {str(name): self._on_units(part, metric) for name, part in rows.groupby(groups)}}
+        if self._is_by_row(metric):
             return {metric: self._on_rows(groups, metric)}
         family = self._family(metric)
         rows = family.rows[family.rows.index.isin(groups.index)]
@@ -141,13 +166,27 @@ class CellValues:
             found[name] = {str(g): Value(float(values[name][g]), int(n), int(c)) for (g, n), c in counts}
         return found
 
+    def _on_units(self, rows: pd.DataFrame, metric: str) -> Value:
+        return Value(*units.on_units(rows, metric, self.facts.au_scale, self.cell.targets))
+
+    def _on_frames(self, groups: pd.Series[str], metric: str) -> dict[str, Value]:
+        """A metric that follows frames in each group that has a record of it."""
+        found = {}
+        records = temporal.records(metric, self.cell, self.frame)
+        records = records[records.index.isin(groups.index)]
+        for name, part in records.groupby(groups[records.index].to_numpy()):
+            people = self.frame.loc[part.index, "said/cluster"].nunique()
+            found[str(name)] = Value(temporal.measure(metric, part), len(part), people)
+        return found
+
     def _on_rows(self, groups: pd.Series[str], metric: str) -> dict[str, Value]:
         """A metric of probabilities or votes in each group that has a row."""
         found = {}
-        rows = rows_of(self.frame, metric)
+        rows = votes_of(self.frame) if metric == AGREEMENT else rows_of(self.frame, metric)
         rows = rows[rows.index.isin(groups.index)]
         for name, part in rows.groupby(groups[rows.index]):
-            value, bound = on_rows(part, metric, self.facts.labels)
+            named = part, metric, self.facts.labels
+            value, bound = (agreement(part), 0.0) if metric == AGREEMENT else on_rows(*named)
             found[str(name)] = Value(value, len(part), part["said/cluster"].nunique(), bound)
         return found
 

@@ -187,16 +187,16 @@ def percentiles(replicates: Floats, clusters: Ints, level: float) -> Percentiles
     return Percentiles(ends[0], ends[1], np.isnan(replicates).mean(axis=0), reason)
 
 
-def refusals(replicates: Floats, clusters: Ints) -> tuple[str | None, ...]:
+def refusals(
+    replicates: Floats, clusters: Ints | Floats, fewest: int = FEWEST_FOR_PERCENTILES
+) -> tuple[str | None, ...]:
     """Why replicates (B, V) give no statement about a value, or None where they do."""
     undefined = np.isnan(replicates).mean(axis=0)
     reason = np.full(len(clusters), None, object)
     reason[undefined > MOST_UNDEFINED] = (
         f"no bootstrap interval: undefined in more than {MOST_UNDEFINED:.0%} of the replicates"
     )
-    reason[clusters < FEWEST_FOR_PERCENTILES] = (
-        f"no bootstrap interval: fewer than {FEWEST_FOR_PERCENTILES} clusters"
-    )
+    reason[clusters < fewest] = f"no bootstrap interval: fewer than {fewest} clusters"
     return tuple(reason)
 
 

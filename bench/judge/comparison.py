@@ -21,8 +21,7 @@ from bench.judge.metrics import Metric
 from bench.judge.multiplicity import benjamini_hochberg
 from bench.judge.notes import cell_notes
 from bench.judge.paired import Test, named, paired, t_test
-from bench.judge.rows import read_rows
-from bench.judge.score import Cell, Ground, gives
+from bench.judge.score import Cell, Ground, gives, read_cell
 from bench.judge.sheet import WITHHELD, Sheet, sheets
 from bench.judge.spread import sdd80
 from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED
@@ -125,7 +124,7 @@ class _Side:
 
     def __init__(self, cell: Cell, ground: Ground) -> None:
         self.cell, self.ground = cell, ground
-        self.rows = read_rows(cell.targets, cell.predictions)
+        self.rows = read_cell(cell, ground.metrics)
         self.sums = Sums(self.rows, ground.cut.strata, ground.suite.missing_constant)
         self.withheld = ground.withheld(self.rows)
         self.said = cell_notes(self.rows)

@@ -1,37 +1,41 @@
 """Contrasts: differences between values, with intervals that hold for all of them at once.
 
-One mechanism for every metric: a multiplier bootstrap over clusters of the studentised maximum (max-T;
-Romano, Wolf 2005, Econometrica 73; Rademacher signs: Cameron, Gelbach, Miller 2008). It rests on influence
-alone, so groups of different clusters, and values that share clusters, are one case. Refuses a contrast
-whose value is undefined, has fewer than five clusters, or does not change without any one cluster.
+One mechanism for every metric, resting on influence alone, so that groups of different clusters and values
+that share clusters are one case. How many contrasts there are, and how they hang together, is that of normal
+numbers with their covariance (Hothorn, Bretz, Westfall 2008, Biometrical Journal 50); how well each standard
+error is known is t on degrees of freedom of its own (Hasler, Hothorn 2008, Biometrical Journal 50). The
+interval of a difference is put together from those of its values on their scales (``_reaches``). Refuses a
+contrast whose value is undefined, has fewer than five clusters, or does not change without any one cluster.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtr, stdtrit
+from scipy.special import expit, logit, ndtr, stdtr, stdtrit
 
 from bench.judge.atoms import Tally, combine
-from bench.judge.infer import FEWEST_CLUSTERS, ROUNDING
-from bench.judge.influence import MANY, Influence, influence
+from bench.judge.infer import FEWEST_CLUSTERS, ROUNDING, freedom
+from bench.judge.influence import Influence, influence
 from bench.judge.metrics import Metric
 from bench.judge.rows import Bools, Floats, Ints
 
-__all__ = ["Contrasts", "against_rest", "contrast", "pairs"]
+__all__ = ["METHOD", "Contrasts", "against_rest", "contrast", "pairs"]
 
+METHOD = "max-T, t on effective df"
+"""How contrasts are told apart from other intervals in a table."""
 _ELEMENTS = 1 << 22
+_HALVINGS = 60
 
 
 @dataclass(frozen=True)
 class Contrasts:
     """Differences of values with simultaneous intervals: arrays (K,), NaN where there is none.
 
-    ``p`` is two-sided and of that contrast alone; ``p_adjusted`` holds for all K (Romano-Wolf, single step)
-    and is at most 1 - level exactly where the interval leaves out 0; ``critical`` is how many se the interval
-    reaches to each side; ``reason`` why there is no interval.
+    ``p`` is two-sided and of that contrast alone; ``p_adjusted`` holds for all K (single step) and is at most
+    1 - level exactly where the interval leaves out 0; ``critical`` is how many se the interval reaches to
+    each side, on the scale of the values; ``reason`` why there is no interval.
     """
 
     estimate: Floats
@@ -80,43 +84,38 @@ def against_rest(metric: Metric, tally: Tally, among: Bools) -> tuple[Influence,
                 pull[np.searchsorted(cluster[first], found.cluster), side, g] = found.pull[:, 0]
     names = None if tally.cluster is None else cluster[first]
     flat = pull.reshape(len(first), 2 * tally.values)
-    both = Influence(estimate.ravel(), flat, tally.multiplicity[first], clusters.ravel(), names)
+    times, several = tally.multiplicity[first], clusters.ravel()
+    both = Influence(estimate.ravel(), flat, times, several, names, metric.kind)
     return both, np.concatenate([np.eye(tally.values), -np.eye(tally.values)], axis=1)
 
 
 def contrast(found: Influence, weights: Floats, level: float, seed: int, draws: int = 9_999) -> Contrasts:
     """Simultaneous intervals and p-values of contrasts; a row of ``weights`` (K, V) sums values to one.
 
-    Each cluster gets a random sign s_i, the same for every contrast (clusters of values that very many have
-    influence on get a normal number, see ``_condense``); T*_k = sum_i s_i u_ik / se*_k for the
-    influence u of contrast k, se* recomputed (``_replicates``). The interval is estimate -+ c se with c the
-    ``level`` quantile of max_k |T*_k|, and never below the t quantile on ``df``; p-values are
-    (1 + #{|T*| >= |T|}) / (1 + draws), and likewise never below those of t. The same for any block size.
+    With normal numbers Z_k of the covariance of the contrasts, alpha is the p at which max_k |Z_k| is at its
+    ``level`` quantile: at most 1 - level, and equal to it for one contrast alone. The interval of contrast k
+    reaches ``critical`` = t_{1 - alpha / 2} on ``df`` standard errors to each side. ``p`` is that of the
+    level at which the interval would end at 0; p_adjusted is (1 + #{max |Z| is as unlikely}) / (1 + draws),
+    and never below p. The same for any block size.
     """
     se, df = np.sqrt(found.variance(weights)), _freedom(found, weights)
     reason = _refusals(found, weights, se)
     known = np.array([why is None for why in reason], np.bool_)
-    centre = _weigh(weights, found.estimate)
-    critical, p, p_adjusted = np.full((3, len(weights)), np.nan)
+    estimate = _weigh(weights, found.estimate)
+    low, high, critical, p, p_adjusted = np.full((5, len(weights)), np.nan)
     if known.any():
-        statistic, t = abs(centre[known]) / se[known], df[known]
-        beyond, peak = np.zeros(len(t), np.int64), []
-        for block in _replicates(found, weights[known], seed, draws):
-            beyond += (block >= statistic).sum(axis=0)
-            peak.append(block.max(axis=1))
-        highest = np.sort(np.concatenate(peak))
-        above = draws - np.searchsorted(highest, statistic)
-        rank = min(int(np.ceil(level * (1 + draws) - ROUNDING * draws)), draws)
-        if np.isfinite(highest[rank - 1]):
-            critical[known] = np.maximum(highest[rank - 1], stdtrit(t, (1 + level) / 2))
-        else:
-            few = "no interval: too few clusters for this many contrasts at this level"
-            reason = tuple(few if why is None else why for why in reason)
-        p[known] = np.maximum((1 + beyond) / (1 + draws), 2 * stdtr(t, -statistic))
-        p_adjusted[known] = np.maximum((1 + above) / (1 + draws), p[known])
-    df, half = np.where(known, df, np.nan), critical * se
-    method = "max-T over cluster signs"
-    return Contrasts(centre, se, df, centre - half, centre + half, p, p_adjusted, critical, method, reason)
+        t, covariance = df[known], found.covariance
+        terms = _gather_terms(found, covariance, weights[known])
+        alpha, smallest = _joint(covariance, weights[known], level, seed, draws)
+        critical[known] = stdtrit(t, 1 - alpha / 2)
+        down, up = _reaches(terms, critical[known])
+        low[known], high[known] = estimate[known] - down, estimate[known] + up
+        p[known] = 2 * stdtr(t, -_until_nought(terms, estimate[known], se[known]))
+        above = np.searchsorted(smallest, p[known], side="right")
+        several = (1 + above) / (1 + draws) if len(smallest) else 0.0
+        p_adjusted[known] = np.maximum(several, p[known])
+    df = np.where(known, df, np.nan)
+    return Contrasts(estimate, se, df, low, high, p, p_adjusted, critical, METHOD, reason)
 
 
 def _together(tally: Tally, mask: Bools, cluster: Ints) -> Tally:
@@ -152,9 +151,10 @@ def _refusals(found: Influence, weights: Floats, se: Floats) -> tuple[str | None
 def _freedom(found: Influence, weights: Floats) -> Floats:
     """Degrees of freedom, (K,): Welch-Satterthwaite over sets of clusters that lie in the same values.
 
-    V^2 / sum_p (V_p^2 / (n_p - 1)), with V_p the sum of squared influences of the n_p clusters of set p. For
-    groups of different clusters this is Welch 1947; where every cluster lies in every value it is n - 1; in
-    between no less than the smallest value's n - 1. A cluster without influence adds no freedom.
+    V^2 / sum_p (V_p^2 / df_p), with V_p the sum of squared influences of the n_p clusters of set p and df_p
+    at most n_p - 1, less where few clusters make most of V_p (``infer.freedom``). For groups of different,
+    equally weighty clusters this is Welch 1947; where every cluster lies in every value it is n - 1. A
+    cluster without influence adds no freedom.
     """
     df = np.full(len(weights), np.nan)
     for k, weight in enumerate(weights):
@@ -164,112 +164,123 @@ def _freedom(found: Influence, weights: Floats) -> Floats:
         if np.isnan(pull).any() or not rows.any():
             continue
         part = combine([column.astype(np.int64) for column in member[rows].T])[0]
-        times = found.multiplicity[rows]
-        size = np.bincount(part, times)
-        variance = np.bincount(part, times * (pull[rows] @ weight[weight != 0]) ** 2)
-        fewest = max(int((times @ member[rows]).min()) - 1, 1)
-        spread = (variance**2 / np.maximum(size - 1, 1)).sum()
+        times, square = found.multiplicity[rows], (pull[rows] @ weight[weight != 0]) ** 2
+        size, variance, fourth = (np.bincount(part, times * square**k).astype(np.float64) for k in range(3))
+        spread = (variance**2 / np.maximum(freedom(variance, fourth, size), 1)).sum()
         if spread > 0:
-            df[k] = np.clip(variance.sum() ** 2 / spread, fewest, max(int(size.sum()) - 1, 1))
+            df[k] = max(float(variance.sum() ** 2 / spread), 1.0)
     return df
 
 
-def _replicates(found: Influence, weights: Floats, seed: int, draws: int) -> Iterator[Floats]:
-    """Blocks (b, K) of |T*|.
+@dataclass(frozen=True)
+class _Terms:
+    """What enters each contrast: arrays (K, T), a weight of 0 where it has fewer values than T.
 
-    The replicate is centred per value, as the variance of the data is: from s_i u_iv the mean over the n_v
-    clusters of value v is taken, and sqrt(n_v / (n_v - 1)) makes up for it. So T* of one value has the tails
-    of t on n_v - 1 and a contrast of groups those of Welch's t: centring over all clusters of a contrast
-    would hide a small group behind a large one. Cov*_vw = c_v c_w (sum u_v u_w - m_w A_vw - m_v A_wv
-    + m_v m_w n_vw) with A_vw the signed sum of u_v over the clusters that w has too.
+    ``value`` and its ``se``; ``together`` (K, T, T) their correlations, with the sign of both weights.
     """
-    used = (weights != 0).any(axis=0)
-    pull = _grid(np.where(used, found.pull, 0.0), found.multiplicity)
-    member = (pull != 0).astype(np.float64)
-    shared = member.T @ (found.multiplicity[:, None] * member)
-    product = pull.T @ (found.multiplicity[:, None] * pull)
-    terms = [_terms(weight) for weight in weights]
-    met = sorted({(v, w) for term in terms for v, w, _ in term if v != w and shared[v, w] > 0})
-    both = [pair for v, w in met for pair in ((v, w), (w, v))]
-    columns = np.concatenate([pull, *(pull[:, [v]] * member[:, [w]] for v, w in both)], axis=1)
-    columns, multiplicity, triangle = _condense(columns, member, found.multiplicity)
-    place = {pair: len(used) + k for k, pair in enumerate(both)} | {(v, v): v for v in range(len(used))}
-    n = np.diag(shared)
-    grow = np.sqrt(n / np.maximum(n - 1, 1))
-    block = max(1, _ELEMENTS // max(columns.shape))
-    normal = np.random.Generator(np.random.Philox(np.random.SeedSequence(seed).spawn(3)[2]))
-    for signs in _signs(multiplicity, seed, draws, block):
-        sums = np.ascontiguousarray((signs @ columns).T)
-        # Added up row by row, not as a matrix product: its rounding depends on the size of the block.
-        for numbers, row in zip(normal.standard_normal((len(signs), len(triangle))).T, triangle, strict=True):
-            sums += row[:, None] * numbers
-        mean = sums[: len(used)] / np.maximum(n, 1)[:, None]
-        statistic = np.empty((signs.shape[0], len(weights)))
-        for k, term in enumerate(terms):
-            above, below = np.zeros((2, signs.shape[0]))
-            for v, w, factor in term:
-                if v == w:
-                    above += weights[k, v] * sums[v]
-                if shared[v, w] > 0:
-                    centred = product[v, w] - mean[w] * sums[place[v, w]] - mean[v] * sums[place[w, v]]
-                    below += factor * grow[v] * grow[w] * (centred + mean[v] * mean[w] * shared[v, w])
-            statistic[:, k] = _studentise(above, below, product, weights[k])
-        yield statistic
+
+    kind: str
+    weight: Floats
+    value: Floats
+    se: Floats
+    together: Floats
 
 
-def _condense(columns: Floats, member: Floats, multiplicity: Ints) -> tuple[Floats, Ints, Floats]:
-    """The rows that get signs, with their multiplicity, and a triangle whose rows get normal numbers.
+def _gather_terms(found: Influence, covariance: Floats, weights: Floats) -> _Terms:
+    most = int((weights != 0).sum(axis=1).max())
+    index: Ints = np.argsort(weights == 0, axis=1, kind="stable")[:, :most]
+    weight = np.take_along_axis(weights, index, axis=1)
+    some = weight != 0
+    among = covariance[index[:, :, None], index[:, None, :]]
+    value = np.where(some, found.estimate[index], 0.5)
+    se = np.where(some, np.sqrt(covariance[index, index]), 1.0)
+    sign = np.sign(weight)
+    together = np.where(some[:, :, None] & some[:, None, :], among, 0.0)
+    together *= (sign / se)[:, :, None] * (sign / se)[:, None, :]
+    return _Terms(found.kind, weight, value, se, together)
 
-    The triangle R has R'R = X'X for the rows X of all values on which very many rows have influence, so that
-    normal numbers times R are distributed as normal numbers times X (Chernozhukov, Chetverikov, Kato 2013,
-    Annals of Statistics 41). Very many: (sum m u^2)^2 / sum (m u^2)^2 is at least ``MANY``.
+
+def _reaches(terms: _Terms, critical: Floats) -> tuple[Floats, Floats]:
+    """How far the interval of each contrast reaches down and up, (K,) each.
+
+    Each value has an interval of its own on its scale, and what these reach adds up as errors do: with a_i
+    the reach of value i times its weight, sqrt(sum_ij a_i a_j sign_i sign_j r_ij). For two groups of
+    different clusters and proportions this is Newcombe 1998 (Statistics in Medicine 17, method 10), for
+    correlations Zou 2007 (Psychological Methods 12); in general Zou, Huang, Zhang 2009 (Computational
+    Statistics and Data Analysis 53). Signed values keep estimate -+ c se.
     """
-    squares = multiplicity[:, None] * columns[:, : member.shape[1]] ** 2
-    rules = squares.sum(axis=0) ** 2 < MANY * (squares**2).sum(axis=0)
-    signed = (member[:, rules] > 0).any(axis=1) | ~member.any(axis=1)
-    large = np.sqrt(multiplicity[~signed])[:, None] * columns[~signed]
-    triangle = np.linalg.qr(large, mode="r") if len(large) else np.empty((0, columns.shape[1]))
-    return columns[signed], multiplicity[signed], np.asarray(triangle, np.float64)
+    low, high = _ends(terms, critical[:, None])
+    below, above = terms.value - low, high - terms.value
+    size, positive = abs(terms.weight), terms.weight > 0
+    down = np.where(positive, below, above) * size
+    up = np.where(positive, above, below) * size
+    return _added(down, terms.together), _added(up, terms.together)
 
 
-def _terms(weight: Floats) -> list[tuple[int, int, float]]:
-    """The variance of a weighted sum as (v, w, factor of their covariance), v <= w."""
-    codes = [int(code) for code in np.flatnonzero(weight)]
-    return [(v, w, float(weight[v] * weight[w]) * (1 + (v != w))) for v in codes for w in codes if v <= w]
+def _added(reach: Floats, together: Floats) -> Floats:
+    return np.asarray(np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", reach, together, reach), 0.0)))
 
 
-def _studentise(above: Floats, below: Floats, product: Floats, weight: Floats) -> Floats:
-    """|T*|; infinite where the replicate does not vary, for then all clusters agree, and 0 for 0 / 0."""
-    flat = below <= ROUNDING * float(weight @ product @ weight)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(flat, np.where(above == 0, 0.0, np.inf), abs(above) / np.sqrt(below))
-    return np.asarray(statistic)
+def _ends(terms: _Terms, c: Floats) -> tuple[Floats, Floats]:
+    """The interval of each value alone, c standard errors to each side on the scale of its kind."""
+    value, se = terms.value, terms.se
+    if terms.kind == "proportion":
+        # Wilson's interval on the effective rows p (1 - p) / V.
+        share = c**2 * se**2 / (value * (1 - value))
+        middle = (value + share / 2) / (1 + share)
+        half = c * se * np.sqrt(1 + share / (4 * value * (1 - value))) / (1 + share)
+        return middle - half, middle + half
+    if terms.kind == "rate":
+        half = c * se / (value * (1 - value))
+        return expit(logit(value) - half), expit(logit(value) + half)
+    if terms.kind == "correlation":
+        half = c * se / (1 - value**2)
+        return np.tanh(np.arctanh(value) - half), np.tanh(np.arctanh(value) + half)
+    if terms.kind == "plain":
+        half = np.minimum(c * se / value, 700.0)
+        return value * np.exp(-half), value * np.exp(half)
+    return value - c * se, value + c * se
 
 
-def _grid(pull: Floats, multiplicity: Ints) -> Floats:
-    """Round to a grid so fine that nothing is lost, and so coarse that signed sums are exact in any order."""
-    with np.errstate(divide="ignore"):
-        step = np.exp2(np.ceil(np.log2(multiplicity @ abs(pull))) - 51)
-    whole = np.rint(np.divide(pull, step, out=np.zeros_like(pull), where=step > 0))
-    return np.asarray(whole * step, np.float64)
+def _until_nought(terms: _Terms, estimate: Floats, se: Floats) -> Floats:
+    """How many standard errors the interval of each contrast reaches when it ends at 0, (K,)."""
+    if terms.kind == "signed":
+        return np.asarray(abs(estimate) / se)
+    lowest, highest = np.zeros(len(se)), 64 * (1 + abs(estimate) / se)
+    for _ in range(_HALVINGS):
+        middle = (lowest + highest) / 2
+        down, up = _reaches(terms, middle)
+        short = np.where(estimate > 0, down, up) < abs(estimate)
+        lowest, highest = np.where(short, middle, lowest), np.where(short, highest, middle)
+    return lowest
 
 
-def _signs(multiplicity: Ints, seed: int, draws: int, block: int) -> Iterator[Floats]:
-    """Blocks (b, C) of sign sums: +-1 for one cluster, 2 Binomial(m, 1/2) - m for m equal ones.
+def _joint(covariance: Floats, weights: Floats, level: float, seed: int, draws: int) -> tuple[float, Floats]:
+    """The two-sided p that holds for all contrasts at once, and the smallest p of each draw, sorted.
 
-    Bits and binomials come from streams of their own, each in replicate order, so blocks change nothing.
+    Of one contrast alone 1 - level and no draws. Otherwise normal numbers of the ``covariance`` of the
+    values; its square root is that of its eigenvalues, for values that make up others are singular.
     """
-    bits, counts = (np.random.Generator(np.random.Philox(s)) for s in np.random.SeedSequence(seed).spawn(2))
-    many = np.flatnonzero(multiplicity > 1)
-    words = -(-len(multiplicity) // 64)
+    if len(weights) == 1:
+        return 1 - level, np.empty(0)
+    used = np.flatnonzero((weights != 0).any(axis=0))
+    size, axes = np.linalg.eigh(covariance[np.ix_(used, used)])
+    root = axes * np.sqrt(np.maximum(size, 0.0))
+    ends = [(np.flatnonzero(weight), weight[weight != 0]) for weight in weights[:, used]]
+    se = [float(np.sqrt(((weight @ root[place]) ** 2).sum())) for place, weight in ends]
+    rng, highest = np.random.Generator(np.random.Philox(seed)), np.empty(draws)
+    block = max(1, _ELEMENTS // len(used))
     for start in range(0, draws, block):
-        size = min(block, draws - start)
-        raw = bits.integers(0, 2**64, (size, words), np.uint64).astype("<u8").view(np.uint8)
-        coins = np.unpackbits(
-            raw.reshape(size, words * 8), axis=1, count=len(multiplicity), bitorder="little"
-        )
-        signs = np.asarray(2.0 * coins - 1.0, np.float64)
-        if len(many):
-            times = multiplicity[many]
-            signs[:, many] = 2.0 * counts.binomial(times, 0.5, (size, len(many))) - times
-        yield signs
+        numbers = rng.standard_normal((min(block, draws - start), len(used))).T
+        # Added up one by one, not as a matrix product: its rounding depends on the size of the block.
+        moved = np.zeros_like(numbers)
+        for column, normal in zip(root.T, numbers, strict=True):
+            moved += column[:, None] * normal
+        peak = np.zeros(numbers.shape[1])
+        for (place, weight), error in zip(ends, se, strict=True):
+            total = (weight[:, None] * moved[place]).sum(axis=0)
+            np.maximum(peak, abs(total) / error, out=peak)
+        highest[start : start + block] = peak
+    smallest = np.sort(2 * ndtr(-highest))
+    rank = max(int((1 - level) * (1 + draws) + ROUNDING * draws), 1)
+    return min(1 - level, float(smallest[rank - 1])), smallest

@@ -15,12 +15,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from bench.judge.atoms import gather
+from bench.judge.atoms import Atoms, gather
 from bench.judge.contrasts import Contrasts, contrast, pairs
 from bench.judge.fairness import compared
 from bench.judge.infer import Inference, infer
 from bench.judge.influence import Influence
-from bench.judge.kernels import Counts, Key
+from bench.judge.kernels import Counts, Key, Moments
 from bench.judge.metrics import Metric
 from bench.judge.paired import Test, collapsed, named, t_test, weighed
 from bench.judge.rows import Bools
@@ -31,7 +31,7 @@ from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED, reportable
 from bench.judge.sums import Sums
 from bench.spec import Suite
 
-__all__ = ["CLEAN", "Observed", "areas", "degradations", "degrades", "observe", "stability"]
+__all__ = ["CLEAN", "Observed", "areas", "degradations", "degrades", "flips", "observe", "stability"]
 
 CLEAN = "clean"
 _LEADING = ("accuracy", "uar", "ccc_valence", "ccc_arousal", "ccc_dominance")
@@ -41,6 +41,10 @@ _JACKKNIFE = "paired jackknife t"
 _UNCHANGED = Metric(
     "stability", Key("outcomes"), lambda stats: (stats[..., 0], stats.sum(axis=-1)), "proportion", "no rows"
 )
+_FLIPS = Metric(
+    "severity_flips", Key("outcomes"), lambda stats: (stats[..., 1], stats[..., 0]), "proportion", "no rows",
+    "lower",
+)  # fmt: skip
 
 Row = dict[str, Any]
 
@@ -159,6 +163,9 @@ class _Joined:
         """How much more one reportable value changes than another, every pair of a slice."""
         one, suite = self.sheets[0].one, self.suite
         weights, places = pairs(compared(one, self.enough, self.hidden))
+        if one.control is not None:
+            alike = [k for k, (g, h) in enumerate(places) if one.codes[g, -1] == one.codes[h, -1]]
+            weights, places = weights[alike], [places[k] for k in alike]
         # As in ``fairness``, what depends on the size of a group is not compared between groups.
         if not one.attributes or not places or self.metric.biased:
             return
@@ -182,15 +189,45 @@ def stability(clean: Observed, cell: Observed, suite: Suite) -> Iterator[Row]:
     both = (clean.decision >= 0) & (cell.decision >= 0)
     column = np.where(both, (clean.decision != cell.decision).astype(np.int64), -1)
     atoms = gather(Counts(column, (2,)), cell.cut.strata)
-    said = _said(clean, [cell])
-    for one, mine, other in zip(cell.cut.slices, clean.hidden, cell.hidden, strict=True):
+    yield from _shares(_UNCHANGED, atoms, (clean, cell), {**cell.key, "reference": CLEAN}, suite)
+
+
+def flips(cells: Sequence[Observed], suite: Suite) -> Iterator[Row]:
+    """The share of rows whose decision changes from one severity to the next, by step and over all steps.
+
+    ``cells`` are of one condition by ascending severity. A step is of the higher severity, its reference the
+    lower one; the mean over the steps is of rows judged at every severity and has no severity. *None* is a
+    decision. Source: flip probability, Hendrycks, Dietterich 2019 (arXiv 1903.12261), along severities.
+    """
+    if not all(cell.labels for cell in cells):
+        return
+    strata = cells[0].cut.strata
+    decision = np.stack([cell.decision for cell in cells])
+    judged, changes = decision >= 0, decision[1:] != decision[:-1]
+    for low, high, both, change in zip(cells, cells[1:], judged[1:] & judged[:-1], changes, strict=False):
+        step = np.stack([np.ones(len(change)), change], axis=1)
+        key = {**high.key, "reference": f"severity {low.key['severity']}"}
+        yield from _shares(_FLIPS, gather(Moments(both, step), strata), (low, high), key, suite)
+    if len(cells) > 1:
+        mean = np.stack([np.ones(changes.shape[1]), changes.mean(axis=0)], axis=1)
+        key = {**cells[0].key, "severity": None, "reference": "the severity before"}
+        yield from _shares(
+            _FLIPS, gather(Moments(np.asarray(judged.all(axis=0)), mean), strata), cells, key, suite
+        )
+
+
+def _shares(metric: Metric, atoms: Atoms, cells: Sequence[Observed], key: Row, suite: Suite) -> Iterator[Row]:
+    """Rows of kind stability by value of every slice; a value that any of the cells withholds is withheld."""
+    said = _said(cells[0], cells[1:])
+    hidden = [np.any(masks, axis=0) for masks in zip(*(cell.hidden for cell in cells), strict=True)]
+    for one, mask in zip(cells[0].cut.slices, hidden, strict=True):
         tally = atoms.tally(one.of_stratum, len(one.values))
-        found = infer(_UNCHANGED, tally, suite.level)
-        enough = reportable(_UNCHANGED, found, tally.total, suite.slice_rule, np.zeros(0, np.bool_))
+        found = infer(metric, tally, suite.level)
+        enough = reportable(metric, found, tally.total, suite.slice_rule, np.zeros(0, np.bool_))
         for v, text in enumerate(one.values):
-            names = {"slice": one.name, "value": text if one.name else None, "metric": _UNCHANGED.name}
-            row = {**cell.key, **names, "kind": "stability", "reference": CLEAN}
-            if mine[v] or other[v]:
+            names = {"slice": one.name, "value": text if one.name else None, "metric": metric.name}
+            row = {**key, **names, "kind": "stability"}
+            if mask[v]:
                 yield {**row, "status": SUPPRESSED, "warning": _WITHHELD}
                 continue
             yield {

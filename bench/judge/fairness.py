@@ -17,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from bench.judge.action_units import of_units
 from bench.judge.atoms import Tally
+from bench.judge.cautions import cautioned, counts, differing
 from bench.judge.contrasts import Contrasts, against_rest, contrast, pairs
 from bench.judge.gaps import gap
 from bench.judge.infer import effective, linearised
@@ -34,16 +36,6 @@ __all__ = ["Comparison", "adjust", "compared", "differences"]
 REST = "rest"
 _FEW = "nothing to compare: fewer than two values hold enough"
 _LABEL_SPREAD = ("ccc", "pcc")
-# Below this the permutation test alarms at up to 9 % (true rate .95, ten small clusters a group; simulated).
-_FEWEST_ERRORS = 10
-# docs/calibration.md has the simulations that these two sentences rest on.
-_UNEQUAL = (
-    "standard errors of the compared values differ by more than a factor of two: in simulations of such "
-    "groups up to 14 % of families alarmed falsely, where 5 % were meant to"
-)
-_MANY = 6
-_MANY_RESTS = "in simulations of six and more groups up to 13 % of families against the rest alarmed falsely"
-_RARE = "a value expects fewer than 10 errors: near 0 or 1 its p may come out too small"
 _REVEALS = "no contrast with the rest: it would reveal what is withheld"
 _SHOWN_ONLY = "shown only: of groups with equal rates this falls below .8 as often as null_mean says"
 
@@ -52,8 +44,8 @@ _SHOWN_ONLY = "shown only: of groups with equal rates this falls below .8 as oft
 class Comparison:
     """What a comparison of the values of one slice needs.
 
-    ``included`` (V,) says which values are compared; ``hidden`` (V,) of which the number is withheld, and
-    ``partly`` (V,) of which a class is.
+    ``included`` (V,) says which values are compared; ``hidden`` (V,) of which the number is withheld,
+    ``partly`` (V,) of which a class is, and ``cells`` (V,) of which a class or the rows decided as one are.
     """
 
     metric: Metric
@@ -62,6 +54,7 @@ class Comparison:
     included: Bools
     hidden: Bools
     partly: Bools
+    cells: Bools
     level: float
     seed: int
     draws: int
@@ -78,12 +71,11 @@ def differences(asked: Comparison) -> Iterator[dict[str, Any]]:
         yield _gap(asked)
         return
     found = influence(asked.metric, asked.tally)
-    cautions = [_UNEQUAL] if _are_unequal(asked, found) else []
-    yield _cautioned(_gap(asked), cautions)
+    said = differing(asked.metric, asked.tally, found, asked.included)
+    yield cautioned(_gap(asked), said)
     if not asked.metric.biased:
         for row in _contrasts(asked, found):
-            many = row["reference"] == REST and int(asked.included.sum()) >= _MANY
-            yield _cautioned(row, [*cautions, *([_MANY_RESTS] if many else [])])
+            yield cautioned(row, said)
         yield from _spread(asked, found)
         if asked.metric.kind == "proportion":
             yield from _ratios(asked)
@@ -99,7 +91,8 @@ def adjust(rows: list[dict[str, Any]], primary: Sequence[str]) -> None:
     for model in dict.fromkeys(row["model"] for row in rows):
         gaps = [row for row in rows if row["model"] == model and row["kind"] == "gap"]
         for row in gaps:
-            metrics = row["metric"], row["metric"].partition("/")[0]
+            # One matched for base rates is another test than the gap itself.
+            metrics = (row["metric"], row["metric"].partition("/")[0]) if row.get("reference") is None else ()
             if any(f"gap/{metric}/{row['slice']}" in primary for metric in metrics):
                 row["role"] = "confirmatory"
         marked = [row for row in gaps if row["role"] == "confirmatory"]
@@ -113,23 +106,10 @@ def adjust(rows: list[dict[str, Any]], primary: Sequence[str]) -> None:
 
 
 def _measured(one: Slice) -> Bools:
-    return np.array([UNMEASURED not in value.split("&") for value in one.values], np.bool_)
-
-
-def _cautioned(row: dict[str, Any], cautions: Sequence[str]) -> dict[str, Any]:
-    """The row with what must be said of how far its p and interval can be trusted, if it has them."""
-    tested = row["p"] == row["p"]
-    return {
-        **row,
-        "warning": "; ".join(filter(None, [row["warning"], *(cautions if tested else ())])) or None,
-    }
-
-
-def _are_unequal(asked: Comparison, found: Influence) -> bool:
-    """Whether one compared value is known more than twice as well as another."""
-    variances = np.diag(found.covariance)[asked.included]
-    known = variances[np.isfinite(variances) & (variances > 0)]
-    return bool(len(known) > 1 and known.max() > 4 * known.min())
+    """Which values have every attribute measured, and the control within which they are compared."""
+    sign = "|" if one.control else "&"
+    parts = (value.replace(sign, "&").split("&") for value in one.values)
+    return np.array([UNMEASURED not in each for each in parts], np.bool_)
 
 
 def _gap(asked: Comparison) -> dict[str, Any]:
@@ -139,11 +119,10 @@ def _gap(asked: Comparison) -> dict[str, Any]:
         return {**row, "status": INSUFFICIENT, "warning": _FEW}
     found = gap(metric, asked.tally, asked.included, asked.seed, asked.draws)
     stem = metric.name.partition("_")[0]
-    depends = f"{stem.upper()} depends on the spread of labels: read RMSE and bias beside it"
+    depends = f"{stem.upper()} depends on the spread of labels: read RMSE, bias and label SD beside it"
     notes = [
         found.reason,
         depends if stem in _LABEL_SPREAD else None,
-        _RARE if _expects_few_errors(asked) else None,
         _REVEALS if _rest_reveals(asked) else None,
     ]
     return {
@@ -159,11 +138,11 @@ def _contrasts(asked: Comparison, found: Influence) -> Iterator[dict[str, Any]]:
     # Where there are but two values, each is the other's rest.
     if measured.sum() > 2 and not _rest_reveals(asked):
         rest, weights = against_rest(asked.metric, asked.tally, measured)
-        family = f"{len(included)} values of {asked.one.name} against the rest"
+        family = f"{len(included)} values of {asked.one.label} against the rest"
         named = [(values[g], REST) for g in included]
         yield from _rows(_contrast(asked, rest, weights[included]), named, family, asked.level)
     weights, places = pairs(asked.included)
-    family = f"{len(places)} pairs of {asked.one.name}"
+    family = f"{len(places)} pairs of {asked.one.label}"
     named = [(values[g], values[h]) for g, h in places]
     yield from _rows(_contrast(asked, found, weights), named, family, asked.level)
 
@@ -175,31 +154,20 @@ def _rest_reveals(asked: Comparison) -> bool:
     that a withheld ``unmeasured`` would follow. A metric that averages over classes weighs those of the rest
     anew, which is one more equation in the withheld classes of any value.
     """
-    averages = asked.metric.key.kernel == "confusion" and asked.metric.kind != "proportion"
+    # All rows within one value of a control are shown nowhere else: nothing was withheld for their sake.
+    if asked.one.control is not None and asked.hidden.any():
+        return True
+    key = asked.metric.key
+    averages = of_units(key) or (key.kernel == "confusion" and asked.metric.kind != "proportion")
     unmeasured = asked.hidden & ~_measured(asked.one)
     return bool(unmeasured.any() or (averages and (asked.hidden | asked.partly).any()))
-
-
-def _expects_few_errors(asked: Comparison) -> bool:
-    """Whether fewer than ten errors, or than ten right answers, are expected in a value at equal rates."""
-    if asked.metric.kind != "proportion":
-        return False
-    successes, trials = _counts(asked)
-    rate = successes.sum() / trials.sum()
-    return bool(trials.min() * min(rate, 1 - rate) < _FEWEST_ERRORS)
-
-
-def _counts(asked: Comparison) -> tuple[Floats, Floats]:
-    """Successes and trials of the compared values."""
-    successes, trials = (np.asarray(part, np.float64) for part in asked.metric.formula(asked.tally.total))
-    return successes[asked.included], trials[asked.included]
 
 
 def _ratios(asked: Comparison) -> Iterator[dict[str, Any]]:
     """The smallest rate over the largest, with its false alarms, and the largest error over the mean one."""
     tally = asked.tally.where(asked.metric.count(asked.tally.stats) > 0)
     hits, rows = (np.asarray(part, np.float64) for part in asked.metric.formula(tally.stats))
-    successes, trials = _counts(asked)
+    successes, trials = counts(asked.metric, asked.tally, asked.included)
     clusters = tally.clusters[asked.included]
     with np.errstate(divide="ignore", invalid="ignore"):
         rates, variances = (part[asked.included] for part in linearised(hits, rows, tally))

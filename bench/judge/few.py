@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from bench.judge.audit_action_units import few_of_units
 from bench.spec import Facts, Suite
 from bench.tables.frame import gives_labels, grouped, joined, labelled
 
@@ -27,26 +28,29 @@ _OF_DECISIONS = ("precision", "selection_rate", "false_positive_rate")
 
 
 def few_people(
-    targets: pa.Table, predictions: pa.Table | None, facts: Facts, suite: Suite,
-    slices: Sequence[tuple[str, ...]],
+    targets: pa.Table, predictions: pa.Table | None, facts: Facts, suite: Suite
 ) -> set[Few]:  # fmt: skip
-    """The values of ``slices`` with fewer people than the suite shows, and metrics of their classes.
+    """The values of the suite's slices with fewer people than the suite shows, and metrics of their classes.
 
     A class is of few if its labelled rows that are not decode errors are, the metrics of decisions also if
     those decided as it are. Classes are counted where there are predictions, rows one per target.
     """
     floor = suite.slice_rule.suppress_below
     frame, people = targets.to_pandas(), _CLUSTER[facts.cluster_unit]
+    both = None if predictions is None else joined(targets, predictions, facts)
     rows = None
-    if predictions is not None and facts.labels and gives_labels(predictions):
-        rows = labelled(joined(targets, predictions, facts))
+    if predictions is not None and both is not None and facts.labels and gives_labels(predictions):
+        rows = labelled(both)
     found: set[Few] = set()
-    for attributes in slices:
-        name = "&".join(attributes)
-        count = frame[people].groupby(grouped(frame, attributes, suite)).nunique()
+    for cut in suite.slicings:
+        name = cut.name
+        count = frame[people].groupby(grouped(frame, *cut, suite)).nunique()
         found |= {(name, str(value), None) for value in count[count < floor].index}
+        if both is not None:
+            value = grouped(both, *cut, suite)
+            found |= {(name, *few) for few in few_of_units(both, value, facts.au_scale, floor)}
         if rows is not None:
-            value = grouped(rows, attributes, suite)
+            value = grouped(rows, *cut, suite)
             found |= {(name, *few) for few in _few_classes(rows, value, facts.labels, floor)}
     return found
 

@@ -15,8 +15,9 @@ import numpy as np
 from bench.judge.rows import DECODE_ERROR, UNDECIDED, Floats
 
 __all__ = [
-    "Stats", "accuracy", "bias", "ccc", "coverage", "divide", "false_positive_rate", "kappa", "macro_f1",
-    "mae", "mcc", "pcc", "precision", "recall", "rmse", "sagr", "selection_rate", "uar", "weighted_f1",
+    "Stats", "accuracy", "bias", "ccc", "coverage", "divide", "false_positive_rate", "kappa", "label_sd",
+    "macro_f1", "mae", "mcc", "pcc", "precision", "recall", "rmse", "sagr", "selection_rate", "uar",
+    "weighted_f1",
 ]  # fmt: skip
 
 Stats = Any  # an int64 or float64 array: (..., *shape of the kernel)
@@ -178,6 +179,17 @@ def bias(moments: Stats) -> Floats:
     Above 0 the model says more than the raters did. Errors of both signs cancel: read it beside MAE.
     """
     return divide(moments[..., 2] - moments[..., 1], moments[..., 0])
+
+
+def label_sd(moments: Stats) -> Floats:
+    """Standard deviation of the labels, whatever was predicted: sqrt(var_x), population variance.
+
+    In the units of the labels; 0 where they are constant, as for CCC. CCC grows with it at equal errors: it
+    stands beside every CCC gap. Source: numpy ``std``.
+    """
+    n, x, _, xx, _, _ = _means(moments)
+    variance = _variance(n, x, xx)
+    return np.sqrt(np.where(np.isnan(variance) & (n > 0), 0.0, variance))
 
 
 def sagr(moments: Stats) -> Floats:

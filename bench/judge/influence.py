@@ -34,7 +34,8 @@ class Influence:
     ``estimate`` (V,) and its ``clusters`` (V,); ``pull`` (C, V) so that the variance of a value is the sum of
     its squares, weighted by ``multiplicity`` (C,), how many equal clusters a row stands for; 0 where a
     cluster has no row of the value. A value that has no influence is NaN throughout. ``cluster`` (C,) names
-    the cluster of each row, None where the rows are of other clusters than those of any other tally.
+    the cluster of each row, None where the rows are of other clusters than those of any other tally. ``kind``
+    is that of the metric: on which scale a value has its interval; sums and differences of values are signed.
     """
 
     estimate: Floats
@@ -42,6 +43,7 @@ class Influence:
     multiplicity: Ints
     clusters: Ints
     cluster: Ints | None
+    kind: str = "signed"
 
     def variance(self, contrasts: Floats) -> Floats:
         """The variance of the contrasts (K, V), each a weighted sum of values: (K,).
@@ -81,7 +83,7 @@ def influence(metric: Metric, tally: Tally) -> Influence:
     known[tally.value[~np.isfinite(entries)]] = False
     pull[:, ~known | (tally.clusters == 0)] = np.nan
     names = None if tally.cluster is None else tally.cluster[first]
-    return Influence(estimate, pull, tally.multiplicity[first], tally.clusters, names)
+    return Influence(estimate, pull, tally.multiplicity[first], tally.clusters, names, metric.kind)
 
 
 def _ratio(metric: Metric, tally: Tally, clusters: Floats) -> tuple[Floats, Floats]:

@@ -20,7 +20,7 @@ from bench.digest import digest_file
 from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
 from bench.judge.few import Few, few_people
-from bench.spec import Facts, Suite
+from bench.spec import Facts, Suite, members
 from bench.tables.frame import gives_labels, grouped
 
 __all__ = ["Finding", "PlannedCell", "check_run", "planned_cells"]
@@ -52,6 +52,7 @@ class PlannedCell:
     folder: CellFolder
     facts: Facts
     targets: pa.Table | None = field(repr=False)
+    double: bool = False
 
     @cached_property
     def record(self) -> dict[str, Any]:
@@ -86,12 +87,12 @@ class PlannedCell:
             return False
         if metric in _LABEL_METRICS or metric.startswith("recall/"):
             return _holds(self.targets, "label") and gives_labels(self.predictions)
-        column = metric.split("_")[1]
+        column = metric.removesuffix("_covered").rpartition("_")[2]
         return _holds(self.targets, column) and column in self.predictions.column_names
 
-    def slices(self, suite: Suite) -> list[tuple[str, ...]]:
-        """The slices of a suite, each once, as tuples of attributes."""
-        return list(dict.fromkeys((s,) if isinstance(s, str) else s for s in suite.slices))
+    def holds(self, column: str) -> bool:
+        """Whether any target has a value in the column."""
+        return self.targets is not None and _holds(self.targets, column)
 
 
 def planned_cells(folder: RunFolder) -> Iterator[PlannedCell]:
@@ -99,9 +100,10 @@ def planned_cells(folder: RunFolder) -> Iterator[PlannedCell]:
     plan = folder.plan
     facts = {entry["name"]: Facts.model_validate(entry["facts"]) for entry in plan["datasets"]}
     targets = {name: _read(folder.targets_path(name)) for name in facts}
+    doubles = {entry["name"] for entry in plan["models"] if entry["double"]}
     for model, dataset, condition in plan["cells"]:
         name = model, dataset, condition
-        yield PlannedCell(name, folder.cell(*name), facts[dataset], targets[dataset])
+        yield PlannedCell(name, folder.cell(*name), facts[dataset], targets[dataset], model in doubles)
 
 
 def check_run(
@@ -207,8 +209,8 @@ def _parts(cell: PlannedCell, suite: Suite) -> list[tuple[str | None, str | None
     assert cell.targets is not None
     frame = cell.targets.to_pandas()
     parts: list[tuple[str | None, str | None]] = [(None, None)]
-    for attributes in cell.slices(suite):
-        parts += [("&".join(attributes), value) for value in grouped(frame, attributes, suite).unique()]
+    for cut in suite.slicings:
+        parts += [(cut.name, value) for value in grouped(frame, *cut, suite).unique()]
     return parts
 
 
@@ -219,7 +221,7 @@ def _metrics(cell: PlannedCell, suite: Suite, found: Sequence[str]) -> Iterator[
         # A name that no row has, such as recall, stands for one number a label.
         wanted = [
             {name} if name in found or "/" in name else {f"{name}/{label}" for label in labels}
-            for name in suite.metrics
+            for name in (each for name in suite.metrics for each in members(name))
         ]
     else:
         recalls = [f"recall/{label}" for label in labels]
@@ -234,11 +236,20 @@ def _metrics(cell: PlannedCell, suite: Suite, found: Sequence[str]) -> Iterator[
         strange = [name for name in found if name in known and not cell.gives(name)]
         if strange:
             yield f"the estimates have {listed(strange, 3)}, which the tables do not allow"
+    wanted += [{name} for name in _beside(cell, suite, set[str]().union(*wanted))]
     lacking = set[str]().union(*wanted) - set(found)
     if lacking:
         yield f"the estimates lack {listed(lacking, 3)} altogether"
     if suite.metrics and (extra := set(found) - set[str]().union(*wanted)):
         yield f"the estimates have {listed(extra, 3)}, which the plan does not ask for"
+
+
+def _beside(cell: PlannedCell, suite: Suite, metrics: set[str]) -> set[str]:
+    """What stands beside the CCC of slices, asked for or not."""
+    columns = [name.removeprefix("ccc_") for name in metrics if name.startswith("ccc_") and cell.gives(name)]
+    known = [c for c in columns if c.removesuffix("_covered") in ("valence", "arousal", "dominance")]
+    stems = ("rmse", "bias", "label_sd") if suite.slices else ()
+    return {f"{stem}_{column}" for column in known for stem in stems}
 
 
 def _too_few(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> Iterator[str]:
@@ -248,7 +259,7 @@ def _too_few(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) ->
         if cell.targets is not None and not cell.facts.attributes_public:
             # Rows that are not one per target cannot be joined; they are a fault of their own.
             said = cell.predictions if cell.joins else None
-            few[cell.key] = few_people(cell.targets, said, cell.facts, suite, cell.slices(suite))
+            few[cell.key] = few_people(cell.targets, said, cell.facts, suite)
     for row in rows:
         found = few.get(tuple(row[name] for name in PlannedCell.KEY), set())
         small = {(row["slice"], row["value"], metric) for metric in (None, row["metric"])} & found

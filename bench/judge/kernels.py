@@ -7,7 +7,8 @@ probabilities where those are what a kernel sums, and only then are probabilitie
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from scipy.special import expit, rel_entr
@@ -15,25 +16,26 @@ from scipy.special import expit, rel_entr
 from bench.judge.rows import OUTCOMES, Bools, Floats, Ints, Rows
 
 __all__ = [
-    "CALIBRATION_BINS", "FLOOR", "LOGIT_BINS", "Counts", "Kernel", "Key", "Misses", "Moments",
-    "agreement", "calibration", "confusion", "moments", "outcomes", "ranking", "scores", "selective",
-    "soft_scores", "total",
+    "CALIBRATION_BINS", "CALIBRATION_EDGES", "FLOOR", "LOGIT_BINS", "LOGIT_EDGES", "Counts", "Kernel", "Key",
+    "Misses", "Moments", "Stack", "agreement", "calibration", "confusion", "moments", "outcomes", "ranking",
+    "scores", "selective", "soft_scores", "total",
 ]  # fmt: skip
 
 Misses = Literal["wrong", "constant", "left out", "counted"]
 Kernel = Literal[
     "confusion", "outcomes", "moments", "calibration", "selective", "ranking", "scores", "agreement",
-    "soft_scores",
+    "soft_scores", "raters", "au_decisions", "au_ranking", "au_intensities",
+    "steps", "onsets", "segments", "within", "between",
 ]  # fmt: skip
 
 CALIBRATION_BINS = 15
 LOGIT_BINS = 256
 FLOOR = float(np.finfo(np.float64).eps)
 """The least probability of which a logarithm is taken, as in scikit-learn: a certain mistake costs 36.04."""
-_CALIBRATION_EDGES = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
+CALIBRATION_EDGES = np.arange(1, CALIBRATION_BINS) / CALIBRATION_BINS
 # An eighth wide on the logit scale, from -16 to 16 (1.1e-7 from certainty, what float32 tells from 1), the
 # outer two open: softmax crowds at 0 and 1, where bins of equal width would hold nearly all rows in one.
-_LOGIT_EDGES = expit((np.arange(1, LOGIT_BINS) - LOGIT_BINS // 2) / 8)
+LOGIT_EDGES = expit((np.arange(1, LOGIT_BINS) - LOGIT_BINS // 2) / 8)
 
 
 class Key(NamedTuple):
@@ -72,6 +74,12 @@ class Moments(NamedTuple):
         """The shape of their sums: (C,) or (bins, C)."""
         numbers = self.stats.shape[1]
         return (numbers,) if self.bin is None else (self.bins, numbers)
+
+
+class Stack(NamedTuple):
+    """The statistics of several parts of every row, (parts, *shape); each is made only to be summed."""
+
+    parts: tuple[Callable[[], Counts | Moments], ...]
 
 
 def confusion(rows: Rows) -> Counts:
@@ -117,7 +125,7 @@ def calibration(rows: Rows) -> Moments:
     confidence = rows.confidence
     stats = np.empty((len(confidence), 3))
     stats[:, 0], stats[:, 1], stats[:, 2] = 1.0, rows.correct, confidence
-    place = np.searchsorted(_CALIBRATION_EDGES, confidence)
+    place = np.searchsorted(CALIBRATION_EDGES, confidence)
     return Moments(rows.graded & (rows.truth >= 0), stats, place, CALIBRATION_BINS)
 
 
@@ -180,8 +188,11 @@ def soft_scores(rows: Rows) -> Moments:
     return Moments(rows.graded & (cast > 0), stats)
 
 
-def total(statistics: Counts | Moments) -> Ints | Floats:
+def total(statistics: Counts | Moments | Stack) -> Ints | Floats:
     """The statistics of all rows together, in the kernel's shape."""
+    if isinstance(statistics, Stack):
+        parts: list[Any] = [total(part()) for part in statistics.parts]
+        return np.stack(parts)
     if isinstance(statistics, Moments):
         stats = statistics.stats[statistics.kept]
         if statistics.bin is None:
@@ -195,4 +206,4 @@ def total(statistics: Counts | Moments) -> Ints | Floats:
 
 
 def _logit_bin(p: Floats) -> Ints:
-    return np.searchsorted(_LOGIT_EDGES, p, side="right")
+    return np.searchsorted(LOGIT_EDGES, p, side="right")

@@ -17,13 +17,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench.judge import formulas, probabilistic
+from bench.judge import action_units, clips, formulas, probabilistic, temporal
 from bench.judge.formulas import Stats, divide
 from bench.judge.kernels import Kernel, Key, Misses
+from bench.judge.raters import label_agreement
 from bench.judge.rows import Bools, Floats
+from bench.spec import members
 from bench.tables.targets import AFFECT
 
-__all__ = ["METRICS", "Metric", "expand", "of_label"]
+__all__ = ["METRICS", "Metric", "expand", "of_label", "of_unit"]
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,9 @@ class Metric:
     says when a value is NaN; ``per_label`` metrics have a value per label and are asked for as ``recall`` or
     ``recall/fear``; ``headline`` ones are reported where a suite names no metrics, others when named.
     ``biased`` ones grow or shrink with the number of rows, so that groups are compared against chance alone
-    (arXiv 2505.03992); ``bound`` says how far a histogram can have moved the value.
+    (arXiv 2505.03992); those of action units are over all of them, ``au_f1``, or of one, ``au_f1/au_12``;
+    ``bound`` says how far a histogram can have moved the value. ``of_labels`` ones are
+    of the targets alone: no prediction moves them.
     """
 
     name: str
@@ -49,6 +53,7 @@ class Metric:
     headline: bool = True
     biased: bool = False
     bound: Callable[[Stats], Floats] | None = None
+    of_labels: bool = False
 
     @property
     def misses(self) -> Misses:
@@ -71,26 +76,39 @@ class Metric:
         """The rows in the denominator."""
         if self.kind == "proportion":
             return np.asarray(self.formula(stats)[1], np.float64)
+        if action_units.of_units(self.key):
+            return action_units.count(self.key, stats)
         if self.key.kernel in _HISTOGRAMS:
             return np.asarray(stats.sum(axis=(-1, -2)), np.float64)
         rows = stats[..., 0].sum(axis=-1) if self.key.kernel == "calibration" else stats[..., 0]
         return np.asarray(rows, np.float64)
 
-    def present(self, stats: Stats) -> Bools:
-        """Which classes have a row, (..., K), of ranking others and own, (..., 2); else (..., 1), any row."""
+    def in_classes(self, stats: Stats) -> Floats:
+        """The rows of each class, (..., K), of ranking others and own, (..., 2); else (..., 1), all rows.
+
+        Of action units as ``action_units.in_classes``.
+        """
+        if action_units.of_units(self.key):
+            return action_units.in_classes(self.key, stats)
         of_classes = self.key.kernel in ("confusion", "ranking")
-        counts = stats.sum(axis=-1) if of_classes else self.count(stats)[..., None]
-        return np.asarray(counts > 0)
+        return np.asarray(stats.sum(axis=-1) if of_classes else self.count(stats)[..., None])
+
+    def present(self, stats: Stats) -> Bools:
+        """Which classes have a row, (..., K) as ``in_classes``."""
+        return np.asarray(self.in_classes(stats) > 0)
 
 
 def expand(names: Sequence[str], labels: tuple[str, ...]) -> list[Metric]:
-    """The metrics of the names, ``recall`` as one metric per label; ``check`` has refused unknown names."""
+    """The metrics of the names, ``recall`` as one metric per label; ``check`` has refused unknown names.
+
+    Those of a criterion of fairness are the metrics whose gaps it is (``bench.spec.members``).
+    """
     found: dict[str, Metric] = {}
-    for name in names:
+    for name in (each for asked in names for each in members(asked)):
         stem, _, label = name.partition("/")
         metric = METRICS[stem]
         if not metric.per_label:
-            found[name] = metric
+            found[name] = of_unit(metric, label) if label else metric
             continue
         for each in (label,) if label else labels:
             found[f"{stem}/{each}"] = of_label(metric, each, labels.index(each))
@@ -110,6 +128,13 @@ def of_label(metric: Metric, label: str, code: int) -> Metric:
 
     formula.__doc__ = metric.about
     return replace(metric, name=f"{metric.name}/{label}", formula=formula, per_label=False)
+
+
+def of_unit(metric: Metric, unit: str) -> Metric:
+    """The metric of one action unit, of one over all of them: ``au_f1/au_12``."""
+    one, bound = action_units.OF_ONE, metric.bound and action_units.OF_ONE[metric.bound]
+    key, name = metric.key._replace(column=unit), f"{metric.name}/{unit}"
+    return replace(metric, name=name, key=key, formula=one[metric.formula], bound=bound)
 
 
 _HISTOGRAMS = ("confusion", "selective", "ranking")
@@ -132,7 +157,11 @@ def _affect(column: str, misses: Misses) -> list[Metric]:
         Metric(f"mae_{column}{end}", key, formulas.mae, "plain", _NO_ROWS, "lower", _ERROR, headline=False),
         Metric(f"bias_{column}{end}", key, formulas.bias, "signed", _NO_ROWS, "zero", _ANY, headline=False),
         Metric(f"sagr_{column}{end}", key, formulas.sagr, "rate", _NO_ROWS, headline=False),
-    ]
+        Metric(
+            f"label_sd_{column}{end}", key, formulas.label_sd, "plain", _NO_ROWS, "neither", _ERROR,
+            headline=False, of_labels=True,
+        ),
+    ]  # fmt: skip
 
 
 _HEADLINES = (
@@ -180,13 +209,60 @@ _ON_PROBABILITIES = (
     Metric("soft_brier", _SOFT, probabilistic.soft_brier, "plain", _NO_GRADES, "lower", _TWO),
     Metric("js", _SOFT, probabilistic.js, "rate", _NO_GRADES, "lower"),
     Metric("crowd_agreement", _AGREEMENT, probabilistic.crowd_agreement, "rate", _NO_VOTES),
+    Metric(
+        "label_agreement", Key("raters", "votes"), label_agreement, "rate", "no rows with two votes",
+        "neither", of_labels=True,
+    ),
+)  # fmt: skip
+
+_STEPS, _ONSETS, _SEGMENTS = _left_out("steps"), Key("onsets", "", "wrong"), Key("segments", "", "wrong")
+_NO_STEPS, _NO_ONSETS, _CONSTANT = "no steps between frames", "no changes of the label", f"{_FLAT} there"
+
+
+def _moving(column: str) -> list[Metric]:
+    inside, across = _left_out("within", column), _left_out("between", column)
+    steps = _left_out("steps", column)
+    return [
+        Metric(f"jitter_{column}", steps, temporal.jitter, "plain", _NO_STEPS, "lower", _ERROR),
+        Metric(f"ccc_within_{column}", inside, clips.ccc_within, "correlation", _CONSTANT, range=_SIGNED),
+        Metric(f"pcc_within_{column}", inside, clips.pcc_within, "correlation", _CONSTANT, range=_SIGNED),
+        Metric(f"ccc_between_{column}", across, clips.ccc_between, "correlation", _CONSTANT, range=_SIGNED),
+        Metric(f"pcc_between_{column}", across, clips.pcc_between, "correlation", _CONSTANT, range=_SIGNED),
+    ]
+
+
+_ON_SEQUENCES = (
+    Metric("flip_rate", _STEPS, temporal.flip_rate, "proportion", _NO_STEPS, "lower"),
+    Metric("jitter", _left_out("steps", "probabilities"), temporal.jitter, "rate", _NO_STEPS, "lower"),
+    Metric("onset_lag", _ONSETS, temporal.onset_lag, "plain", _NO_ONSETS, "lower", _ERROR),
+    Metric("onset_missed", _ONSETS, temporal.onset_missed, "proportion", _NO_ONSETS, "lower"),
+    Metric("segment_agreement", _SEGMENTS, temporal.segment_agreement, "rate", "no segments"),
+    *(metric for column in AFFECT for metric in _moving(column)),
+)
+
+_OF_UNITS = (
+    Metric(
+        "au_f1", Key("au_decisions", misses="wrong"), action_units.mean_f1, "rate",
+        "no action unit is present in any row", biased=True,
+    ),
+    Metric(
+        "au_auroc", _left_out("au_ranking"), action_units.mean_auroc, "rate",
+        "no action unit has rows with it and rows without it", bound=action_units.mean_auroc_bound,
+    ),
+    Metric(
+        "au_icc", _left_out("au_intensities"), action_units.mean_icc, "correlation",
+        "no rows, or the truth is constant", range=_SIGNED,
+    ),
 )  # fmt: skip
 
 METRICS = {
     metric.name: metric
     for metric in (
         *_HEADLINES,
-        *(replace(metric, headline=False) for metric in (*_NAMED, *_ON_PROBABILITIES)),
+        *(
+            replace(metric, headline=False)
+            for metric in (*_NAMED, *_OF_UNITS, *_ON_PROBABILITIES, *_ON_SEQUENCES)
+        ),
         *(
             metric
             for column in AFFECT

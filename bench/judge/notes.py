@@ -5,16 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
+from bench.judge.action_units import of_units, unit_of
 from bench.judge.metrics import Metric
 from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED, Rows
 from bench.judge.slices import Slice
 from bench.judge.sums import Sums
+from bench.judge.temporal import COUNTED
 from bench.tables import Targets
 
 __all__ = ["cell_notes", "dataset_notes", "notes"]
 
 # STATISTICS, Misses: the share of faults up to which cells are compared as if there were none.
 _FAULTS = 0.01
+_WANTED = {"raters": "two votes", **dict.fromkeys(COUNTED, "successive frames")}
 _ON_DECISIONS = ("confusion", "agreement", "calibration", "selective")
 
 
@@ -44,6 +47,10 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
     fates, with_truth = sums.fates(one), sums.with_truth(metric.key, one)
     judged = fates[:, :DECODE_ERROR].sum(axis=-1)
     said: list[list[str]] = []
+    unmoved = metric.of_labels and metric.misses != "left out"
+    wanted = _WANTED.get(metric.key.kernel, metric.key.column or "label")
+    if of_units(metric.key):
+        wanted = metric.key.column  # over all units rows leave in parts: see _unit_notes
     for fate, rows, unlabelled in zip(fates, judged, judged - with_truth, strict=True):
         ties = fate[UNDECIDED] + fate[EMPTY] if metric.key.kernel in _ON_DECISIONS else 0
         said.append(
@@ -54,15 +61,22 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
                         ties,
                         f"no decision (tie or empty): {ties / max(rows, 1):.2%} of rows, counted as wrong",
                     ),
-                    (fate[MODEL_ERROR], f"{_rows(fate[MODEL_ERROR])} with a model error, counted as missing"),
+                    (
+                        0 if unmoved else fate[MODEL_ERROR],
+                        f"{_rows(fate[MODEL_ERROR])} with a model error, counted as missing",
+                    ),
                     (fate[DECODE_ERROR], f"{_rows(fate[DECODE_ERROR])} with a decode error left out"),
-                    (unlabelled, f"{_rows(unlabelled)} without {metric.key.column or 'label'} left out"),
+                    (unlabelled if wanted else 0, f"{_rows(unlabelled)} without {wanted} left out"),
                 )
                 if count
             ]
         )
+    if metric.key.kernel in COUNTED and not one.attributes:
+        said[0].append(f"n counts {COUNTED[metric.key.kernel]}")
     if metric.key.kernel == "confusion":
         _label_notes(metric, sums, one, labels, said)
+    if of_units(metric.key):
+        _unit_notes(metric, sums, one, said)
     if metric.bound is not None:
         for bound, texts in zip(metric.bound(sums.total(metric.key, one)), said, strict=True):
             # Rounded up: a bound that is rounded down is none.
@@ -81,6 +95,22 @@ def _label_notes(
         said[0].append(f"{_rows(sums.rows.outside)} predicted outside the label space, counted as wrong")
     if sums.rows.unsayable and not one.attributes:
         said[0].append(f"no probability for {', '.join(sums.rows.unsayable)}: can never be predicted")
+
+
+def _unit_notes(metric: Metric, sums: Sums, one: Slice, said: list[list[str]]) -> None:
+    """In how many rows action units were coded, which no row has, and which the model lacks."""
+    units = unit_of(metric.key, sums.rows)
+    if not metric.key.column:
+        every = sums.fates(one)[:, :DECODE_ERROR].sum(axis=-1) * len(units)
+        for coded, wanted, texts in zip(sums.with_truth(metric.key, one), every, said, strict=True):
+            texts.extend([f"{wanted - coded} of {wanted} codes of units unknown"] if coded < wanted else [])
+    known = metric.in_classes(sums.total(metric.key, one)).reshape(len(said), len(units), -1)
+    for counts, texts in zip(known, said, strict=True):
+        absent = [unit for unit, rows in zip(units, counts, strict=True) if not rows[-1]]
+        texts.extend([f"units without rows that have them: {', '.join(absent)}"] if absent else [])
+    lacking = [unit for unit in units if sums.rows.action_units[unit][1] is None]
+    if lacking and not one.attributes:
+        said[0].append(f"no output for {', '.join(lacking)}: missed in every row")
 
 
 def _rows(count: int) -> str:

@@ -15,7 +15,7 @@ from scipy.special import stdtr, stdtrit
 from bench.judge.atoms import combine
 from bench.judge.infer import FEWEST_CLUSTERS, ROUNDING
 from bench.judge.influence import Influence, influence
-from bench.judge.kernels import Counts
+from bench.judge.kernels import Counts, Stack
 from bench.judge.metrics import Metric
 from bench.judge.rows import Floats
 from bench.judge.slices import Slice
@@ -120,6 +120,7 @@ def named(metric: Metric, sums: Sums, one: Slice) -> Influence:
         return found
     kept = metric.count(tally.stats) > 0
     statistics = sums.statistics(metric.key)
+    assert not isinstance(statistics, Stack), "a stack names its rows"
     if isinstance(statistics, Counts):
         size = int(np.prod(statistics.shape))
         entry = np.full(tally.values * size, -1)

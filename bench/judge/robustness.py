@@ -3,9 +3,10 @@
 ``degradation`` is clean minus condition (condition minus clean where lower is better), so that more is worse;
 with a null severity it is the mean over the severities that the suite lists. ``degradation_contrast`` is how
 much more one value of a slice degrades than its ``reference``, simultaneous over all pairs. ``stability`` is
-the share of decisions that are as on clean media, *none* being one of them. ``area`` is the mean height of
-the metric along severity, clean being 0. ``worst``, ``mce`` and ``relative_mce`` are of all conditions
-together (``bench.judge.corruption``).
+the share of decisions that are as on clean media, *none* being one of them, and, as ``severity_flips``, of
+those that change from one severity to the next. ``area`` is the mean height of the metric along severity,
+clean being 0. ``worst``, ``mce`` and ``relative_mce`` are of all conditions together
+(``bench.judge.corruption``).
 
 Memory holds what each cluster adds to each value (for rows that are their own clusters 8 bytes x rows x
 values x metrics) of the clean cell and the severities of one condition at a time, never predictions. Refuses
@@ -20,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from bench.judge.corruption import Cost, mean_corruption_errors, worst
-from bench.judge.degradation import CLEAN, Observed, areas, degradations, stability
+from bench.judge.degradation import CLEAN, Observed, areas, degradations, flips, stability
 from bench.judge.multiplicity import benjamini_hochberg
 from bench.judge.paired import weighed
 from bench.spec import Suite
@@ -95,6 +96,7 @@ class Robustness:
         key = {**cell.key, "severity": None}
         self._rows += degradations(key, clean, seen, self._suite)
         self._rows += areas(key, clean, seen, self._suite)
+        self._rows += flips(seen, self._suite)
         if "accuracy" in clean.influence and all("accuracy" in one.influence for one in seen):
             parts = tuple(one.influence["accuracy"][0] for one in (clean, *seen))
             mean = np.full(len(seen), 1 / len(seen))

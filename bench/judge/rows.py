@@ -5,16 +5,21 @@ This is the only place where judge reads text. It refuses predictions that are n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.spec import AuScale
 from bench.tables import Targets
+from bench.tables.action_units import action_units
 from bench.tables.targets import AFFECT
+
+if TYPE_CHECKING:
+    from bench.judge.sequences import Sequences
 
 __all__ = [
     "DECIDED", "DECODE_ERROR", "EMPTY", "MISSED", "MODEL_ERROR", "OUTCOMES", "UNDECIDED", "Bools", "Floats",
@@ -41,7 +46,10 @@ class Rows:
     ``outside`` counts decisions outside the label space; ``unsayable`` are the labels of rows that
     predictions made of probabilities have none for. ``probabilities`` holds the columns of the labels in
     their order, None for a label without one, then those outside the label space; () where there are none.
-    ``votes`` is the column of the targets. Both stay Arrow columns until a kernel asks for their numbers.
+    ``votes`` is the column of the targets; ``action_units`` maps each unit that the targets have to the
+    columns of truth and prediction, None where the model lacks it, on ``au_scale``. All of these stay Arrow
+    columns until a kernel asks for their numbers. ``sequences`` say which frames follow one another, None
+    where nobody asks.
     """
 
     labels: int
@@ -53,6 +61,9 @@ class Rows:
     unsayable: tuple[str, ...] = ()
     probabilities: tuple[pa.ChunkedArray | None, ...] = ()
     votes: pa.ChunkedArray | None = None
+    sequences: Sequences | None = None
+    action_units: dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray | None]] = field(default_factory=dict)
+    au_scale: AuScale = "occurrence"
 
     @property
     def judged(self) -> Bools:
@@ -81,6 +92,13 @@ class Rows:
         for code in range(len(self.probabilities)):
             np.maximum(top, self.probability(code), out=top)
         return top
+
+    def unit(self, name: str) -> tuple[Floats, Floats]:
+        """Truth and prediction of one action unit, (N,) each, NaN where it was not coded or has no output."""
+        truth, said = self.action_units[name]
+        if said is None:
+            return numbers(truth), np.full(len(self.truth), np.nan)
+        return numbers(truth), np.where(self.outcome <= EMPTY, numbers(said), np.nan)
 
     @property
     def voted(self) -> Bools:
@@ -127,7 +145,20 @@ def read_rows(targets: Targets, predictions: pa.Table) -> Rows:
         unsayable=_unsayable(labels, truth, predictions.column_names),
         probabilities=_probabilities(labels, predictions),
         votes=table["votes"] if "votes" in table.column_names else None,
+        action_units=_units(table, predictions),
+        au_scale=targets.facts.au_scale or "occurrence",
     )
+
+
+def _units(
+    table: pa.Table, predictions: pa.Table
+) -> dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray | None]]:
+    said = predictions.column_names
+    return {
+        name: (table[name], predictions[name] if name in said else None)
+        for name in action_units(table.column_names)
+        if table[name].null_count < len(table)
+    }
 
 
 def _probabilities(labels: tuple[str, ...], predictions: pa.Table) -> tuple[pa.ChunkedArray | None, ...]:

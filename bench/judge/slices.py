@@ -19,10 +19,10 @@ import pyarrow.compute as pc
 from bench.errors import UserError, listed, nearest
 from bench.judge.atoms import Strata, combine, stratify
 from bench.judge.rows import Ints, numbers, positions
-from bench.spec import Suite
+from bench.spec import Slicing, Suite
 from bench.tables import Targets
 
-__all__ = ["UNMEASURED", "Cut", "Slice", "attribute", "attributes_of", "cut", "labels_of_bins", "slice_names"]
+__all__ = ["UNMEASURED", "Cut", "Slice", "attribute", "attributes_of", "cut", "labels_of_bins"]
 
 UNMEASURED = "unmeasured"
 MOST_VALUES = 12
@@ -37,6 +37,8 @@ class Slice:
     ``attributes`` is empty for the whole data set; ``values`` (V,) are texts such as ``Asian&Male``;
     ``codes`` (V, depth) the value of each attribute; ``of_stratum`` (A,) the value of each stratum;
     ``clusters``, ``clips`` and ``rows`` (V,) count what the targets hold, whatever the predictions are.
+    Values within those of a ``control`` read ``Male|<30``, the control's being the last column of ``codes``;
+    ``within`` is set where the slice holds those of one value of the control alone.
     """
 
     attributes: tuple[str, ...]
@@ -46,11 +48,18 @@ class Slice:
     clusters: Ints
     clips: Ints
     rows: Ints
+    control: str | None = None
+    within: str | None = None
 
     @property
     def name(self) -> str | None:
-        """The name in Estimates: null for the whole, ``race&sex`` for an intersection."""
-        return "&".join(self.attributes) or None
+        """The name in Estimates: null for the whole, ``race&sex`` for an intersection, ``sex|age``."""
+        return Slicing(self.attributes, self.control).name or None
+
+    @property
+    def label(self) -> str:
+        """The name, with the one value of the control that the slice is compared within, if any."""
+        return f"{self.name} within {self.within}" if self.within else str(self.name)
 
 
 @dataclass(frozen=True)
@@ -61,23 +70,16 @@ class Cut:
     slices: tuple[Slice, ...]
 
 
-def slice_names(suite: Suite) -> list[tuple[str, ...]]:
-    """The slices of a suite as tuples of attributes, without repetition."""
-    tuples = [(names,) if isinstance(names, str) else tuple(dict.fromkeys(names)) for names in suite.slices]
-    return list(dict.fromkeys(tuples))
-
-
 def cut(targets: Targets, suite: Suite, where: Where) -> Cut:
     """Cut a data set by the suite; UserError for unknown attributes and missing bins."""
-    wanted = slice_names(suite)
     coded = attributes_of(targets, suite, where)
     # Targets are unique: to number ten million names would cost half a gigabyte.
     alone = targets.cluster == "target"
     cluster = np.arange(len(targets)) if alone else _codes(targets.table[targets.cluster])
     strata = stratify(cluster, [codes for codes, _ in coded.values()])
     holds = _Holdings(strata, cluster if strata.cluster is not None else None, _clips(targets))
-    whole = _slice((), (), strata, holds)
-    cuts = [_slice(attributes, [coded[name] for name in attributes], strata, holds) for attributes in wanted]
+    whole = _slice(Slicing(()), (), strata, holds)
+    cuts = [_slice(each, [coded[name] for name in _columns(each)], strata, holds) for each in suite.slicings]
     return Cut(strata, (whole, *cuts))
 
 
@@ -85,25 +87,35 @@ def attributes_of(targets: Targets, suite: Suite, where: Where) -> dict[str, tup
     """Code every attribute that the suite cuts by: (N,) codes and the texts of the values in order.
 
     UserError where an attribute is unknown or lacks bins, and where an ``&`` would make two slices, or two
-    values of an intersection, read alike.
+    values of an intersection, read alike, or a ``|`` two values within a control.
     """
-    wanted = slice_names(suite)
+    cuts = suite.slicings
+    kinds = dict.fromkeys(suite.controls, "control") | {n: "slice" for c in cuts for n in c.attributes}
     coded = {
-        name: attribute(targets, name, suite, where)
-        for name in dict.fromkeys(name for attributes in wanted for name in attributes)
+        name: attribute(targets, name, suite, lambda kind, n: where(kinds[n] if kind == "slice" else kind, n))
+        for name in dict.fromkeys(name for each in cuts for name in _columns(each))
     }
-    crossed = {name for attributes in wanted if len(attributes) > 1 for name in attributes}
-    for name, (_, values) in coded.items():
-        joined = [value for value in values if "&" in value and name in crossed]
-        if "&" in name or joined:
-            raise UserError(
-                where("slice", name),
-                f"slice {name!r} of {targets.facts.name} has an '&' in its "
-                + (f"values: {listed(joined, 3)}" if joined else "name"),
-                "'&' joins the attributes of an intersection and their values",
-                "Replace the '&' in the targets, for example by 'and'",
-            )
+    crossed = {name for each in cuts if len(each.attributes) > 1 for name in each.attributes}
+    controlled = {name for each in cuts if each.control for name in _columns(each)}
+    for sign, apart, what, word in (
+        ("&", crossed, "joins the attributes of an intersection and their values", "and"),
+        ("|", controlled, "stands before a control and its values", "or"),
+    ):
+        for name, (_, values) in coded.items():
+            joined = [value for value in values if sign in value and name in apart]
+            if (sign in name and (sign == "&" or name in apart)) or joined:
+                raise UserError(
+                    where(kinds[name], name),
+                    f"{kinds[name]} {name!r} of {targets.facts.name} has an '{sign}' in its "
+                    + (f"values: {listed(joined, 3)}" if joined else "name"),
+                    f"'{sign}' {what}",
+                    f"Replace the '{sign}' in the targets, for example by '{word}'",
+                )
     return coded
+
+
+def _columns(each: Slicing) -> tuple[str, ...]:
+    return (*each.attributes, *([each.control] if each.control else []))
 
 
 def attribute(targets: Targets, name: str, suite: Suite, where: Where) -> tuple[Ints, tuple[str, ...]]:
@@ -214,7 +226,7 @@ class _Holdings:
 
 
 def _slice(
-    attributes: tuple[str, ...],
+    each: Slicing,
     coded: Sequence[tuple[Ints, tuple[str, ...]]],
     strata: Strata,
     holds: _Holdings,
@@ -222,15 +234,17 @@ def _slice(
     codes = [column[strata.first] for column, _ in coded] or [np.zeros(len(strata), np.int64)]
     of_stratum, first = combine(codes)
     count = len(first)
-    each = np.stack([column[first] for column in codes], axis=1)
-    words = [[texts[code] for code in column] for (_, texts), column in zip(coded, each.T, strict=False)]
-    values = ["&".join(parts) for parts in zip(*words, strict=True)] or [""]
+    held = np.stack([column[first] for column in codes], axis=1)
+    words = [[texts[code] for code in column] for (_, texts), column in zip(coded, held.T, strict=False)]
+    depth = len(each.attributes)
+    values = ["|".join(["&".join(parts[:depth]), *parts[depth:]]) for parts in zip(*words, strict=True)]
     return Slice(
-        attributes=attributes,
-        values=tuple(values),
-        codes=each[:, : len(attributes)],
+        attributes=each.attributes,
+        values=tuple(values or [""]),
+        codes=held[:, : len(coded)],
         of_stratum=of_stratum,
         clusters=holds.distinct(holds.cluster, of_stratum, count),
         clips=holds.distinct(holds.clip, of_stratum, count),
         rows=holds.distinct(None, of_stratum, count),
+        control=each.control,
     )

@@ -44,6 +44,8 @@ def spread(values: Floats, covariance: Floats) -> Spread:
     own, apart = np.diag(error), some - some.mean()
     shared = (error.sum() - own.sum()) / (count * (count - 1))
     between = max(0.0, float(some.var(ddof=1) - (own.mean() - shared)))
+    if between <= 1e-12 * own.mean():  # what rounding leaves where groups share all that moves them
+        between = 0.0
     if between:
         apart = between * np.linalg.solve(between * np.eye(count) + error, apart)
     else:

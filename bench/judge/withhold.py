@@ -45,25 +45,29 @@ because counts are whole numbers.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bench.judge.action_units import of_units, present
 from bench.judge.atoms import Strata, combine
 from bench.judge.disclosure import Numbers, cover
 from bench.judge.kernels import Key
 from bench.judge.membership import Table, count_clusters, count_subjects, find_parts, find_people, tabulate
 from bench.judge.metrics import Metric
+from bench.judge.raters import compared_votes
 from bench.judge.rows import Bools, Floats, Ints, Rows
 from bench.judge.slices import Slice
+from bench.judge.temporal import TEMPORAL, counted, gives
 
 __all__ = [
     "MOST_CELLS", "MOST_CELL_COMBINATIONS", "Withheld", "alike", "decides", "withheld", "withheld_decisions",
+    "withheld_units",
 ]  # fmt: skip
 
 MOST_CELL_COMBINATIONS, MOST_CELLS = 20_000, 1_000
 _OF_DECISIONS = ("precision", "selection_rate", "false_positive_rate")
-_PROBABILITIES, _VOTES, _BOTH = "probabilities", "votes", "probabilities and votes"
+_PROBABILITIES, _VOTES, _BOTH, _RATERS = "probabilities", "votes", "probabilities and votes", "raters"
 
 
 @dataclass(frozen=True)
@@ -71,9 +75,10 @@ class Withheld:
     """What is withheld of one cell of a run: per slice, the first of which is the whole, masks.
 
     ``values`` (V,) every number of a value; ``classes`` (V, K) those of a true class; ``uar`` (V,);
-    ``outputs`` (V,) those of rows with an output: per affect column, of probabilities, votes and both;
+    ``outputs`` (V,) those of rows with an output: per affect column, of probabilities, votes, both, two
+    votes, frames that follow one another;
     ``graded`` (V,) those of probabilities by class; ``decisions`` (V, K) those of rows decided as a label,
-    None where no metric asks for them.
+    None where no metric asks for them; ``units`` (V,) those of each action unit, where one asks for any.
     """
 
     values: list[Bools]
@@ -82,10 +87,16 @@ class Withheld:
     outputs: dict[str, list[Bools]]
     graded: list[Bools]
     decisions: list[Bools] | None = None
+    units: dict[str, list[Bools]] = field(default_factory=dict)
 
     def of(self, metric: Metric, labels: Sequence[str]) -> list[Bools]:
         """Which values of each slice have their number of a metric withheld, (V,) each."""
         stem, _, label = metric.name.partition("/")
+        if of_units(metric.key):
+            asked = [metric.key.column] if metric.key.column else self.units
+            # A mean shows what it is a mean of where all else that it is of is shown.
+            masks = zip(*(self.units[unit] for unit in asked), strict=True)
+            return [np.asarray(np.any(each, axis=0)) for each in masks]
         if metric.key.kernel != "confusion":
             return self.graded if metric.key.kernel == "ranking" else self._of_rows(metric.key)
         if stem in ("accuracy", "uar"):
@@ -105,8 +116,15 @@ class Withheld:
             return self.outputs[key.column] if key.misses == "left out" else self.values
         if key.kernel == "outcomes":
             return self.values
-        soft = {"agreement": _VOTES, "soft_scores": _BOTH}
+        if key.kernel in TEMPORAL:
+            return self.outputs[_sequence_name(key)]
+        soft = {"agreement": _VOTES, "soft_scores": _BOTH, "raters": _RATERS}
         return self.outputs[soft.get(key.kernel, _PROBABILITIES)]
+
+
+def _sequence_name(key: Key) -> str:
+    """What ``outputs`` calls the rows in the denominators of a metric that follows frames."""
+    return f"{key.kernel}/{key.column}"
 
 
 def alike(rows: Rows) -> tuple[object, ...]:
@@ -183,6 +201,25 @@ def withheld_decisions(
     )
 
 
+def withheld_units(
+    found: Withheld, slices: Sequence[Slice], strata: Strata, rows: Rows, floor: int
+) -> Withheld:
+    """The same with each action unit: all its numbers of values where those with it, or without, are a few.
+
+    Counted over the rows in which it was coded and over those with an output; what gives one is withheld too.
+    """
+    values = np.concatenate([np.zeros(0, np.bool_), *found.values[1:]])
+    table = tabulate(slices) if floor else None
+    units = {}
+    for unit in rows.action_units:
+        truth, said = rows.unit(unit)
+        coded, has = rows.judged & np.isfinite(truth), present(rows, unit)
+        kept = [mask & part for mask in (coded, coded & np.isfinite(said)) for part in (has, ~has)]
+        parts = [_cells(values, table, strata, np.where(k, 0, -1), 1, floor)[1][:, 0] for k in kept]
+        units[unit] = _split(np.asarray(np.any(parts, axis=0)), slices)
+    return replace(found, units=units)
+
+
 def _with_output(rows: Rows) -> dict[str, Bools]:
     """The rows in the denominators of metrics that leave misses out, (N,) each."""
     found = {
@@ -191,7 +228,10 @@ def _with_output(rows: Rows) -> dict[str, Bools]:
     }
     voted = rows.judged & rows.voted
     found[_PROBABILITIES] = rows.graded & (rows.truth >= 0)
-    return {**found, _VOTES: voted, _BOTH: voted & rows.graded}
+    if rows.sequences is not None:
+        for key in (key for key in rows.sequences.keys if gives(rows, key)):
+            found[_sequence_name(key)] = counted(rows, key)
+    return {**found, _VOTES: voted, _BOTH: voted & rows.graded, _RATERS: compared_votes(rows)}
 
 
 def _split(hidden: Bools, slices: Sequence[Slice]) -> list[Bools]:
@@ -216,7 +256,8 @@ def _cells(
         return everything
     clusters = count_clusters(table, strata, code, codes)
     few = (clusters > 0) & (clusters < floor)
-    if not (few & ~gone).any():
+    # What hidden values have of a class is covered with them (find_parts), what they have of an output here.
+    if not (few & ~gone).any() and (codes > 1 or not few.any()):
         return hidden, gone, hidden
     kept = code >= 0
     combination = table.of_stratum[strata.of_row[kept]]

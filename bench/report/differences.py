@@ -12,7 +12,10 @@ from bench.report.entries import Entry, estimated, reason
 from bench.report.results import Dataset, Results, Row, unique
 from bench.report.table import Group, Line, Table
 
-__all__ = ["adjusted", "adjusted_head", "contrast_table", "families", "gap_table", "has_gaps", "ratio_table"]
+__all__ = [
+    "adjusted", "adjusted_head", "contrast_table", "families", "gap_table", "has_gaps", "matched_table",
+    "over", "ratio_table", "within",
+]  # fmt: skip
 
 _REST, _FEW = "rest", "nothing to compare"
 _BIASED = "compared with chance only: it carries sample-size bias"
@@ -35,10 +38,10 @@ def gap_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
     groups, gaps = [], []
     for metric in metrics:
         rows = _rows(results, data, metric)
-        mine = _in_order(results, data, (row for row in rows if row["kind"] == "gap"))
+        mine = _in_order(results, data, (row for row in rows if _is_gap(row) and not row["reference"]))
         gaps += mine
         lines = [
-            _gap_line(row, [r for r in rows if _beside(row, r) and r["reference"] != _REST])
+            _gap_line(row, [r for r in rows if _beside(row, r) and r["reference"] not in (None, _REST)])
             for row in mine
             if not _holds_nothing(row)
         ]
@@ -50,6 +53,25 @@ def gap_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
     )  # fmt: skip
     caption = "Largest minus smallest reportable value of each attribute"
     return Table(caption, columns, tuple(groups), (*families(gaps), *_nothing(gaps)))
+
+
+def matched_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
+    """The gaps as they are, and as they were if every value compared had the labels in the same mix."""
+    groups, gaps = [], []
+    for metric in metrics:
+        rows = _in_order(results, data, (row for row in _rows(results, data, metric) if _is_gap(row)))
+        plain = {(over(row), row["model"]): row for row in rows if not row["reference"]}
+        mine = [row for row in rows if row["reference"] and not _holds_nothing(row)]
+        gaps += mine
+        lines = tuple(_matched_line(row, plain[over(row), row["model"]]) for row in mine)
+        if lines:
+            groups.append(Group(lines, f"{data.name}, {fmt.metric(metric)}"))
+    columns = (
+        "Attribute", "Model", "Gap as it is", "At equal shares", "Mean by chance", "95 % by chance", "p",
+        adjusted_head(gaps),
+    )  # fmt: skip
+    caption = "Gaps at equal shares of the labels (base-rate-matched)"
+    return Table(caption, columns, tuple(groups), families(gaps))
 
 
 def families(gaps: Sequence[Row]) -> tuple[str, ...]:
@@ -77,12 +99,12 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
     rows = _in_order(
         results, data, (row for row in _rows(results, data, metric) if row["kind"] == "contrast")
     )
-    groups, over = [], []
-    for name, model in unique((row["slice"], row["model"]) for row in rows):
-        mine = [row for row in rows if (row["model"], row["slice"]) == (model, name)]
+    groups, told = [], []
+    for name, model in unique((over(row), row["model"]) for row in rows):
+        mine = [row for row in rows if (row["model"], over(row)) == (model, name)]
         # Where there are but two values, or the rest would tell what is withheld, the pairs say it.
         shown = [row for row in mine if row["reference"] == _REST] or [_larger_first(row) for row in mine]
-        over += [row["family"] for row in shown if row["family"]]
+        told += [row["family"] for row in shown if row["family"]]
         lines = tuple(
             Line(f"{row['value']} against {_rest(row)}", (
                 estimated(row), Entry(fmt.probability(row["p_adjusted"])), _found_from(row["sdd80"]),
@@ -91,10 +113,10 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
         )  # fmt: skip
         groups.append(Group(lines, f"{model}, {name}"))
     caption = f"Differences of {fmt.metric(metric)} on {data.name} with simultaneous intervals"
-    at_once = ", of ".join(unique(over))
+    at_once = ", of ".join(unique(told))
     held = f"An adjusted p and its interval hold, for each model, at once for all of {at_once}."
     columns = ("Contrast", "Difference", "p, adjusted", fmt.SEEN)
-    return Table(caption, columns, tuple(groups), (held,) if over else ())
+    return Table(caption, columns, tuple(groups), (held,) if told else ())
 
 
 def ratio_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
@@ -103,8 +125,8 @@ def ratio_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Tabl
     for metric in metrics:
         rows = [row for row in _rows(results, data, metric) if row["kind"] == "ratio"]
         lines = []
-        for name, model in unique((row["slice"], row["model"]) for row in _in_order(results, data, rows)):
-            mine = {row["reference"]: row for row in rows if (row["slice"], row["model"]) == (name, model)}
+        for name, model in unique((over(row), row["model"]) for row in _in_order(results, data, rows)):
+            mine = {row["reference"]: row for row in rows if (over(row), row["model"]) == (name, model)}
             least, most = (mine.get(name, {}) for name in ("min/max", "max/geometric mean"))
             numbers = (least.get("estimate"), least.get("null_mean"), most.get("estimate"))
             entries = [Entry(fmt.DASH if number is None else fmt.number(number)) for number in numbers]
@@ -114,13 +136,32 @@ def ratio_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Tabl
     return Table("Ratios of rates, which decide nothing", _RATIOS, tuple(groups))
 
 
+def within(row: Row) -> str | None:
+    """The value of a control within which a row compares, None where its slice has none."""
+    if "|" not in row["slice"]:
+        return None
+    return str(row["value"] or "").rpartition("|")[2]
+
+
+def over(row: Row) -> str:
+    """What a row of differences compares: its slice, and within which value of a control, if of any.
+
+    >>> over({"slice": "sex|age", "value": "Male|<30"}), over({"slice": "sex", "value": None})
+    ('sex|age within <30', 'sex')
+    """
+    given = within(row)
+    return row["slice"] if given is None else f"{row['slice']} within {given}"
+
+
 def _rows(results: Results, data: Dataset, metric: str) -> list[Row]:
     place = results.reference(data.name)
     return [row for row in results.differences_at(data.name, place) if row["metric"] == metric]
 
 
 def _beside(gap: Row, row: Row) -> bool:
-    return row["kind"] == "contrast" and all(row[name] == gap[name] for name in ("model", "slice"))
+    if row["kind"] != "contrast":
+        return False
+    return row["model"] == gap["model"] and over(row) == over(gap)
 
 
 def _in_order(results: Results, data: Dataset, rows: Iterable[Row]) -> list[Row]:
@@ -128,6 +169,10 @@ def _in_order(results: Results, data: Dataset, rows: Iterable[Row]) -> list[Row]
     slices = [name for name, _ in results.slices(data.name)]
     models = [model.name for model in results.models]
     return sorted(rows, key=lambda row: (slices.index(row["slice"]), models.index(row["model"])))
+
+
+def _is_gap(row: Row) -> bool:
+    return bool(row["kind"] == "gap")
 
 
 def _holds_nothing(row: Row) -> bool:
@@ -138,8 +183,8 @@ def _nothing(gaps: Sequence[Row]) -> tuple[str, ...]:
     """The gaps that hold nothing to compare, a sentence a slice and set of models, naming the metrics."""
     gone = [row for row in gaps if _holds_nothing(row)]
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for name, metric in unique((row["slice"], row["metric"]) for row in gone):
-        models = tuple(row["model"] for row in gone if (row["slice"], row["metric"]) == (name, metric))
+    for name, metric in unique((over(row), row["metric"]) for row in gone):
+        models = tuple(row["model"] for row in gone if (over(row), row["metric"]) == (name, metric))
         found.setdefault((name, models), []).append(fmt.metric(metric))
     why = next((row["warning"] for row in gone if row["warning"]), _FEW)
     told = [f"{name} ({', '.join(models)}: {', '.join(names)})" for (name, models), names in found.items()]
@@ -158,19 +203,30 @@ def _larger_first(row: Row) -> Row:
 
 def _gap_line(row: Row, pairs: Sequence[Row]) -> Line:
     if row["status"] == "suppressed":
-        return Line(row["slice"], (Entry(row["model"], "text"), *[Entry(fmt.WITHHELD, "suppressed")] * 8))
-    why = reason(row)
+        return Line(over(row), (Entry(row["model"], "text"), *[Entry(fmt.WITHHELD, "suppressed")] * 8))
+    return Line(over(row), (Entry(row["model"], "text"), _size(row), *_tested(row), *_widest(pairs)))
+
+
+def _matched_line(row: Row, plain: Row) -> Line:
+    named = (Entry(row["model"], "text"), _size(plain))
+    if row["status"] == "suppressed":
+        return Line(over(row), (*named, *[Entry(fmt.WITHHELD, "suppressed")] * 5))
+    return Line(over(row), (*named, _size(row), *_tested(row)))
+
+
+def _size(row: Row) -> Entry:
+    if row["status"] == "suppressed":
+        return Entry(fmt.WITHHELD, "suppressed")
+    return Entry(fmt.number(row["estimate"]), note=reason(row) if row["estimate"] is None else "")
+
+
+def _tested(row: Row) -> tuple[Entry, ...]:
+    """What chance alone makes of a gap, p and q."""
     chance = [
         Entry(fmt.DASH if row[name] is None else fmt.number(row[name])) for name in ("null_mean", "null_p95")
     ]
-    entries = (
-        Entry(row["model"], "text"),
-        Entry(fmt.number(row["estimate"]), note=why if row["estimate"] is None else ""),
-        *chance,
-        Entry(fmt.probability(row["p"]), note=why if row["p"] is None else ""),
-        Entry(adjusted(row)),
-    )
-    return Line(row["slice"], (*entries, *_widest(pairs)))
+    known = Entry(fmt.probability(row["p"]), note=reason(row) if row["p"] is None else "")
+    return (*chance, known, Entry(adjusted(row)))
 
 
 def _widest(pairs: Sequence[Row]) -> tuple[Entry, Entry, Entry]:
@@ -178,7 +234,7 @@ def _widest(pairs: Sequence[Row]) -> tuple[Entry, Entry, Entry]:
     dashes = (Entry(fmt.DASH), Entry(fmt.DASH))
     if not pairs:
         # The judge makes no pairs of just those metrics that carry sample-size bias.
-        return (Entry(_BIASED, "text"), *dashes)
+        return Entry(_BIASED, "text"), *dashes
     known = [_larger_first(pair) for pair in pairs if pair["estimate"] is not None]
     if not known:
         return (Entry(fmt.UNDEFINED, "text", reason(pairs[0])), *dashes)

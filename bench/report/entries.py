@@ -17,7 +17,9 @@ __all__ = [
 ]  # fmt: skip
 
 MARK = "\u2020"
-_REASONS = ("no interval", "no gap", "no test", "no bootstrap interval", "undefined", "unavailable")
+_REASONS = (
+    "not ranked", "no interval", "no gap", "no test", "no bootstrap interval", "undefined", "unavailable",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -7,45 +7,29 @@ slices are hollow. A suppressed slice is named and has no mark. Text stays text,
 
 from __future__ import annotations
 
-import io
 import itertools
 import math
-import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import matplotlib.style
-from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure as Canvas
 from matplotlib.ticker import MaxNLocator
 
 from bench.report import format as fmt
+from bench.report.drawing import COLOURS, GREY, MARKERS, SOFT, Figure, as_svg, draw_key, styled
 from bench.report.entries import state_of
 from bench.report.results import Place, Results, Row
-from bench.shipped import shipped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["Figure", "recall_forest", "severity_curves", "slice_forests"]
 
-_BLUE, _GREY, _SOFT = "#0072B2", "#8a929b", "#59616b"
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-_MARKERS = "osD^vPX"
+_BLUE = COLOURS[0]
 _PANELS, _ROWS = 4, 40
 _NUMBERS = "The tables below hold its numbers."
 _ROW_INCHES, _PANEL_INCHES, _LEFT_INCHES, _GAP_INCHES = 0.235, 2.5, 3.1, 0.3
-
-
-@dataclass(frozen=True)
-class Figure:
-    """A drawn figure: its SVG, the text that stands for it, and its caption."""
-
-    svg: bytes
-    alt: str
-    caption: str
 
 
 @dataclass(frozen=True)
@@ -107,7 +91,7 @@ def severity_curves(results: Results, dataset: str, metric: str) -> list[Figure]
     places = results.places(dataset)
     families = list(dict.fromkeys((p.condition, p.where) for p in places if p.severity))
     names = [model.name for model in results.models]
-    parts = [names[start : start + len(_COLOURS)] for start in range(0, len(names), len(_COLOURS))]
+    parts = [names[start : start + len(COLOURS)] for start in range(0, len(names), len(COLOURS))]
     cells = itertools.product(names, [dataset], places)
     limits = _limits([results.find(cell, metric, (None, None)) for cell in cells])
     figures = []
@@ -150,7 +134,7 @@ def _forest(marks: Sequence[_Mark], names: Sequence[str], metric: str, whole: Se
     titles = [fmt.wrapped(name, 30) for name in names]
     left, top, bottom = _LEFT_INCHES, 0.42 + 0.16 * any("\n" in title for title in titles), 0.5
     width, height = left + _PANEL_INCHES * len(names) + 0.15, top + bottom + _ROW_INCHES * len(marks)
-    with _style():
+    with styled():
         canvas = Canvas(figsize=(width, height))
         for number, title in enumerate(titles):
             box = (
@@ -161,7 +145,7 @@ def _forest(marks: Sequence[_Mark], names: Sequence[str], metric: str, whole: Se
             axes.set_title(title)
             if number == 0:
                 axes.text(
-                    -0.04, -1, "n / clusters", transform=axes.get_yaxis_transform(), ha="right", color=_SOFT
+                    -0.04, -1, "n / clusters", transform=axes.get_yaxis_transform(), ha="right", color=SOFT
                 )
             axes.set_xlabel(fmt.metric(metric))
             axes.set_ylim(len(marks) - 0.4, -0.6)
@@ -175,7 +159,7 @@ def _forest(marks: Sequence[_Mark], names: Sequence[str], metric: str, whole: Se
                     _point(axes, position, mark.rows[number])
                 if number == 0:
                     _name(axes, position, mark)
-        return _svg(canvas)
+        return as_svg(canvas)
 
 
 def _limits(rows: Sequence[Row | None]) -> tuple[float, float]:
@@ -195,7 +179,7 @@ def _band(axes: Axes, row: Row | None) -> None:
         return
     if row["low"] is not None:
         axes.axvspan(row["low"], row["high"], color="#dbe7f0", linewidth=0, zorder=0.5)
-    axes.axvline(row["estimate"], color=_GREY, linewidth=1, zorder=0.6)
+    axes.axvline(row["estimate"], color=GREY, linewidth=1, zorder=0.6)
 
 
 def _point(axes: Axes, position: int, row: Row | None) -> None:
@@ -210,7 +194,7 @@ def _point(axes: Axes, position: int, row: Row | None) -> None:
             text,
             transform=axes.get_yaxis_transform(),
             va="center",
-            color=_SOFT,
+            color=SOFT,
             style="italic",
         )
         return
@@ -231,7 +215,7 @@ def _name(axes: Axes, position: float, mark: _Mark) -> None:
     axes.text(
         edge + indent, position, fmt.short(mark.name, 28), transform=transform, va="center", weight=weight
     )
-    axes.text(-0.04, position, mark.counts, transform=transform, ha="right", va="center", color=_SOFT)
+    axes.text(-0.04, position, mark.counts, transform=transform, ha="right", va="center", color=SOFT)
 
 
 def _curve(
@@ -240,7 +224,7 @@ def _curve(
 ) -> bytes:  # fmt: skip
     keys = [fmt.wrapped(name, 26) for name in names]
     pitch = 0.13 if any("\n" in key for key in keys) else 0.085
-    with _style():
+    with styled():
         canvas = Canvas(figsize=(5.8, 3.1))
         axes = canvas.add_axes((0.1, 0.15, 0.52, 0.8))
         for number, name in enumerate(names):
@@ -248,17 +232,17 @@ def _curve(
             # Side by side, so that intervals of models do not hide each other.
             shift = 0.09 * (number - (len(names) - 1) / 2)
             _line(axes, [step.severity + shift for step in steps], rows, number)
-            _key(axes, keys[number], 0.96 - pitch * number, number)
+            draw_key(axes, keys[number], 0.96 - pitch * number, number)
         axes.set_xticks(sorted({step.severity for step in steps}))
         axes.set_xlabel("severity (0 is clean)")
         axes.set_ylabel(fmt.metric(metric))
         axes.set_ylim(*limits)
-        return _svg(canvas)
+        return as_svg(canvas)
 
 
 def _line(axes: Axes, at: Sequence[float], rows: Sequence[Row | None], number: int) -> None:
     """One model along the severities; an estimate that is not there breaks the line."""
-    colour, marker = _COLOURS[number], _MARKERS[number]
+    colour, marker = COLOURS[number], MARKERS[number]
     values = []
     for x, row in zip(at, rows, strict=True):
         known = row is not None and state_of(row) in ("reportable", "insufficient")
@@ -266,29 +250,3 @@ def _line(axes: Axes, at: Sequence[float], rows: Sequence[Row | None], number: i
         if row is not None and known and row["low"] is not None:
             axes.plot([x, x], [row["low"], row["high"]], color=colour, linewidth=1)
     axes.plot(at, values, color=colour, marker=marker)
-
-
-def _key(axes: Axes, name: str, height: float, number: int) -> None:
-    colour, marker, inside = _COLOURS[number], _MARKERS[number], axes.transAxes
-    axes.text(1.09, height, name, transform=inside, va="center")
-    drawn = axes.plot([1.05], [height], transform=inside, color=colour, marker=marker)
-    drawn[0].set_clip_on(False)
-
-
-@contextmanager
-def _style() -> Iterator[None]:
-    with (
-        matplotlib.style.context(["default", str(shipped("reports") / "style.mplstyle")]),
-        warnings.catch_warnings(),
-    ):
-        # The reader's browser draws the text; that matplotlib's font lacks a script does not matter.
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from", category=UserWarning)
-        yield
-
-
-def _svg(canvas: Canvas) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasSVG(canvas).print_figure(
-        buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
-    )
-    return buffer.getvalue()

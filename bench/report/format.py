@@ -42,9 +42,20 @@ _METRICS = {
     "soft_brier": "Brier score of votes",
     "aurc": "AURC",
     "auroc": "AUROC",
+    "au_f1": "AU F1",
+    "au_auroc": "AU AUROC",
+    "au_icc": "AU ICC(3,1)",
     "js": "Jensen-Shannon divergence",
     "mce": "mCE",
     "relative_mce": "relative mCE",
+    "label-sd": "label SD",
+    "ccc-within": "CCC within clips,",
+    "pcc-within": "PCC within clips,",
+    "ccc-between": "CCC between clips,",
+    "pcc-between": "PCC between clips,",
+    "onset_lag": "onset lag in frames",
+    "onset_missed": "missed onsets",
+    "segment_agreement": "segmental F1@50",
 }
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
@@ -139,14 +150,18 @@ def spanned(values: Iterable[int | None], separator: str = THIN) -> str:
 def metric(name: str) -> str:
     """The name of a metric as the field writes it; unknown names stay as they are.
 
-    >>> metric("ccc_valence_covered"), metric("recall/fear"), metric("macro_f1")
-    ('CCC valence, covered only', 'recall: fear', 'macro F1')
+    >>> metric("ccc_valence_covered"), metric("recall/fear"), metric("label_sd_valence")
+    ('CCC valence, covered only', 'recall: fear', 'label SD valence')
+    >>> metric("ccc_within_valence"), metric("flip_rate"), metric("jitter_arousal")
+    ('CCC within clips, valence', 'flip rate', 'jitter arousal')
     """
     if "/" in name:
         kind, _, label = name.partition("/")
         return f"{metric(kind)}: {label}"
     if name in _METRICS:
         return _METRICS[name]
+    for stem in ("label_sd", "ccc_within", "pcc_within", "ccc_between", "pcc_between"):
+        name = name.replace(f"{stem}_", f"{stem.replace('_', '-')}_")
     head, _, rest = name.partition("_")
     if rest.split("_")[0] in ("valence", "arousal", "dominance"):
         return f"{_METRICS.get(head, head)} {rest.removesuffix('_covered')}" + (

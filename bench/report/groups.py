@@ -29,11 +29,11 @@ def metric_frame(results: Results, attribute: str, model: str | None, dataset: s
     """The frame of one slice; as ``Results.metric_frame``, which see."""
     from bench.tables.frame import grouped, label_metrics
 
-    slices = {"&".join((s,) if isinstance(s, str) else s): s for s in results.suite.slices}
+    cuts = {cut.name: cut for cut in results.suite.slicings}
     one = _only("model", model, [m.name for m in results.models])
     data = {d.name: d for d in results.datasets}
     known = data[_only("data set", dataset, list(data))]
-    sliced = slices[_only("slice", attribute, list(slices))]
+    cut = cuts[_only("slice", attribute, list(cuts))]
     place = results.reference(known.name)
     estimates = [row for row in results.at(one, known.name, place) if row["slice"] == attribute]
     named = {row["metric"] for row in estimates}
@@ -45,9 +45,9 @@ def metric_frame(results: Results, attribute: str, model: str | None, dataset: s
             "Group metrics are of labels: accuracy, uar, macro_f1, recall",
             "Read the rows of the estimates instead",
         )  # fmt: skip
-    groups = grouped(rows, (sliced,) if isinstance(sliced, str) else sliced, results.suite)
+    groups = grouped(rows, *cut, results.suite)
     shown = {(row["metric"], row["value"]) for row in estimates if row["status"] != "suppressed"}
-    return _frame(rows, groups.rename(attribute), metrics, shown)
+    return _frame(rows, groups.rename(attribute), metrics, shown, cut.control)
 
 
 def _rows(results: Results, model: str, dataset: Dataset, place: Place) -> pd.DataFrame | None:
@@ -63,9 +63,13 @@ def _rows(results: Results, model: str, dataset: Dataset, place: Place) -> pd.Da
 
 
 def _frame(
-    rows: pd.DataFrame, groups: pd.Series[str], metrics: Metrics, shown: set[tuple[str, str]]
-) -> MetricFrame:
-    """A frame made with NaN for every (metric, group) that is not shown; all rows together always are."""
+    rows: pd.DataFrame, groups: pd.Series[str], metrics: Metrics, shown: set[tuple[str, str]],
+    control: str | None,
+) -> MetricFrame:  # fmt: skip
+    """A frame made with NaN for every (metric, group) that is not shown; all rows together always are.
+
+    Those of one value of a control together are not: they are no value of the estimates.
+    """
     from fairlearn.metrics import MetricFrame
 
     def withholding(name: str) -> Callable[..., float]:
@@ -80,9 +84,15 @@ def _frame(
         metrics={name: withholding(name) for name in metrics},
         y_true=rows["said/truth"].to_numpy(),
         y_pred=rows["said/decision"].to_numpy(),
-        sensitive_features=groups,
+        sensitive_features=groups if control is None else _part(groups, 0, str(groups.name).split("|")[0]),
+        control_features=None if control is None else _part(groups, 1, control),
         sample_params={name: {"group": groups.to_numpy()} for name in metrics},
     )
+
+
+def _part(groups: pd.Series[str], number: int, name: str) -> pd.Series[str]:
+    """What stands before the ``|`` of each value, or after it."""
+    return groups.str.split("|").str[number].rename(name)
 
 
 def _only(what: str, name: str | None, known: list[str]) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 from bench.report import format as fmt
 from bench.report.entries import MARK, state_of
 from bench.report.results import Dataset, Model, Results, unique
+from bench.spec import members
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "GAPS", "LOWEST", "MARKS", "MISSES", "STATES", "affect", "banners",
     "conditions", "doubles", "independence", "intervals", "led", "measured", "of_dataset", "states",
-    "unmeasured",
+    "units", "unmeasured",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -110,7 +111,13 @@ def _untrue(results: Results) -> list[str]:
     """The data sets of which nothing but coverage is measured, though nobody asked for that alone."""
     alone = [d.name for d in results.datasets if results.metrics(d.name) == ["coverage"]]
     text = "coverage alone is measured, since no label, valence, arousal or dominance is there"
-    return [f"no truth in {name}: {text}." for name in alone if not results.suite.metrics]
+    asked = "coverage alone is measured; ask for its action units by name, as --metric au_f1"
+    coded = {d.name for d in results.datasets if d.facts.au_scale is not None}
+    return [
+        f"{name}: {asked}." if name in coded else f"no truth in {name}: {text}."
+        for name in alone
+        if not results.suite.metrics
+    ]
 
 
 def _unsayable(results: Results) -> list[str]:
@@ -197,6 +204,17 @@ def affect(results: Results) -> tuple[str, ...]:
     )
 
 
+def units(data: Dataset) -> tuple[str, ...]:
+    """What counts as present, and how misses and units that a model lacks do."""
+    rules = {"occurrence": "its score is above 0.5", "intensity": "its intensity is at least 2 of 5"}
+    return (
+        f"An action unit is present where {rules[data.facts.au_scale or 'occurrence']}. For F1 a missing "
+        "row is the wrong answer for every unit, and so is a unit that a model does not have; AUROC and ICC "
+        "are of rows with an output, beside coverage. Numbers over all units are means over units, and n "
+        "counts a row once for each unit coded in it.",
+    )
+
+
 def intervals(results: Results) -> tuple[str, ...]:
     """What the intervals rest on."""
     units = unique(fmt.CLUSTERS[data.facts.cluster_unit] for data in results.datasets)
@@ -217,7 +235,7 @@ def unmeasured(results: Results) -> tuple[str, ...]:
         present = {name.partition("/")[0] for name in results.metrics(data.name)} | set(
             results.metrics(data.name)
         )
-        absent = [fmt.metric(name) for name in results.suite.metrics if name not in present]
+        absent = [fmt.metric(name) for name in results.suite.metrics if not {*members(name)} & present]
         if absent:
             found.append(f"On {data.name} unavailable for every model: {', '.join(absent)}.")
         place = results.reference(data.name)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report import differences, figures, notes, provenance, robustness, table
-from bench.report.figures import Figure
+from bench.report import curves, differences, figures, notes, odds, provenance, ranks, robustness, table
+from bench.report.drawing import Figure
 from bench.report.results import Dataset, Results
 from bench.report.table import Table
 
@@ -99,11 +99,16 @@ def _summary(results: Results) -> tuple[Part, ...]:
 def _section(results: Results, data: Dataset, anchor: str) -> Section:
     metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
     affect = [name for name in metrics if _is_affect(name)]
-    classes = [name for name in metrics if not _is_affect(name)]
-    parts = []
+    units = [name for name in metrics if name.startswith("au_")]
+    classes = [name for name in metrics if not _is_affect(name) and name not in units]
+    parts = _rank_parts(results, data)
     if classes:
         caption = f"Categories on {data.name}: every metric over all rows"
         parts.append(Part("All rows", tables=(table.overall(results, data.name, classes, caption),)))
+    if units:
+        caption = f"Action units ({data.facts.au_scale}) on {data.name}: every metric over all rows"
+        shown = table.overall(results, data.name, units, caption)
+        parts.append(Part("Action units", notes.units(data), tables=(shown,)))
     if affect:
         caption = f"Valence and arousal on {data.name}: every metric over all rows"
         shown = table.overall(results, data.name, affect, caption)
@@ -112,10 +117,19 @@ def _section(results: Results, data: Dataset, anchor: str) -> Section:
     if recall and drawn:
         parts.append(Part("Recall of each class", figures=(drawn,), tables=(recall,)))
     if results.slices(data.name):
-        parts += _slice_parts(results, data, classes, affect)
+        parts += _slice_parts(results, data, [*classes, *units], affect)
+    parts += _curve_parts(results, data)
     parts += _condition_parts(results, data)
     parts += _robustness_parts(results, data)
     return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), tuple(parts))
+
+
+def _rank_parts(results: Results, data: Dataset) -> list[Part]:
+    metric, made = results.leading(data.name), [ranks.rank_table(results, data)]
+    if metric is not None and len(results.places(data.name)) > 1:
+        made.append(ranks.condition_table(results, data, metric))
+    tables = tuple(shown for shown in made if shown.groups)
+    return [Part("Ranks", ranks.told(results), tables=tables)] if tables else []
 
 
 def _slice_parts(
@@ -124,25 +138,56 @@ def _slice_parts(
     metric = results.leading(data.name)
     drawn = tuple(figures.slice_forests(results, data.name, metric)) if metric else ()
     parts = [Part("Slices", (notes.MARKS,), figures=drawn)]
-    shown = [*_abreast(classes, lambda _: ""), *_abreast(affect, _dimension)]
+    with_ccc = [
+        names for column in _AFFECT for end in ("", "_covered") if (names := _ccc(affect, column + end))
+    ]
+    others = [name for name in affect if not any(name in names for names in with_ccc)]
+    shown = [*_abreast(classes, lambda _: ""), *with_ccc, *_abreast(others, _dimension)]
     for model in results.models:
         cut = results.cut(model.name, data.name)
         present = [here for names in shown if (here := [name for name in names if name in cut])]
         tables = tuple(table.slice_table(results, model.name, data.name, names) for names in present)
         parts.append(Part(f"Slices of {model.name}", tables=tables))
+    criteria = odds.odds_tables(results, data)
+    if criteria:
+        parts.append(Part("Criteria of fairness", odds.CRITERIA, tables=criteria))
     return [*parts, *_difference_parts(results, data, [*classes, *affect])]
 
 
 def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
     metric = results.leading(data.name)
-    if metric is None or not differences.has_gaps(results, data, metrics):
+    if not differences.has_gaps(results, data, metrics):
         return []
     others = [name for name in metrics if name != metric]
-    contrasts = differences.contrast_table(results, data, metric)
-    ratios = differences.ratio_table(results, data, metrics)
-    made = (differences.gap_table(results, data, others), contrasts, ratios)
+    made = [differences.gap_table(results, data, others)]
+    text: tuple[str, ...] = notes.DIFFERENCES[:3]
+    if metric is not None:
+        made.append(differences.contrast_table(results, data, metric))
+        text = (*text, notes.led(metric))
+    made.append(differences.matched_table(results, data, metrics))
+    made.append(differences.ratio_table(results, data, metrics))
     tables = tuple(shown for shown in made if shown.groups or shown.notes)
-    return [Part("Differences between values", (*notes.DIFFERENCES[:3], notes.led(metric)), tables=tables)]
+    return [Part("Differences between values", text, tables=tables)]
+
+
+def _curve_parts(results: Results, data: Dataset) -> list[Part]:
+    names = [model.name for model in results.models]
+    whole = {name: curves.panels(results, data.name, name, None) for name in names}
+    shown = [panel for found in whole.values() for panel in found]
+    if not shown:
+        return []
+    drawn = tuple(
+        curves.draw(panel, results, data.name, name) for name, found in whole.items() for panel in found
+    )
+    tables = curves.tables(shown, f" on {data.name}, over all rows")
+    parts = [Part("Calibration and selective prediction", curves.CURVES, drawn, tables)]
+    for name in names:
+        cut = [(s, curves.panels(results, data.name, name, s)) for s, _ in results.slices(data.name)]
+        drawn = tuple(curves.draw(panel, results, data.name, name) for _, found in cut for panel in found)
+        tables = tuple(t for s, found in cut for t in curves.tables(found, f" of {name} by {s}"))
+        if drawn:
+            parts.append(Part(f"Calibration and selective prediction of {name} by slice", (), drawn, tables))
+    return parts
 
 
 def _condition_parts(results: Results, data: Dataset) -> list[Part]:
@@ -177,6 +222,12 @@ def _method(results: Results) -> tuple[Part, ...]:
         Part("Misses and states", (notes.MISSES, *notes.states(results))),
         Part("What a difference means", notes.DIFFERENCES),
     )
+
+
+def _ccc(affect: Sequence[str], column: str) -> list[str]:
+    """CCC with what must stand beside it, for it depends on the spread of labels; nothing without CCC."""
+    names = [f"{stem}_{column}" for stem in ("ccc", "rmse", "bias", "label_sd")]
+    return [name for name in names if name in affect] if names[0] in affect else []
 
 
 def _abreast(names: Sequence[str], kind: Callable[[str], str]) -> list[list[str]]:

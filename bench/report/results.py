@@ -19,6 +19,7 @@ from bench.errors import UserError
 from bench.folder import RunFolder
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
+from bench.tables.curves import CURVES
 
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
@@ -28,7 +29,11 @@ __all__ = ["Cell", "Dataset", "Model", "Place", "Results", "Row", "read_results"
 Row = dict[str, Any]
 _T = TypeVar("_T")
 # What ranks slices and leads the report, best known first; higher is better in each of them.
-_LEADING = ("uar", "accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "ccc_dominance")
+_LEADING = (
+    "uar", "accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "ccc_dominance", "au_f1", "au_icc",
+    "au_auroc",
+)  # fmt: skip
+_FILES = ("curves.parquet", "estimates.parquet", "run.json")
 _NUMBERS = tuple(f.name for f in ESTIMATES if str(f.type) in ("double", "int64") and f.name != "severity")
 
 
@@ -83,7 +88,7 @@ class Cell:
 class Results:
     """Everything a report shows; ``rows`` are the estimates of kind "value", in file order.
 
-    ``differences`` are those of kind gap, contrast and spread.
+    ``differences`` are those of kind gap, contrast and spread; ``curves`` are the points of curves.
     """
 
     run: Path
@@ -98,6 +103,7 @@ class Results:
     cells: tuple[Cell, ...]
     rows: tuple[Row, ...]
     differences: tuple[Row, ...]
+    curves: tuple[Row, ...]
     digests: dict[str, str]
 
     @cached_property
@@ -117,6 +123,20 @@ class Results:
     ) -> Row | None:
         """One estimate: of a (model, data set, place), a metric and a (slice, value), both None overall."""
         return self._index.get(cell, {}).get((*part, metric))
+
+    def points(
+        self, cell: tuple[str, str, Place], part: tuple[str | None, str | None], curve: str
+    ) -> list[Row]:
+        """The points of one curve of a (model, data set, place) and a (slice, value), in file order."""
+        return self._points.get((*cell, *part, curve), [])
+
+    @cached_property
+    def _points(self) -> dict[tuple[object, ...], list[Row]]:
+        found: dict[tuple[object, ...], list[Row]] = {}
+        for row in self.curves:
+            key = (row["model"], row["dataset"], _place(row), row["slice"], row["value"], row["curve"])
+            found.setdefault(key, []).append(row)
+        return found
 
     def differences_at(self, dataset: str, place: Place) -> list[Row]:
         """The gaps, contrasts and spreads of all models on a data set under one condition, in file order."""
@@ -211,7 +231,8 @@ def read_results(run: Path) -> Results:
             cells=cells,
             rows=tuple(_withheld(row) for row in rows if row["kind"] == "value"),
             differences=tuple(_withheld(row) for row in rows if row["kind"] != "value"),
-            digests={name: digest_file(run / name) for name in ("estimates.parquet", "run.json")},
+            curves=_curves(folder.curves),
+            digests={name: digest_file(run / name) for name in _FILES if (run / name).is_file()},
         )
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]
@@ -249,6 +270,17 @@ def _withheld(row: Row) -> Row:
     if row["status"] != "suppressed":
         return row
     return {**row, **dict.fromkeys(_NUMBERS), "warning": None}
+
+
+def _curves(path: Path) -> tuple[Row, ...]:
+    """The points of curves, without the numbers of suppressed ones; none where no curve was asked for."""
+    if not path.is_file():
+        return ()
+    table = read_table(path)
+    if not table.schema.equals(CURVES):
+        raise _unreadable(path, "the columns are not those of Curves")
+    nothing = dict.fromkeys(("x", "y", "n"))
+    return tuple(row | nothing if row["status"] == "suppressed" else row for row in table.to_pylist())
 
 
 def _unreadable(path: Path, found: str) -> UserError:

@@ -19,9 +19,10 @@ ROBUSTNESS = (
     "is paired: the same targets of the same clusters on both sides, which makes it better known than either "
     "value. Its interval is its own; q controls the share of false discoveries over all degradations of a "
     "model (Benjamini-Hochberg). The most degraded slice is the largest of several and large by chance, too.",
-    "Unchanged is the share of decisions that are as on clean media; no decision is one of them. The area is "
-    "the mean height of the curve over severity, clean being 0. The worst condition is the largest of all, "
-    "and its interval holds for all of them.",
+    "Unchanged is the share of decisions that are as on clean media; flips between severities are the mean "
+    "share that changes from one severity to the next. To decide nothing is a decision, too. The area is the "
+    "mean height of the curve over severity, clean being 0. The worst condition is the largest of all, and "
+    "its interval holds for all of them.",
 )
 AGAINST = (
     "Errors over those of the reference model, summed over severities, are corruption errors: 1 is the "
@@ -58,7 +59,7 @@ def summary_table(results: Results, data: Dataset, metric: str) -> Table:
     reference = results.suite.reference
     found = ((model.name, _summary_lines(results, data, model.name, metric)) for model in results.models)
     groups = tuple(Group(tuple(lines), name) for name, lines in found if lines)
-    columns = ["Condition", "Mean degradation", "Area"]
+    columns = ["Condition", "Mean degradation", "Area", "Flips between severities"]
     if reference:
         columns += [f"Error over that of {reference}", f"Lost over that of {reference}"]
     caption = f"Conditions over all severities, {fmt.metric(metric)} on {data.name}"
@@ -71,13 +72,15 @@ def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> 
     areas = {_place(r): r for r in _rows(results, data, model, "area", metric) if r["slice"] is None}
     whole = _rows(results, data, model, "worst", metric)
     lines = [
-        Line(_words(row), (estimated(row), estimated(areas.get(_place(row))), *_errors(results, row)))
+        Line(_words(row), (
+            estimated(row), estimated(areas.get(_place(row))), _flips(results, row), *_errors(results, row),
+        ))
         for row in means
-    ]
+    ]  # fmt: skip
     if results.suite.reference and means:
         both = _errors(results, {**means[0], "condition": "all", "where": None})
-        lines.append(Line("all conditions", (Entry(fmt.DASH), Entry(fmt.DASH), *both)))
-    blank = [Entry(fmt.DASH)] * (3 if results.suite.reference else 1)
+        lines.append(Line("all conditions", (*[Entry(fmt.DASH)] * 3, *both)))
+    blank = [Entry(fmt.DASH)] * (4 if results.suite.reference else 2)
     for row in whole:
         loses = row["estimate"] is not None and row["estimate"] > 0
         head = f"worst: {_words(row)}" if loses else "worst: no condition takes anything away"
@@ -140,12 +143,19 @@ def _over_all(condition: str, where: str | None) -> str:
 def _line(results: Results, row: Row, here: Sequence[Row]) -> Line:
     of = [r for r in results.rows if r["metric"] == row["metric"] and r["slice"] is None and _beside(r, row)]
     same = [r for r in results.differences if r["kind"] == "stability" and r["slice"] is None]
-    same = [r for r in same if _beside(r, row)]
+    same = [r for r in same if _beside(r, row) and r["metric"] == "stability"]
     entries = (
         estimated(of[0] if of else None), estimated(row), Entry(fmt.probability(row["p_adjusted"])),
         _seen(row), *_most(here), estimated(same[0] if same else None),
     )  # fmt: skip
     return Line(f"severity {row['severity']}", entries)
+
+
+def _flips(results: Results, row: Row) -> Entry:
+    """How often the decision changes from one severity to the next, a dash where there is one severity."""
+    found = [r for r in results.differences if r["metric"] == "severity_flips" and r["slice"] is None]
+    found = [r for r in found if _beside(r, row)]
+    return estimated(found[0]) if found else Entry(fmt.DASH)
 
 
 def _beside(one: Row, other: Row) -> bool:

@@ -19,7 +19,9 @@ __all__ = [
     "slice_states", "slice_table", "words",
 ]  # fmt: skip
 
-HEADLINE = ("accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal")
+HEADLINE = (
+    "accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal", "au_f1", "au_icc", "au_auroc",
+)  # fmt: skip
 _RANGE = (
     "A range of n or clusters: metrics rest on different rows; each has its own in the table of all rows."
 )
@@ -96,15 +98,28 @@ def lowest(results: Results) -> Table:
     for data in results.datasets:
         lines = []
         metric = results.leading(data.name)
-        for name, values in results.slices(data.name) if metric else []:
+        parts = [part for name, values in results.slices(data.name) for part in _compared(name, values)]
+        for title, name, values in parts if metric else []:
             for model in results.models:
                 cell = (model.name, data.name, results.reference(data.name))
                 rows = [results.find(cell, str(metric), (name, value)) for value in values]
-                lines.append(Line(name, (Entry(model.name, "text"), *_lowest_of(rows))))
+                lines.append(Line(title, (Entry(model.name, "text"), *_lowest_of(rows))))
         if lines:
             groups.append(Group(tuple(lines), f"{data.name}, by {fmt.metric(str(metric))}"))
     columns = ("Attribute", "Model", "Lowest slice", "Estimate and interval", "n", "Clusters", "Reportable")
     return Table("Lowest reportable slice of each attribute", columns, tuple(groups))
+
+
+def _compared(name: str, values: Sequence[str]) -> list[tuple[str, str, list[str]]]:
+    """A title, the slice and the values that are compared with each other: within each value of a control.
+
+    >>> _compared("sex|age", ["F|<30", "M|<30", "F|>=30"])[0]
+    ('sex|age within <30', 'sex|age', ['F|<30', 'M|<30'])
+    """
+    if "|" not in name:
+        return [(name, name, list(values))]
+    given = unique(value.rpartition("|")[2] for value in values)
+    return [(f"{name} within {g}", name, [v for v in values if v.rpartition("|")[2] == g]) for g in given]
 
 
 def _lowest_of(rows: Sequence[Row | None]) -> tuple[Entry, ...]:

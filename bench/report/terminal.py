@@ -17,11 +17,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.folder import RunFolder
-from bench.report import differences, notes, robustness
+from bench.report import differences, notes, ranks, robustness
 from bench.report import format as fmt
 from bench.report.entries import reason, state_of
 from bench.report.results import Dataset, Place, Results, Row, read_results
-from bench.report.selection import gap_rows, headline_rows, slicing_metric
+from bench.report.selection import folded, gap_rows, headline_rows, slicing_metric
 from bench.tables import STATUSES
 
 __all__ = ["as_json", "cautions", "summarise"]
@@ -29,8 +29,13 @@ __all__ = ["as_json", "cautions", "summarise"]
 # What a column of names keeps where numbers take the rest.
 _NAME_WIDTH = 9
 _GAP = (
-    "model", "dataset", "slice", "metric", "estimate", "null_mean", "null_p95", "p", "p_adjusted", "family",
-    "method", "clusters", "cluster_unit", "slices_left_out", "warning",
+    "model", "dataset", "slice", "value", "metric", "reference", "estimate", "null_mean", "null_p95", "p",
+    "p_adjusted", "family", "method", "clusters", "cluster_unit", "slices_left_out", "warning",
+)  # fmt: skip
+_MATCHED = "Gaps at equal shares of the labels (base-rate-matched) stand in the report and in --json."
+_RANK = (
+    "model", "dataset", "metric", "low", "high", "family", "level", "method", "clusters", "cluster_unit",
+    "status", "warning",
 )  # fmt: skip
 _GAPS = (
     "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate over all "
@@ -49,7 +54,8 @@ def summarise(run: Path, console: Console) -> None:
             _print(console, what)
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
     if gaps := [row for data in results.datasets for row in gap_rows(results, data)]:
-        told = " ".join((_GAPS, *differences.families(gaps)))
+        matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
+        told = " ".join((_GAPS, *differences.families(gaps), *matched))
         _print(console, Text(fmt.plain(told), style="dim"))
 
 
@@ -75,6 +81,11 @@ def as_json(run: Path) -> dict[str, Any]:
         "datasets": [{"name": d.name, "digest": d.digest, "rows": d.rows} for d in results.datasets],
         "notes": list(notes.banners(results)),
         "headline": [entry for data in results.datasets for entry in _headline_json(results, data)],
+        "ranks": [
+            {**{name: row[name] for name in _RANK}, "rank": row["estimate"]}
+            for data in results.datasets
+            for row in ranks.rank_rows(results, data, results.reference(data.name)).values()
+        ],
         "slices": [entry for data in results.datasets for entry in _slices_json(results, data)],
         "gaps": [
             {**{name: row[name] for name in _GAP}, "status": _gap_state(row)}
@@ -96,6 +107,8 @@ def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
     yield _headline(results, data)
     leading = [(m.name, headline_rows(results, data, m.name)) for m in results.models]
     yield from _why((name, fmt.metric(metric), row) for name, rows in leading for metric, row in rows)
+    ranked = ranks.rank_rows(results, data, results.reference(data.name))
+    yield from _why((name, f"rank by {fmt.metric(metric)}", row) for (name, metric), row in ranked.items())
     metric = slicing_metric(results, data)
     for model in results.models if metric and results.slices(data.name) else ():
         yield _slices(results, data, model.name, str(metric))
@@ -129,11 +142,15 @@ def _headline(results: Results, data: Dataset) -> Table:
     for heading in ("Model", "Metric"):
         table.add_column(heading, overflow="fold")
     _number_columns(table)
-    table.add_column("State", no_wrap=True)
+    ranked = ranks.rank_rows(results, data, place)
+    for heading in (*(["Rank"] if ranked else []), "State"):
+        table.add_column(heading, no_wrap=True)
     for model in results.models:
         name = f"{model.name} (double)" if model.double else model.name
         for metric, row in headline_rows(results, data, model.name):
-            table.add_row(_text(name), _text(fmt.metric(metric)), *_numbers(row, 4), Text(state_of(row)))
+            ranking = [Text(ranks.text(ranked.get((model.name, metric))))] if ranked else []
+            shown = (_text(name), _text(fmt.metric(metric)), *_numbers(row, 4), *ranking)
+            table.add_row(*shown, Text(state_of(row)))
             name = ""
     return table
 
@@ -160,15 +177,15 @@ def _gaps(results: Results, data: Dataset) -> Table:
     )
     for heading in ("Attribute", "Model", "Metric"):
         table.add_column(heading, overflow="fold")
-    rows = gap_rows(results, data)
+    rows = [row for row in gap_rows(results, data) if row["reference"] is None]
     for heading in ("Gap", "Chance: mean, 95 %", "p", differences.adjusted_head(rows), "Left out"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("State", no_wrap=True)
     before: tuple[str, ...] = ("", "")
-    for row in rows:
-        head = (row["slice"], row["model"])
+    for row in folded(rows):
+        head = (differences.over(row), row["model"])
         shown = ("" if head[0] == before[0] else head[0], "" if head == before else head[1])
-        names = (*shown, fmt.metric(row["metric"]))
+        names = (*shown, fmt.metric(row["metric"]) if row["metric"] else "all")
         table.add_row(*map(_text, names), *_gap_numbers(row), Text(_gap_state(row)))
         before = head
     return table

@@ -1,17 +1,22 @@
 """Estimates: one long table that every report table, figure, gate and MLflow metric is a filter of.
 
-Overall rows have null ``slice``; an intersection is ``slice = race&sex``, ``value = Asian&Male``. What is
-undefined is null, never 0. ``status`` suppressed rows carry no number.
+Overall rows have null ``slice``; an intersection is ``slice = race&sex``, ``value = Asian&Male``; within the
+values of a control it is ``slice = sex|age``, ``value = Male|<30``, and what compares the sexes there has the
+``value`` of the control, ``<30``, or of the two (contrasts). What is undefined is null, never 0. ``status``
+suppressed rows carry no number.
 
 ``kind`` says what ``estimate`` is: a value; a gap, the largest minus the smallest value of a slice, with p
-and the mean and 95th percentile that chance alone gives it; a contrast, ``value`` minus ``reference``; a
-spread, the standard deviation between the values, or one value shrunken; a ratio of the rates of a slice. A
-ratio has the ``reference`` min/max, the smallest rate over the largest, whose ``null_mean`` is how often it
-falls below .8 were all rates equal (a mean over draws of yes or no: no p-value), or max/geometric mean, of
-error rates (x + .5) / (n + 1). ``role`` is confirmatory for primary tests of the suite, else exploratory;
-``sdd80`` is the smallest difference that the interval, which holds for all of ``family``, finds in four
-studies of five. What conditions do are kinds of their own: degradation, degradation_contrast, stability,
-area, worst, mce, relative_mce (``bench.judge.robustness``).
+and the mean and 95th percentile that chance alone gives it, with the ``reference`` base-rate-matched if all
+values had the same mix of classes (``bench.judge.matched``), and of ``equalised_odds/fear`` the larger of two
+(``bench.judge.odds``); a contrast, ``value`` minus ``reference``; a spread, the standard deviation between
+the values, or one value shrunken; a ratio of the rates of a slice. A ratio has the ``reference`` min/max, the
+smallest rate over the largest, whose ``null_mean`` is how often it falls below .8 were all rates equal (a
+mean over draws of yes or no: no p-value), or max/geometric mean, of error rates (x + .5) / (n + 1). ``role``
+is confirmatory for primary tests of the suite, else exploratory; ``sdd80`` is the smallest difference that
+the interval, which holds for all of ``family``, finds in four studies of five. What conditions do are kinds
+of their own: degradation, degradation_contrast, stability, area, worst, mce, relative_mce
+(``bench.judge.robustness``). A rank is the place of a model among those of ``family``, the range that of its
+true one (``bench.judge.ranks``).
 """
 
 from __future__ import annotations

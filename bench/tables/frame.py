@@ -70,13 +70,15 @@ def gives_labels(predictions: pa.Table) -> bool:
     return stated or not numbers or any(name.startswith("p_") for name in numbers)
 
 
-def grouped(targets: pd.DataFrame, attributes: Sequence[str], suite: Suite) -> pd.Series[str]:
-    """The slice value of every row, such as ``Asian&Male``; numbers cut at the suite's bins."""
+def grouped(
+    targets: pd.DataFrame, attributes: Sequence[str], control: str | None, suite: Suite
+) -> pd.Series[str]:
+    """The slice value of every row, such as ``Asian&Male|<30``; numbers cut at the suite's bins."""
     texts = [_texts(targets[name], suite.bins.get(name)) for name in attributes]
     value = texts[0]
     for text in texts[1:]:
         value = value + "&" + text
-    return value
+    return value if control is None else value + "|" + _texts(targets[control], suite.bins.get(control))
 
 
 def labelled(frame: pd.DataFrame) -> pd.DataFrame:

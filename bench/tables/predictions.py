@@ -20,6 +20,8 @@ import pyarrow.compute as pc
 
 from bench.errors import UserError, listed, nearest
 from bench.labels import EKMAN_8, LabelSpace, canonical, near_label
+from bench.spec import AuScale
+from bench.tables.action_units import refuse_unit_names, require_unit_scale
 from bench.tables.files import as_numbers, as_text, read_table, require_columns, row_of
 from bench.tables.plain import plain
 from bench.tables.scale import require_scale
@@ -27,7 +29,7 @@ from bench.tables.targets import AFFECT, Targets, require_unique
 
 __all__ = [
     "STATUSES", "decide", "frames_schema", "output_columns", "predictions_schema", "read_predictions",
-    "validate_predictions",
+    "require_probabilities", "require_range", "require_statuses", "typed", "validate_predictions",
 ]  # fmt: skip
 
 STATUSES = {
@@ -105,20 +107,22 @@ def validate_predictions(table: pa.Table, targets: Targets, where: str) -> pa.Ta
     Without a ``status`` column every row is ok. Raises UserError for missing, extra and repeated rows,
     unknown statuses, labels outside the space, NaN probabilities on ok rows, rows that do not sum to one
     within 0.001, stated labels that are not the one largest probability, infinite outputs, affect beyond
-    [-2, 2], and tables without any output. Where the largest probability is shared, nothing is predicted.
+    [-2, 2], action units on another scale, and tables without any output. Where the largest probability is
+    shared, nothing is predicted.
     """
     require_columns(table, ("target",), where)
     columns = table.column_names
     read = [name for name in columns if name in _NAMED or name.startswith(_PREFIXES)]
-    table = _typed(plain(table.select(read), where), targets.space, where)
+    refuse_unit_names(read, where)
+    table = typed(plain(table.select(read), where), targets.space, where)
     table = _in_target_order(table, targets, where)
-    ok = _ok(table, where)
+    ok = require_statuses(table, where)
     names = [name for name in table.column_names if name.startswith("p_")]
     if names:
-        _probabilities(table, names, ok, where)
+        require_probabilities(table, names, ok, where)
     numbers = [name for name in table.column_names if name in AFFECT or name.startswith("au_")]
     for name in numbers:
-        _in_range(table, name, where)
+        require_range(table, name, targets.facts.au_scale, where)
     if not names and not numbers and "predicted" not in table.column_names:
         raise UserError(
             where, f"no output column among {listed(columns)}",
@@ -143,7 +147,8 @@ def _require_mapping(columns: dict[str, str], where: str) -> None:
             )  # fmt: skip
 
 
-def _typed(table: pa.Table, space: LabelSpace, where: str) -> pa.Table:
+def typed(table: pa.Table, space: LabelSpace, where: str) -> pa.Table:
+    """The columns of outputs as text and numbers; UserError for labels that are not of the space."""
     has_status = "status" in table.column_names
     ok = pa.chunked_array([pa.array(["ok"] * table.num_rows, pa.string())])
     columns = {
@@ -220,7 +225,7 @@ def _in_target_order(table: pa.Table, targets: Targets, where: str) -> pa.Table:
     return table.take(order)
 
 
-def _ok(table: pa.Table, where: str) -> np.ndarray:
+def require_statuses(table: pa.Table, where: str) -> np.ndarray:
     """Which rows have status ok, bool [N], after refusing every unknown status."""
     known = pc.is_in(table["status"], pa.array(list(STATUSES)))
     for row in np.flatnonzero(~known.to_numpy())[:1]:
@@ -233,7 +238,8 @@ def _ok(table: pa.Table, where: str) -> np.ndarray:
     return np.asarray(pc.equal(table["status"], "ok").to_numpy(), bool)
 
 
-def _in_range(table: pa.Table, name: str, where: str) -> None:
+def require_range(table: pa.Table, name: str, scale: AuScale | None, where: str) -> None:
+    """Raise UserError for the first number that is infinite or of another scale."""
     values = table[name].to_numpy()
     for row in np.flatnonzero(np.isinf(values))[:1]:
         raise UserError(
@@ -241,13 +247,16 @@ def _in_range(table: pa.Table, name: str, where: str) -> None:
             "Correct it or leave it empty",
         )  # fmt: skip
     require_scale(name, values, lambda row: _target_of(table, row, where))
+    if name.startswith("au_"):
+        require_unit_scale(name, values, scale, lambda row: _target_of(table, row, where))
 
 
 def _target_of(table: pa.Table, row: int, where: str) -> str:
     return f"{where} target {table['target'][row].as_py()!r}"
 
 
-def _probabilities(table: pa.Table, names: list[str], ok: np.ndarray, where: str) -> None:
+def require_probabilities(table: pa.Table, names: list[str], ok: np.ndarray, where: str) -> None:
+    """Raise UserError for the first ok row whose columns ``names`` are no probabilities."""
     values = np.stack([table[name].to_numpy() for name in names], axis=1)
     for row in np.flatnonzero(ok & ~np.isfinite(values).all(axis=1))[:1]:
         raise UserError(

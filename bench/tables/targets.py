@@ -2,9 +2,10 @@
 
 Columns: ``target`` (unique text), ``media`` (path under the root) and optionally ``media_bytes``,
 ``clip``, ``frame``, ``audio``, ``subject``, ``label``, ``votes`` (soft label in label-space order),
-``valence``, ``arousal``, ``dominance`` in [-1, 1], ``au_NN``, ``weight``, ``split``, ``fold``, ``sha256`` and
-``audio_sha256`` (of the files). Every other column is an attribute: text, or numbers where all its values
-are. Repeated targets, labels outside the space and text where numbers belong are refused.
+``valence``, ``arousal``, ``dominance`` in [-1, 1], ``au_NN`` (``bench.tables.action_units``), ``weight``,
+``split``, ``fold``, ``sha256`` and ``audio_sha256`` (of the files). Every other column is an attribute: text,
+or numbers where all its values are. Repeated targets, labels outside the space and text where numbers belong
+are refused.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
 from bench.labels import LabelSpace, near_label
 from bench.spec import Facts
+from bench.tables.action_units import refuse_unit_names, with_action_units
 from bench.tables.files import (
     WHOLE,
     as_numbers,
@@ -84,7 +86,8 @@ class Targets:
     def digest(self) -> str:
         """The sha256 of rows and facts; bytes of media count through their ``sha256`` column."""
         rows = self.table.drop_columns([c for c in ("media_bytes",) if c in self.table.column_names])
-        return digest_json({"rows": digest_table(rows), "facts": self.facts.model_dump(mode="json")})
+        facts = self.facts.model_dump(mode="json", exclude_none=True)
+        return digest_json({"rows": digest_table(rows), "facts": facts})
 
     @property
     def dataset(self) -> datasets.Dataset:
@@ -129,10 +132,11 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     is the cluster, else every row is its own. Raises UserError for missing columns, empty or repeated
     targets, attributes that nearly have the name of a reserved column that is absent, predictions in the
     place of targets, a missing subject where persons are the clusters, labels outside the space, text where
-    numbers belong, negative weights, and affect outside [-1, 1].
+    numbers belong, negative weights, affect outside [-1, 1], and action units by another name or scale.
     """
     require_columns(table, ("target",), where)
     refuse_misspelt(table.column_names, RESERVED, where)
+    refuse_unit_names(table.column_names, where)
     _refuse_predictions(table.column_names, where)
     table = _typed(plain(table, where, lists=("votes",), raw=("media_bytes",)), where)
     require_unique(table["target"], where)
@@ -142,8 +146,9 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
         _in_range(table, name, (-1, 1), where)
     _in_range(table, "weight", (0, np.inf), where)
     table = with_votes(table, facts.labels, where)
+    table, scale = with_action_units(table, facts.au_scale, where)
     attributes = {n: facts.attributes.get(n, "given") for n in table.column_names if _is_attribute(n)}
-    facts = facts.model_copy(update={"attributes": attributes})
+    facts = facts.model_copy(update={"attributes": attributes, "au_scale": scale})
     return Targets(table.combine_chunks(), facts, root, where)
 
 

@@ -229,8 +229,9 @@ def _shared_files(run: Path, record: dict[str, Any], cells: list[dict[str, Any]]
     texts = sorted({_written(cell["environment"]) for cell in cells if cell.get("environment")})
     if texts:
         files["environment.json"] = _written([json.loads(text) for text in texts])
-    if (run / "report.html").is_file():
-        files["report.html"] = run / "report.html"
+    for name in ("report.html", "curves.parquet"):
+        if (run / name).is_file():
+            files[name] = run / name
     return files
 
 

@@ -6,6 +6,7 @@
     recall/fear                    a metric of one label
     uar/sex/Female                 a slice
     uar/race.and.sex/Asian.and.Male   an intersection (race&sex, Asian&Male)
+    uar/sex.given.age/Male.given..lt.30   within a value of a control (sex|age, Male|<30)
     gap/uar/sex                    any other kind stands in front
     contrast/uar/sex/Female.vs.rest   and what it is compared with behind
     uar.low  uar.high              the bounds of the interval
@@ -26,7 +27,7 @@ from bench.digest import digest_bytes
 
 __all__ = ["metric_name", "part"]
 
-_WORDS = {"&": "and", "/": "slash", "<": "lt", ">": "gt", "=": "eq", "+": "plus"}
+_WORDS = {"&": "and", "|": "given", "/": "slash", "<": "lt", ">": "gt", "=": "eq", "+": "plus"}
 _ILLEGAL = re.compile(r"[^\w\- .]|\.(?![0-9])|^ | $")
 _LONGEST = 250 - len(".high")
 

@@ -14,6 +14,7 @@ from tests.e2e.conftest import Affectbench
 # Right answers on the 3,573 images of FER2013Test with the original labels, as known before this program
 # (accuracies .6552, .6572, .6692 and .4713); each is to be met within two images.
 KNOWN = {"102-0.66": 0.6552, "119-0.65": 0.6572, "big-54-0.66": 0.6692, "00-0.47": 0.4713}
+RANKS = {"102-0.66": 3, "119-0.65": 2, "big-54-0.66": 1, "00-0.47": 4}
 
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -43,7 +44,11 @@ def test_fer2013_is_reproduced_to_two_images(affectbench: Affectbench, shared: P
         "--tracking-uri", "off", cwd=tmp_path, env={"AFFECTBENCH_WEIGHTS": str(shared / "weights")},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    rows = {row["model"].partition("@")[2]: row for row in estimates(tmp_path / "RUN")}
+    rows, ranks = (
+        {row["model"].partition("@")[2]: row for row in estimates(tmp_path / "RUN") if row["kind"] == kind}
+        for kind in ("value", "rank")
+    )
+    assert {name: row["estimate"] for name, row in ranks.items()} == RANKS
     assert set(rows) == set(KNOWN)
     for name, known in KNOWN.items():
         row = rows[name]
@@ -140,7 +145,8 @@ def test_human_votes_on_crema_d(affectbench: Affectbench, shared: Path, tmp_path
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(women) == 3
     assert all(line in readme for line in women.values()), women
-    gaps = [r for r in accuracy if (r["kind"], r["slice"]) == ("gap", "sex")]
+    gaps = [r for r in accuracy if (r["kind"], r["slice"], r["reference"]) == ("gap", "sex", None)]
+    assert len(gaps) == 3
     for r in gaps:
         chance = f"| {r['p']:.3f} | {r['p_adjusted']:.3f} | {r['null_mean']:.3f}, {r['null_p95']:.3f} |"
         assert chance.replace("0.", ".") in readme

@@ -19,10 +19,16 @@ REFUSALS = {
     "unknown metric": (
         ["--metric", "uarr"],
         "--metric: metric 'uarr' is not known. Did you mean 'uar'? Known: accuracy, uar, macro_f1, coverage, "
-        "weighted_f1, kappa, mcc, ece, brier, nll, aurc, cross_entropy, soft_brier, js, crowd_agreement; recall, "
-        "precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; ccc, pcc, rmse, "
-        "mae, bias, sagr of valence, arousal, dominance, as ccc_valence or ccc_valence_covered. Correct the metric's "
-        "name.",
+        "weighted_f1, kappa, mcc, ece, brier, nll, aurc, cross_entropy, soft_brier, js, crowd_agreement, "
+        "label_agreement, flip_rate, jitter, onset_lag, onset_missed, segment_agreement, "
+        + ", ".join(
+            f"jitter_{c}, ccc_within_{c}, pcc_within_{c}, ccc_between_{c}, pcc_between_{c}"
+            for c in ("valence", "arousal", "dominance")
+        )
+        + "; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
+        "the criteria equalised_odds, equal_opportunity, demographic_parity, of all labels or one; ccc, pcc, rmse, "
+        "mae, bias, sagr, label_sd of valence, arousal, dominance, as ccc_valence or ccc_valence_covered; au_f1, "
+        "au_auroc, au_icc, over all action units or of one as au_f1/au_12. Correct the metric's name.",
     ),
     "unknown slice of a suite": (
         ["--suite", "mine.yaml"],

@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bench.judge import audit_action_units as units
 from bench.judge import formulas, kernels, sums
 from bench.judge.audit import audit
+from bench.judge.audit_fairness import AGREEMENT
 from bench.judge.audit_metrics import affect, counted, label_functions
 from bench.judge.audit_probabilities import knows
+from bench.judge.audit_temporal import knows as follows
 from bench.judge.metrics import METRICS, expand
 from tests.judge.made import LABELS
 from tests.judge.scored import faults, finished
@@ -37,7 +40,9 @@ def test_an_honest_run_is_agreed_with(tmp_path: Path) -> None:
 def test_every_metric_of_the_judge_has_a_second_opinion() -> None:
     names = {metric.name for metric in expand(tuple(METRICS), LABELS)}
     of_labels = {"coverage", *label_functions(LABELS)}
-    assert [n for n in names if n not in of_labels and not affect(n) and not knows(n, LABELS)] == []
+    of_labels |= {AGREEMENT}
+    paths = (of_labels.__contains__, affect, lambda name: knows(name, LABELS), units.knows, follows)
+    assert [name for name in names if not any(path(name) for path in paths)] == []
 
 
 def test_values_by_hand() -> None:

@@ -1,8 +1,6 @@
-"""Contrasts by hand, by enumeration of all signs, against t tests, and in simulated truth."""
+"""Contrasts by hand, against t tests, the studentised range, published intervals, and in simulated truth."""
 
 from __future__ import annotations
-
-from itertools import product
 
 import numpy as np
 import pytest
@@ -54,15 +52,11 @@ def two_groups(x, y):
     return means(table, None)
 
 
-def replicate(found, weight, signs):
-    """T* from its definition: sign, centre per value, blow up, square, add."""
-    moved = np.zeros_like(found.pull)
-    for v in range(found.pull.shape[1]):
-        mine = found.pull[:, v] != 0
-        n = mine.sum()
-        signed = signs[mine] * found.pull[mine, v]
-        moved[mine, v] = np.sqrt(n / (n - 1)) * (signed - signed.mean())
-    return (signs @ found.pull @ weight) / np.sqrt(((moved @ weight) ** 2).sum())
+def free(values):
+    """Degrees of freedom of the variance of values that add up to 0, with scipy's unbiased kurtosis."""
+    n = len(values)
+    excess = max(stats.kurtosis(values, bias=False), 0)
+    return (n - 1) / (1 + (n - 1) / (2 * n) * excess)
 
 
 def test_pairs_are_g_minus_h():
@@ -71,46 +65,100 @@ def test_pairs_are_g_minus_h():
     assert weights.tolist() == [[1, 0, -1, 0], [1, 0, 0, -1], [0, 0, 1, -1]]
 
 
-def test_a_tiny_case_by_enumeration_of_all_signs():
-    # x - y: 3 - 2.2 = .8; variances of the means 2.5 / 5 and .7 / 5
-    x, y = np.array([1.0, 2, 3, 4, 5]), np.array([1.0, 2, 2.5, 2.3, 3.2])
-    found = two_groups(x, y)
-    weights = np.array([[1.0, -1]])
-    result = contrast(found, weights, 0.95, seed=1, draws=19_999)
-    assert result.estimate[0] == pytest.approx(0.8)
-    assert result.se[0] == pytest.approx(np.sqrt((x.var(ddof=1) + y.var(ddof=1)) / 5))
-    observed = 0.8 / result.se[0]
-    # The middle of x has no influence: 9 clusters have a sign. T* of equal size is counted as at least T.
-    signs = np.array(list(product([-1.0, 1], repeat=10)))
-    size = np.abs([replicate(found, weights[0], s) for s in signs])
-    assert result.p[0] == pytest.approx(
-        max((size >= observed - 1e-9).mean(), 2 * stats.t.sf(observed, result.df[0])), abs=0.012
-    )
-    half = (result.high[0] - result.low[0]) / 2 / result.se[0]
-    critical = max(np.quantile(size, 0.95, method="inverted_cdf"), stats.t.ppf(0.975, result.df[0]))
-    assert half == pytest.approx(critical, rel=0.05)
+def test_a_contrast_alone_is_welch_with_the_freedom_of_each_group():
+    # x - y: 3 - 2.6 = .4; one value far out leaves y's variance few degrees of freedom.
+    x, y = np.array([1.0, 2, 2.9, 4, 5, 3.1]), np.array([1.1, 2.1, 2.8, 2.2, 2.0, 5.4])
+    assert free(x - x.mean()) == 5 > 3 > free(y - y.mean())
+    result = contrast(two_groups(x, y), np.array([[1.0, -1]]), 0.95, seed=1)
+    variances = [values.var(ddof=1) / 6 for values in (x, y)]
+    se = np.sqrt(sum(variances))
+    df = se**4 / (variances[0] ** 2 / 5 + variances[1] ** 2 / free(y - y.mean()))
+    assert result.estimate[0] == pytest.approx(0.4)
+    assert result.se[0] == pytest.approx(se, rel=1e-12)
+    assert result.df[0] == pytest.approx(df, rel=1e-12)
+    assert result.p[0] == result.p_adjusted[0] == pytest.approx(2 * stats.t.sf(0.4 / se, df), rel=1e-12)
+    assert result.critical[0] == pytest.approx(stats.t.ppf(0.975, df), rel=1e-12)
+    assert result.high[0] == pytest.approx(0.4 + stats.t.ppf(0.975, df) * se, rel=1e-12)
 
 
-@pytest.mark.parametrize("share", [1.0, 0.6, 0.0])
-def test_replicates_equal_their_definition(share):
+@pytest.mark.parametrize("values", [3, 6, 20])
+def test_all_pairs_are_the_studentised_range(values):
+    # Equal groups of different clusters: max_k |Z_k| is the range of normal numbers over sqrt(2).
+    rng, size = np.random.default_rng(3), 50
+    table = np.full((values * size, values), np.nan)
+    column = rng.normal(size=size)
+    for g in range(values):
+        table[g * size : (g + 1) * size, g] = column + 0.1 * g
+    found, weights = means(table, None), pairs(np.ones(values, bool))[0]
+    result = contrast(found, weights, 0.95, seed=1, draws=40_000)
+    reach = stats.studentized_range.ppf(0.95, values, np.inf) / np.sqrt(2)
+    alpha = 2 * stats.norm.sf(reach)
+    assert result.critical == pytest.approx(stats.t.ppf(1 - alpha / 2, result.df), rel=0.01)
+    expected = stats.studentized_range.sf(stats.norm.isf(result.p / 2) * np.sqrt(2), values, np.inf)
+    assert result.p_adjusted == pytest.approx(expected, abs=0.012)
+
+
+@pytest.mark.parametrize("share", [1.0, 0.6])
+def test_correlated_contrasts_are_the_multivariate_normal(share):
     rng = np.random.default_rng(3)
-    table = rng.normal(size=(24, 3))
+    table = rng.normal(size=(24, 3)) + rng.normal(size=(24, 1))
     table[rng.random(table.shape) > share] = np.nan
-    if share == 0.0:
-        table[np.arange(24), np.arange(24) % 3] = rng.normal(size=24)
     found = means(table, np.arange(24))
     weights = np.array([[1.0, -1, 0], [0.5, 0.5, -1], [0, 1, -1]])
-    (signs,) = module._signs(found.multiplicity, 5, 50, 50)
-    (size,) = module._replicates(found, weights, 5, 50)
-    expected = [[abs(replicate(found, weight, s)) for weight in weights] for s in signs]
-    assert size == pytest.approx(np.array(expected), rel=1e-9)
+    result = contrast(found, weights, 0.9, seed=5, draws=40_000)
+    covariance = weights @ found.pull.T @ found.pull @ weights.T
+    together = covariance / np.outer(result.se, result.se)
+    normal = stats.multivariate_normal(np.zeros(3), together, allow_singular=True)
+    z = stats.norm.isf(stats.t.sf(result.critical, result.df))
+    assert z == pytest.approx(np.full(3, z[0]), rel=1e-9)
+    assert normal.cdf(z, lower_limit=-z) == pytest.approx(0.9, abs=0.006)
 
 
-def test_signs_are_fair_and_independent():
-    (signs,) = module._signs(np.array([1, 1, 1, 9, 4]), 7, 20_000, 20_000)
-    assert set(np.unique(signs[:, :3])) == {-1.0, 1.0}
-    assert set(np.unique(signs[:, 4])) == {-4.0, -2, 0, 2, 4}
-    assert np.cov(signs.T) == pytest.approx(np.diag([1, 1, 1, 9, 4]), abs=0.15)
+def test_differences_of_rates_are_those_of_newcombe():
+    # Newcombe 1998, Statistics in Medicine 17, table II, method 10: 56/70 - 48/80 and 9/10 - 3/10.
+    for (a, m, b, n), expected in (
+        ((56, 70, 48, 80), (0.0524, 0.3339)),
+        ((9, 10, 3, 10), (0.1705, 0.8090)),
+    ):
+        p = np.array([a / m, b / n])
+        variance = p * (1 - p) / (m, n)
+        terms = module._Terms(
+            "proportion", np.array([[1.0, -1]]), p[None], np.sqrt(variance)[None], np.eye(2)[None]
+        )
+        down, up = module._reaches(terms, stats.norm.ppf([0.975]))
+        difference = p[0] - p[1]
+        assert (difference - down[0], difference + up[0]) == pytest.approx(expected, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "forward", "back"),
+    [
+        ("uar", lambda v: np.log(v / (1 - v)), lambda s: 1 / (1 + np.exp(-s))),
+        ("ccc_valence", np.arctanh, np.tanh),
+        ("rmse_valence", np.log, np.exp),
+        ("bias_valence", np.asarray, np.asarray),
+    ],
+)
+@pytest.mark.parametrize("shared", [True, False])
+def test_reaches_of_values_on_their_scales_add_up_as_errors_do(name, forward, back, shared):
+    tally = random_tally(21, name, clusters=24, values=2, shared=shared)
+    found = influence(METRICS[name], tally)
+    result = contrast(found, np.array([[1.0, -1]]), 0.95, seed=1)
+    step, ends = 1e-6, []
+    se = np.sqrt((found.pull**2).sum(axis=0))
+    r = float(found.pull[:, 0] @ found.pull[:, 1]) / se.prod()
+    for value, error in zip(found.estimate, se, strict=True):
+        slope = (forward(value + step) - forward(value - step)) / (2 * step)
+        half = result.critical[0] * error * slope
+        ends.append((value - back(forward(value) - half), back(forward(value) + half) - value))
+    (down, up), (below, above) = ends
+    low = np.sqrt(down**2 + above**2 - 2 * r * down * above)
+    high = np.sqrt(up**2 + below**2 - 2 * r * up * below)
+    assert result.estimate[0] - result.low[0] == pytest.approx(low, rel=1e-6)
+    assert result.high[0] - result.estimate[0] == pytest.approx(high, rel=1e-6)
+    # p is that of the level at which the interval ends at 0.
+    ended = contrast(found, np.array([[1.0, -1]]), 1 - result.p[0], seed=1)
+    assert min(abs(ended.low[0]), abs(ended.high[0])) < 1e-9
 
 
 def test_groups_of_different_clusters_are_welch():
@@ -132,10 +180,11 @@ def test_shared_clusters_are_the_paired_test():
     result = contrast(means(np.stack([x, y], 1), np.arange(80)), np.array([[1.0, -1]]), 0.95, seed=1)
     paired = stats.ttest_rel(x, y)
     assert result.estimate[0] / result.se[0] == pytest.approx(paired.statistic, rel=1e-9)
-    assert result.df[0] == 79
-    assert result.p[0] == pytest.approx(paired.pvalue, abs=0.015)
+    assert result.df[0] == pytest.approx(free(x - y - (x - y).mean()), rel=1e-9)
+    assert 50 < result.df[0] <= 79
+    assert result.p[0] == pytest.approx(2 * stats.t.sf(abs(paired.statistic), result.df[0]), rel=1e-9)
     interval = paired.confidence_interval(0.95)
-    assert (result.low[0], result.high[0]) == pytest.approx((interval.low, interval.high), abs=0.02)
+    assert (result.low[0], result.high[0]) == pytest.approx((interval.low, interval.high), abs=0.005)
 
 
 def test_partly_shared_clusters_have_no_fewer_degrees_than_the_smaller_value():
@@ -251,13 +300,11 @@ def test_what_cannot_be_contrasted_says_why():
     assert alone.high[0] == result.high[both.index((0, 4))]
 
 
-def test_signs_of_too_few_clusters_give_no_interval():
-    # Five equal steps, all of one sign in 1 of 16 draws: no 95 % quantile of T* is finite.
+def test_five_equal_steps_are_t_on_four_degrees():
     found = Influence(np.array([0.3]), np.full((5, 1), 0.1), np.ones(5, int), np.array([5]), np.arange(5))
     result = contrast(found, np.array([[1.0]]), 0.95, seed=1)
-    assert np.isnan(result.low[0])
-    assert result.reason[0].startswith("no interval: too few clusters")
-    assert result.p[0] >= 0.05
+    assert result.df[0] == 4
+    assert result.low[0] == pytest.approx(0.3 - stats.t.ppf(0.975, 4) * np.sqrt(0.05), rel=1e-12)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "uar", "ccc_valence"])
@@ -288,4 +335,6 @@ def test_of_two_values_each_is_the_rest_of_the_other():
     for name in ("estimate", "se", "df"):
         one, other = getattr(rest, name), getattr(pair, name)[0]
         assert one == pytest.approx([other, -other if name == "estimate" else other], rel=1e-9)
-    assert (rest.low[0], rest.high[0]) == pytest.approx((pair.low[0], pair.high[0]), rel=1e-9)
+    # Two contrasts that are one: what is drawn for the family says so, to the error of the draws.
+    assert (rest.low[0], rest.high[0]) == pytest.approx((pair.low[0], pair.high[0]), abs=0.01)
+    assert rest.low[0] == pytest.approx(-rest.high[1], rel=1e-9)

@@ -137,17 +137,12 @@ def unequal_cell(sizes):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "unequal", "many"),
-    [((12, 12), False, False), ((4, 60), True, False), ((12,) * 5, False, False), ((12,) * 6, False, True)],
+    ("sizes", "unequal"), [((12, 12), False), ((4, 60), True), ((12,) * 5, False), ((12,) * 6, False)]
 )
-def test_what_simulations_found_unreliable_is_said(sizes, unequal, many):
+def test_what_simulations_found_unreliable_is_said(sizes, unequal):
     table = judge([unequal_cell(sizes)], make_suite(slices=("group",), metrics=("accuracy",)))
     rows = table.to_pylist()
-    tested = [row for row in rows if row["kind"] in ("gap", "contrast")]
+    tested = [row for row in rows if row["kind"] in ("gap", "contrast") and row["p"] is not None]
     assert all(("factor of two" in (row["warning"] or "")) == unequal for row in tested)
     rests = [row for row in tested if row["reference"] == "rest"]
     assert len(rests) == (len(sizes) if len(sizes) > 2 else 0)
-    assert all(("against the rest alarmed" in (row["warning"] or "")) == many for row in rests)
-    assert not any(
-        "against the rest alarmed" in (r["warning"] or "") for r in tested if r["reference"] != "rest"
-    )

@@ -19,12 +19,12 @@ def test_few_by_value_by_class_and_by_decision() -> None:
         {"target": targets.table["target"], "status": ["ok"] * len(who), "predicted": said}
     )
     suite = make_suite(slices=("group",))
-    found = few_people(targets.table, predictions, targets.facts, suite, [("group",)])
+    found = few_people(targets.table, predictions, targets.facts, suite)
     of_decisions = ("precision", "selection_rate", "false_positive_rate")
     of_a = {f"{stem}/sadness" for stem in ("recall", "auroc", *of_decisions)}
     # Neutral is decided of two persons, a4 and a5, beside a0 twice.
     of_a |= {f"{stem}/{label}" for stem in of_decisions for label in ("fear", "neutral")}
     assert {metric for _, value, metric in found if value == "A"} == of_a
     assert ("group", "B", None) in found
-    alone = few_people(targets.table, None, targets.facts, suite, [("group",)])
+    alone = few_people(targets.table, None, targets.facts, suite)
     assert alone == {("group", "B", None)}

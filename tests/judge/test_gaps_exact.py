@@ -90,7 +90,7 @@ CASES = pytest.mark.parametrize(
         (ACCURACY, label_rows, confusion_tally, plain_accuracy, same),
         (UAR, label_rows, confusion_tally, plain_uar, same),
         (CCC, affect_rows, moment_tally, plain_ccc, math.atanh),
-        (RMSE, affect_rows, moment_tally, plain_rmse, same),
+        (RMSE, affect_rows, moment_tally, plain_rmse, math.log),
     ],
     ids=lambda part: getattr(part, "name", None),
 )

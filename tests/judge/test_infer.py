@@ -10,7 +10,15 @@ import pytest
 from scipy import stats
 
 from bench.judge.atoms import Tally
-from bench.judge.infer import clopper_pearson, design_effect, effective, infer, linearised, wilson
+from bench.judge.infer import (
+    clopper_pearson,
+    design_effect,
+    effective,
+    freedom,
+    infer,
+    linearised,
+    wilson,
+)
 from bench.judge.metrics import METRICS
 from bench.judge.score import judge
 from tests.judge.made import (
@@ -107,7 +115,7 @@ def test_certain_proportions_rest_on_the_number_of_clusters(hits, low, high):
 
 
 def brute_force(rows, cluster, value, scale):
-    """theta and its jackknife interval, recomputed from rows without each cluster."""
+    """theta, its jackknife interval and degrees of freedom, recomputed from rows without each cluster."""
     forward, back = scale
     names = np.unique(cluster)
     every = {name: np.array(column) for name, column in rows.items()}
@@ -115,8 +123,11 @@ def brute_force(rows, cluster, value, scale):
     left = [forward(value({n: c[cluster != name] for n, c in every.items()})) for name in names]
     groups = len(names)
     se = math.sqrt((groups - 1) / groups * sum((v - np.mean(left)) ** 2 for v in left))
-    half = stats.t.ppf(0.975, groups - 1) * se
-    return theta, back(forward(theta) - half), back(forward(theta) + half)
+    df = groups - 1.0
+    if scale in (ATANH, LOG):
+        df /= 1 + (groups - 1) / (2 * groups) * max(stats.kurtosis(left, bias=False), 0.0)
+    half = stats.t.ppf(0.975, df) * se
+    return theta, back(forward(theta) - half), back(forward(theta) + half), df
 
 
 LOGIT = (lambda p: math.log(p / (1 - p)), lambda v: 1 / (1 + math.exp(-v)))
@@ -179,11 +190,11 @@ def test_jackknife_equals_brute_force_over_rows(metric, value, scale, method, cl
     x = np.array(list(rows[truth][keep]))
     y = np.array([fill if v is None else v for v in rows[guess][keep]])
     cluster = rows["subject" if unit == "person" else "target"][keep]
-    theta, low, high = brute_force({"x": x, "y": y}, cluster, value, scale)
+    theta, low, high, df = brute_force({"x": x, "y": y}, cluster, value, scale)
     found = row(judge([cell], make_suite(metrics=(metric,))), metric=metric)
     assert found["estimate"] == pytest.approx(theta, abs=1e-12)
     assert (found["low"], found["high"]) == (pytest.approx(low, abs=1e-10), pytest.approx(high, abs=1e-10))
-    assert (found["df"], found["method"]) == (len(np.unique(cluster)) - 1, method)
+    assert (found["df"], found["method"]) == (pytest.approx(df, rel=1e-8), method)
     assert found["n_eff"] is None
 
 
@@ -280,3 +291,42 @@ def test_clustered_interval_covers_where_the_naive_one_does_not():
     clustered = np.mean((found.low <= rate) & (rate <= found.high))
     assert clustered >= 0.92
     assert np.mean((naive[0] <= rate) & (rate <= naive[1])) < 0.8
+
+
+@pytest.mark.parametrize("far", [1.0, 3.0, 30.0])
+def test_freedom_is_that_of_the_unbiased_kurtosis_of_scipy(far):
+    values = np.random.default_rng(1).uniform(-1, 1, 24)
+    values[0] = 0.9 * far
+    values -= values.mean()
+    excess = max(stats.kurtosis(values, bias=False), 0.0)
+    found = freedom(*(np.array([(values**k).sum()]) for k in (2, 4)), np.array([24.0]))
+    assert found == pytest.approx(23 / (1 + 23 / 48 * excess), rel=1e-12)
+    assert (found == 23) == (far == 1)
+
+
+def test_freedom_is_that_of_the_variances_of_many_samples():
+    # chi-square on df degrees has the variance 2 / df of its mean: of s^2 / sigma^2 that is Var(s^2) / sigma^4.
+    samples = np.random.default_rng(2).laplace(size=(100_000, 60))
+    variances = samples.var(axis=1, ddof=1)
+    apart = samples - samples.mean(axis=1, keepdims=True)
+    found = freedom((apart**2).sum(axis=1), (apart**4).sum(axis=1), np.full(len(samples), 60.0))
+    # Var(s^2) / sigma^4 = 2 / (n - 1) + 3 / n, for the excess kurtosis of Laplace's distribution is 3.
+    assert 2 / (variances.var() / variances.mean() ** 2) == pytest.approx(2 / (2 / 59 + 3 / 60), rel=0.03)
+    # What a sample of 60 knows of its kurtosis is less than there is, and never more than n - 1 comes out.
+    assert 2 / (2 / 59 + 3 / 60) < np.median(found) < 35
+    assert found.max() == 59
+
+
+def test_two_or_three_residuals_have_no_kurtosis():
+    assert freedom(np.array([2.0, 0.0]), np.array([2.0, 0.0]), np.array([3.0, 9.0])).tolist() == [2, 8]
+
+
+def test_proportions_of_few_clusters_that_err_have_fewer_degrees():
+    hits = np.array([15] * 28 + [3, 14])
+    found = infer(METRICS["accuracy"], accuracy_tally(hits, np.full(30, 15)), 0.95)
+    excess = stats.kurtosis(hits, bias=False)
+    df = 29 / (1 + 29 / 60 * excess)
+    assert found.df[0] == pytest.approx(df, rel=1e-9)
+    shrunk = found.n_eff[0] * (Z / stats.t.ppf(0.975, df)) ** 2
+    p = hits.sum() / 450
+    assert found.low[0] == pytest.approx(stats.beta.ppf(0.025, p * shrunk, shrunk - p * shrunk + 1), rel=1e-9)

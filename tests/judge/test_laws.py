@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from bench.judge.action_units import of_units
 from bench.judge.atoms import combine, gather, stratify
 from bench.judge.infer import infer
 from bench.judge.kernels import total
@@ -15,9 +16,16 @@ from bench.judge.metrics import METRICS, expand
 from bench.judge.request import asked
 from bench.judge.rows import OUTCOMES, UNDECIDED, Rows
 from bench.judge.sums import Sums
+from bench.judge.temporal import TEMPORAL
+from tests.judge.coded import coded_rows, perfect_units, take_units, with_units
+from tests.judge.followed import take_sequences, with_sequences
 from tests.judge.made import LABELS, make_suite, make_targets
 
 ALL = pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+# Answers are changed row by row; what that does to sequences is in test_temporal.
+ROW_BY_ROW = pytest.mark.parametrize(
+    "metric", [m for m in METRICS.values() if m.key.kernel not in TEMPORAL], ids=lambda m: m.name
+)
 RNG = np.random.default_rng(2)
 N, CLUSTERS, K = 600, 30, len(LABELS)
 CLUSTER = RNG.integers(0, CLUSTERS, N)
@@ -37,11 +45,12 @@ def make_rows(seed=4, count=N):
     affect = dict.fromkeys(("valence", "arousal", "dominance"), (x, y))
     favour = 1.5 * np.eye(K + 1)[decision][:, :K]
     votes = rng.multinomial(10, [0.4, 0.3, 0.2, 0.1], count) + 5 * np.eye(K, dtype=int)[truth]
-    return Rows(
+    rows = Rows(
         K, truth, decision, outcome, affect,
         probabilities=shares(np.exp(favour + rng.normal(0, 1, (count, K))), outcome),
         votes=pa.chunked_array([pa.array(list(votes.astype(float)), mask=rng.random(count) < 0.05)]),
     )  # fmt: skip
+    return with_units(with_sequences(rows))
 
 
 def shares(parts, outcome):
@@ -59,6 +68,8 @@ def take(rows, index):
         affect={name: (x[index], y[index]) for name, (x, y) in rows.affect.items()},
         probabilities=tuple(column.take(pa.array(index)) for column in rows.probabilities),
         votes=rows.votes.take(pa.array(index)),
+        sequences=take_sequences(rows, index),
+        action_units=take_units(rows, index),
     )
 
 
@@ -146,7 +157,7 @@ def test_empty_is_nan_and_leading_axes_broadcast(metric):
     assert np.isnan(both[0, 1]).all()
 
 
-@ALL
+@ROW_BY_ROW
 def test_the_better_prediction_scores_better(metric):
     rows = make_rows()
     clean = np.where((rows.outcome == 0) & (rows.truth >= 0), rows.truth, rows.decision)
@@ -156,11 +167,14 @@ def test_the_better_prediction_scores_better(metric):
         decision=clean,
         affect={n: (x, np.where(np.isnan(y), y, x)) for n, (x, y) in rows.affect.items()},
         probabilities=shares(sure, rows.outcome),
+        action_units=perfect_units(rows),
     )
     if metric.name == "coverage":
         perfect = replace(rows, decision=clean, outcome=np.where(rows.outcome == 5, 5, 0))
     before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, perfect))
-    if metric.direction == "neither":
+    if metric.of_labels:
+        assert (after == before).all()
+    elif metric.direction == "neither":
         # As many rows are decided as before: what one class gains, another loses.
         assert (after > before).any()
         assert (after < before).any()
@@ -173,11 +187,11 @@ def test_the_better_prediction_scores_better(metric):
 
 MISSES_LOWER = {
     "accuracy", "uar", "macro_f1", "weighted_f1", "recall", "selection_rate", "kappa", "mcc", "coverage",
-    "crowd_agreement",
+    "crowd_agreement", "au_f1",
 }  # fmt: skip
 
 
-@ALL
+@ROW_BY_ROW
 def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
     """The law, and its negation for the metrics outside it, so that the table cannot rot."""
     rows = make_rows()
@@ -198,24 +212,31 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
         assert (metric.count(before) - metric.count(after)).sum() == len(hit)
     elif metric.name == "false_positive_rate":
         assert metric.finish(after) == pytest.approx(metric.finish(before), abs=0)
+    elif of_units(metric.key):
+        hits, misses = take(rows, hit), take(failing, hit)
+        assert (coded_rows(misses), coded_rows(misses, covered=True)) == (coded_rows(hits), 0)
+        assert metric.count(before) - metric.count(after) == coded_rows(hits, covered=True)
     elif metric.misses == "left out":
         with_truth = rows.ballots.any(axis=1)[hit] if metric.key.column == "votes" else hit >= 0
         assert metric.count(after) == metric.count(before) - np.count_nonzero(with_truth)
     else:
         assert metric.count(after) == metric.count(before)
-        assert metric.finish(after) != pytest.approx(metric.finish(before), abs=1e-9)
+        moved = metric.finish(after) != pytest.approx(metric.finish(before), abs=1e-9)
+        assert moved == (not metric.of_labels)
 
 
 # What a miss in place of a wrong answer does; only the first are safe to read without coverage beside them.
-UNMOVED = {"accuracy", "uar", "recall"}
-RAISED = {"macro_f1", "weighted_f1", "precision", "kappa", "mcc", "auroc", "ece"}
+UNMOVED = {"accuracy", "uar", "recall", "label_agreement"}
+RAISED = {"macro_f1", "weighted_f1", "precision", "kappa", "mcc", "auroc", "ece", "au_auroc", "au_icc"}
 LOWERED = {
     "false_positive_rate", "selection_rate", "coverage", "brier", "nll", "aurc", "cross_entropy",
-    "soft_brier", "js", "crowd_agreement",
+    "soft_brier", "js", "crowd_agreement", "au_f1",
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name, m in METRICS.items() if m.key.kernel != "moments"])
+@pytest.mark.parametrize(
+    "name", [name for name, m in METRICS.items() if m.key.kernel not in ("moments", *TEMPORAL)]
+)
 def test_a_miss_in_place_of_a_wrong_answer_is_no_gain_for_some_and_a_gain_for_others(name):
     metric, rows = METRICS[name], make_rows()
     wrong = (rows.truth >= 0) & (rows.outcome == 0) & (rows.decision != rows.truth)

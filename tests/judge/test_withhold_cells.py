@@ -95,9 +95,9 @@ def test_few_with_an_output_are_withheld():
     assert sorted(map(len, hidden.values())) == [0, 1, 1]
 
 
-def graded(given, voted):
+def graded(given, voted, sizes=None):
     """Persons of x, y and z with probabilities where ``given(subject, label)``, with votes where ``voted``."""
-    table = people({"x": 30, "y": 31, "z": 32}).targets.table
+    table = people(sizes or {"x": 30, "y": 31, "z": 32}).targets.table
     columns = {name: table[name].to_pylist() for name in ("subject", "label", "a")}
     has = list(map(given, columns["subject"], columns["label"]))
     votes = [[2.0, 1.0, 0.0, 0.0] if voted(subject) else None for subject in columns["subject"]]
@@ -117,6 +117,16 @@ def test_few_with_probabilities_or_votes_are_withheld():
     assert hidden["z"] <= {"auroc/fear"}
     hidden = hidden_metrics(graded(lambda *_: True, few), metrics=asked)
     assert hidden == {"x": (both := {"cross_entropy", "crowd_agreement"}), "y": both, "z": set()}
+
+
+def test_a_withheld_value_is_no_cover_without_an_output():
+    """y hides the accuracy of z; but y has no probabilities, so that all less x would give those of z."""
+    sizes = {"x": 30, "y": 20, "z": 3}
+    asked = ("accuracy", "brier", "crowd_agreement")
+    hidden = hidden_metrics(graded(lambda s, _: s[0] != "y", lambda _: True, sizes), metrics=asked)
+    assert hidden == {"x": {"brier"}, "y": set(asked), "z": set(asked)}
+    hidden = hidden_metrics(graded(lambda *_: True, lambda s: s[0] != "y", sizes), metrics=asked)
+    assert hidden == {"x": {"crowd_agreement"}, "y": set(asked), "z": set(asked)}
 
 
 def test_auroc_needs_enough_subjects_of_every_class_with_probabilities():

@@ -38,7 +38,9 @@ def test_a_gap_stands_beside_what_chance_makes_of_it(results: Results) -> None:
     assert [line.head for line in group.lines] == ["sex", "light"]
     assert all(len(line.entries) == len(table.columns) - 1 for line in group.lines)
     (gap,) = [
-        r for r in results.differences if (r["kind"], r["slice"], r["metric"]) == ("gap", "sex", "accuracy")
+        r
+        for r in results.differences
+        if (r["kind"], r["slice"], r["metric"], r["reference"]) == ("gap", "sex", "accuracy", None)
     ]
     shown = [entry.text for entry in group.lines[0].entries]
     assert shown[:4] == ["m", *(f"{gap[name]:.3f}" for name in ("estimate", "null_mean", "null_p95"))]

@@ -80,7 +80,7 @@ def test_each_condition_shows_value_degradation_slice_and_stability(results: Res
     women = only(results, "degradation", **here, slice="sex", value="female")
     assert shown[1:3] == [fmt.estimate(lost), fmt.probability(lost["p_adjusted"])]
     assert shown[4:6] == ["sex female", fmt.estimate(women)]
-    assert shown[6] == fmt.estimate(only(results, "stability", **here))
+    assert shown[6] == fmt.estimate(only(results, "stability", metric="stability", **here))
     before, after = (
         next(r for r in results.at("biased", "made", place) if r["slice"] is None)
         for place in (results.places("made")[0], results.places("made")[2])
@@ -106,21 +106,23 @@ def test_a_model_that_loses_nothing_is_said_to(results: Results) -> None:
 
 def test_whole_conditions_with_errors_over_those_of_the_reference(results: Results) -> None:
     table = summary_table(results, results.datasets[0], "accuracy")
-    assert table.columns[3:] == ("Error over that of plain", "Lost over that of plain")
+    assert table.columns[4:] == ("Error over that of plain", "Lost over that of plain")
     found = texts(table)
     mean = only(results, "degradation", condition="low_light", severity=None)
     area, error = (only(results, kind, condition="low_light") for kind in ("area", "mce"))
     shown = found["biased"]["low light, on the crop"]
-    assert shown[:3] == [fmt.estimate(row) for row in (mean, area, error)]
-    assert found["biased"]["all conditions"][2] == fmt.estimate(only(results, "mce", condition="all"))
-    assert found["plain"]["all conditions"][2] == "1.000 (no interval)"
-    assert {len(line) for group in found.values() for line in group.values()} == {4}
+    flips = only(results, "stability", metric="severity_flips", condition="low_light", severity=None)
+    assert shown[:4] == [fmt.estimate(row) for row in (mean, area, flips, error)]
+    assert found["biased"]["sensor noise, on the crop"][2] == fmt.DASH, "it has one severity"
+    assert found["biased"]["all conditions"][3] == fmt.estimate(only(results, "mce", condition="all"))
+    assert found["plain"]["all conditions"][3] == "1.000 (no interval)"
+    assert {len(line) for group in found.values() for line in group.values()} == {5}
 
 
 def test_without_a_reference_there_are_no_such_columns(tmp_path: Path) -> None:
     found = write(tmp_path / "run", reference=None)
     table = summary_table(found, found.datasets[0], "accuracy")
-    assert table.columns == ("Condition", "Mean degradation", "Area")
+    assert table.columns == ("Condition", "Mean degradation", "Area", "Flips between severities")
     assert "all conditions" not in texts(table)["biased"]
 
 

@@ -211,7 +211,8 @@ def test_gaps_in_json_are_the_rows_of_the_estimates(gaps_run: Path) -> None:
         ("age", "m", "accuracy", "suppressed"),
     ]  # fmt: skip
     assert gaps[0] == {
-        "model": "m", "dataset": "fer", "slice": "sex", "metric": "accuracy", "estimate": 0.0782,
+        "model": "m", "dataset": "fer", "slice": "sex", "value": None, "metric": "accuracy",
+        "reference": None, "estimate": 0.0782,
         "null_mean": 0.0208, "null_p95": 0.0516, "p": 0.0023, "p_adjusted": 0.0175, "family": None,
         "method": None, "clusters": 91, "cluster_unit": "person", "slices_left_out": 0, "warning": None,
         "status": "reportable",

@@ -68,8 +68,10 @@ def test_what_is_text_and_what_is_numbers(
 
 def test_half_precision_is_a_number(tmp_path: Path) -> None:
     half = pa.array(np.array([0.25, 0.75], np.float16))
-    for name in ("valence", "weight", "au_04"):
+    for name in ("valence", "weight"):
         assert targets_with(tmp_path, half, name).table[name].to_pylist() == [0.25, 0.75]
+    intensity = pa.array(np.array([0.25, 4.5], np.float16))
+    assert targets_with(tmp_path, intensity, "au_04").table["au_04"].to_pylist() == [0.25, 4.5]
     columns = {**ROWS, "p_happy": half, "p_sad": pa.array(np.array([0.75, 0.25], np.float16))}
     rows = validate_predictions(pa.table(columns), TARGETS, "P")
     assert rows["predicted"].to_pylist() == ["sadness", "happiness"]

@@ -10,7 +10,7 @@ from mlflow.utils.validation import _validate_metric_name, path_not_unique
 
 from bench.track.names import metric_name, part
 
-_WORDS = {"and": "&", "slash": "/", "lt": "<", "gt": ">", "eq": "=", "plus": "+", "empty": ""}
+_WORDS = {"and": "&", "given": "|", "slash": "/", "lt": "<", "gt": ">", "eq": "=", "plus": "+", "empty": ""}
 
 
 def read_back(text: str) -> str:

@@ -71,6 +71,7 @@ def overridden(facts: Facts, source: DataSource) -> Facts:
         "cluster_unit": source.cluster_unit,
         "media_kind": source.media_kind,
         "attributes_public": source.attributes_public,
+        "au_scale": source.au_scale,
     }
     if source.labels is not None:
         space = declare(source.labels, f"{source.key} labels")

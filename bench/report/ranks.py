@@ -1,0 +1,87 @@
+"""Tables of ranks: how models stand to one another, and which of them the data tell apart.
+
+They show what ``bench.judge.ranks`` ranked and add no test of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.report import format as fmt
+from bench.report.entries import MARK, Entry, reason, state_of
+from bench.report.results import Dataset, Place, Results, Row, unique
+from bench.report.table import Group, Line, Table, words
+
+__all__ = ["condition_table", "rank_rows", "rank_table", "text", "told"]
+
+_RANKS = (
+    "Rank 1 is the best; equal values share a rank. In brackets stand the ranks that a model may truly have: "
+    "they hold for all models of a metric at once, and models are paired by cluster, so that models which "
+    "the data cannot tell apart share ranks."
+)
+_DOUBLES = "Doubles of known quality are not ranked."
+
+
+def rank_rows(results: Results, data: Dataset, place: Place) -> dict[tuple[str, str], Row]:
+    """The ranks under a condition by model and metric, in file order."""
+    rows = results.differences_at(data.name, place)
+    return {(row["model"], row["metric"]): row for row in rows if row["kind"] == "rank"}
+
+
+def told(results: Results) -> tuple[str, ...]:
+    """What must be said of ranks."""
+    return (_RANKS, _DOUBLES) if any(model.double for model in results.models) else (_RANKS,)
+
+
+def rank_table(results: Results, data: Dataset) -> Table:
+    """Models against metrics under the reference condition; no group where nothing is ranked."""
+    place = results.reference(data.name)
+    rows = rank_rows(results, data, place)
+    metrics = unique(metric for _, metric in rows)
+    lines = tuple(
+        Line(model, tuple(_entry(rows.get((model, metric))) for metric in metrics))
+        for model in _models(results, rows)
+    )
+    caption = f"Ranks on {data.name}, {words(place)}, with ranges that hold for all models at once"
+    columns = ("Model", *(fmt.heading(metric) for metric in metrics))
+    return Table(caption, columns, (Group(lines),) if lines else ())
+
+
+def condition_table(results: Results, data: Dataset, metric: str) -> Table:
+    """Conditions against models by one metric; no group where nothing is ranked."""
+    places = results.places(data.name)
+    found = {place: rank_rows(results, data, place) for place in places}
+    models = _models(results, [key for rows in found.values() for key in rows if key[1] == metric])
+    lines = tuple(
+        Line(words(place), tuple(_entry(rows.get((model, metric))) for model in models))
+        for place, rows in found.items()
+    )
+    caption = f"Ranks by {fmt.metric(metric)} on {data.name} under each condition"
+    return Table(caption, ("Condition", *models), (Group(lines),) if models else ())
+
+
+def text(row: Row | None) -> str:
+    """A rank with its range and of how many, as "1 [1, 2] of 3".
+
+    >>> text({"estimate": 1.0, "low": 1.0, "high": 2.0, "family": "3 models", "status": "reportable"})
+    '1 [1, 2] of 3'
+    """
+    if row is None:
+        return fmt.DASH
+    if row["estimate"] is None:
+        return "not ranked"
+    known = row["low"] is not None and row["high"] is not None
+    held = f"[{row['low']:.0f}, {row['high']:.0f}]" if known else "(no range)"
+    return f"{row['estimate']:.0f} {held} of {row['family'].removesuffix(' models')}"
+
+
+def _models(results: Results, keys: Sequence[tuple[str, str]] | dict[tuple[str, str], Row]) -> list[str]:
+    ranked = {model for model, _ in keys}
+    return [model.name for model in results.models if model.name in ranked]
+
+
+def _entry(row: Row | None) -> Entry:
+    if row is None or row["estimate"] is None:
+        return Entry(text(row), "text", reason(row))
+    mark = f"{MARK} " if state_of(row) == "insufficient" else ""
+    return Entry(mark + text(row), state_of(row), reason(row))

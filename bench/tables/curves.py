@@ -1,0 +1,57 @@
+"""Curves: one tidy table of the points that reliability and risk-coverage diagrams are drawn from.
+
+A row is a point of one curve of one slice value; of the whole, ``slice`` and ``value`` are null. A suppressed
+point carries no number but the edges of its bin, which are the same for all data.
+
+``reliability``: a bin of confidence, (``low``, ``high``] (the first holds 0); ``x`` the mean confidence of
+its rows, ``y`` their accuracy, ``n`` how many there are; x and y are null in a bin without rows.
+``risk_coverage``: the rows whose confidence is at least ``low``; ``x`` their share of the rows with
+probabilities, the coverage, ``y`` their error rate, the risk, ``n`` how many there are; ``high`` is null.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from bench.tables.files import write_table
+
+__all__ = ["CURVES", "RELIABILITY", "RISK_COVERAGE", "curves_table", "write_curves"]
+
+RELIABILITY, RISK_COVERAGE = "reliability", "risk_coverage"
+
+CURVES = pa.schema(
+    [
+        *((name, pa.string()) for name in ("model", "dataset", "condition")),
+        ("severity", pa.int64()),
+        *((name, pa.string()) for name in ("where", "slice", "value", "curve")),
+        *((name, pa.float64()) for name in ("low", "high", "x", "y")),
+        ("n", pa.int64()),
+        ("status", pa.string()),
+    ]
+)
+
+
+def curves_table(rows: list[dict[str, Any]]) -> pa.Table:
+    """Build the table from rows; NaN becomes null, a row without a column or with another is refused."""
+    for row in rows:
+        if set(row) != set(CURVES.names):
+            raise ValueError(f"not the columns of Curves: {sorted(set(row) ^ set(CURVES.names))}")
+    columns = [pa.array([_plain(row[field.name]) for row in rows], field.type) for field in CURVES]
+    return pa.Table.from_arrays(columns, schema=CURVES)
+
+
+def write_curves(table: pa.Table, path: Path) -> None:
+    """Write the table as Parquet after checking its schema; without a row there is no file."""
+    if not table.schema.equals(CURVES):
+        raise ValueError("this is not a Curves table")
+    if len(table):
+        write_table(table, path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and value != value else value

@@ -1,0 +1,81 @@
+"""The second opinion on action units, held against the judge on both scales and against numbers by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from bench.judge.audit_action_units import few_of_units, gives, knows, on_units
+from bench.judge.score import judge
+from bench.tables.frame import joined
+from tests.judge.coded import UNITS, coded_cell
+from tests.judge.made import make_suite, row
+
+
+@pytest.mark.parametrize("scale", ["occurrence", "intensity"])
+@pytest.mark.parametrize("lacking", [None, "au_04"])
+def test_both_ways_agree_on_value_rows_and_clusters(scale, lacking):
+    cell = coded_cell(scale, lacking=lacking)
+    stems = ("au_f1", "au_auroc", *(["au_icc"] if scale == "intensity" else []))
+    names = [f"{stem}{end}" for stem in stems for end in ("", *(f"/{unit}" for unit in UNITS))]
+    found = judge([cell], make_suite(metrics=tuple(names), slices=("sex",)))
+    targets, predictions, facts = cell.targets.table, cell.predictions, cell.targets.facts
+    frame = joined(targets, predictions, facts)
+    for name in names:
+        assert knows(name)
+        given = gives(name, targets, predictions)
+        assert given == (lacking is None or name == "au_f1" or (name[-2:] in ("01", "12")))
+        for sex in (None, "female") if given else ():
+            one = row(found, metric=name, slice=sex and "sex", value=sex)
+            again = on_units(
+                frame if sex is None else frame[frame["sex"] == sex], name, facts.au_scale, targets
+            )
+            assert (again.n, again.clusters) == (one["n"], one["clusters"])
+            assert abs(again.value - one["estimate"]) <= again.bound + 1e-12
+            assert (again.bound > 0) == ("auroc" in name)
+
+
+def frame_of(truth, said, status=None):
+    n = len(truth)
+    return pd.DataFrame(
+        {
+            "au_12": truth, "said/au_12": said, "said/status": status or ["ok"] * n, "said/judged": [True] * n,
+            "said/cluster": range(n),
+        }
+    )  # fmt: skip
+
+
+TARGETS = pa.table({"au_12": [1.0, None]})
+
+
+def test_misses_and_ties_are_wrong_by_hand():
+    rows = frame_of(
+        [1.0, 1, 1, 0, 0, 0], [0.9, 0.5, 0.9, 0.5, None, 0.1], ["ok", "ok", "no_face", "ok", "ok", "ok"]
+    )
+    assert on_units(rows, "au_f1/au_12", "occurrence", TARGETS) == (pytest.approx(2 / (2 + 2 + 2)), 6, 6, 0.0)
+    # Covered: .9 and .5 against .5 and .1; one tie among four pairs, in one bin with itself.
+    found = on_units(rows, "au_auroc/au_12", "occurrence", TARGETS)
+    assert found == (pytest.approx(3.5 / 4), 4, 4, pytest.approx(0.5 / 4))
+
+
+def test_undefined_is_nan_and_not_0():
+    rows = frame_of([0.0, 0, 0], [0.1, 0.2, 0.9])
+    for name in ("au_f1", "au_f1/au_12", "au_auroc"):
+        found = on_units(rows, name, "occurrence", TARGETS)
+        assert np.isnan(found.value)
+        assert found.n == 3
+    assert np.isnan(on_units(rows, "au_icc", "intensity", TARGETS).value)
+    assert np.isnan(on_units(frame_of([1.0, 0], [None, None]), "au_auroc", "occurrence", TARGETS).value)
+
+
+def test_what_it_does_not_know_and_who_is_few():
+    assert not any(map(knows, ("au_f1/smile", "au_accuracy", "auroc/fear", "f1", "au_f1/au_1")))
+    rows = frame_of([3.0, 1, 0, 5, None], [1.0] * 5)
+    value = pd.Series(["a", "a", "a", "b", "b"])
+    found = set(few_of_units(rows, value, "intensity", 2))
+    assert found == {(text, f"{stem}{end}") for text in ("a", "b") for stem in ("au_f1", "au_auroc", "au_icc")
+                     for end in ("", "/au_12")}  # fmt: skip
+    assert {text for text, _ in few_of_units(rows, value, "occurrence", 2)} == {"a", "b"}
+    assert not list(few_of_units(rows, value, "intensity", 1))
