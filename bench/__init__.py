@@ -11,7 +11,7 @@ vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite
 ``track``           MLflow, the only place that imports it
 ``report``          the HTML report and its figures
 ``synth``           clips drawn here, with known labels
-``workflow``        the steps of a command, in order
+``workflow``        the steps of a command, in order; ``sides`` those of a comparison
 ``cli``             parse, call one function, print
 ==================  ==============================================================================
 

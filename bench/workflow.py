@@ -26,10 +26,9 @@ from bench.tables.frames import read_frames
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from bench.judge.comparison import Compared
     from bench.predict.zoo import Choice
 
-__all__ = ["BATCH", "Progress", "RunOptions", "Side", "compare", "finish", "predict", "score", "send"]
+__all__ = ["BATCH", "Progress", "RunOptions", "finish", "open_cell", "predict", "score", "send"]
 
 BATCH = {"aligned": 256, "frame": 8}
 """Targets a batch where none is asked for: a run resumes at its end, so videos have small ones."""
@@ -88,12 +87,9 @@ def predict(
 
 
 def score(
-    question: Question,
-    predictions: dict[str, Path],
-    columns: dict[str, dict[str, str]],
-    out: Path,
+    question: Question, predictions: dict[str, Path], columns: dict[str, dict[str, str]], out: Path,
     frames: Mapping[str, Path] = MappingProxyType({}),
-) -> RunFolder:
+) -> RunFolder:  # fmt: skip
     """Take predictions made elsewhere, columns mapped, into a run folder; nothing is left if one is bad.
 
     ``frames`` are the outputs per frame of some of them, by the same names.
@@ -123,23 +119,31 @@ def score(
     run = RunFolder(out).claim(plan)
     _write_targets(run, question)
     for model, table in tables.items():
-        folder = run.cell(model, dataset, "clean")
-        write_table(table, folder.predictions)
-        if model in followed:
-            write_table(followed[model], folder.frames)
-        statuses = table["status"].value_counts().to_pylist()
-        key = {"targets": targets.digest, "predictions": digest_table(table)}
-        key |= {"frames": digest_table(followed[model])} if model in followed else {}
-        folder.finish(
-            {
-                "key": digest_json(key), "model": model, "dataset": dataset, "condition": "clean",
-                "severity": 0, "where": None, "rows": table.num_rows,
-                "frames": followed[model].num_rows if model in followed else None,
-                "statuses": {entry["values"]: entry["counts"] for entry in statuses}, "environment": {},
-                "precision": None, "seconds": None,
-            }
-        )  # fmt: skip
+        _write_cell(run, (model, dataset), targets, table, followed.get(model))
     return run
+
+
+def _write_cell(
+    run: RunFolder, names: tuple[str, str], targets: Targets, table: pa.Table, frames: pa.Table | None
+) -> None:
+    """Write the cell of a model and data set from predictions made elsewhere."""
+    model, dataset = names
+    folder = run.cell(model, dataset, "clean")
+    write_table(table, folder.predictions)
+    key = {"targets": targets.digest, "predictions": digest_table(table)}
+    if frames is not None:
+        write_table(frames, folder.frames)
+        key["frames"] = digest_table(frames)
+    statuses = table["status"].value_counts().to_pylist()
+    folder.finish(
+        {
+            "key": digest_json(key), "model": model, "dataset": dataset, "condition": "clean",
+            "severity": 0, "where": None, "rows": table.num_rows,
+            "frames": None if frames is None else frames.num_rows,
+            "statuses": {entry["values"]: entry["counts"] for entry in statuses}, "environment": {},
+            "precision": None, "seconds": None,
+        }
+    )  # fmt: skip
 
 
 def finish(run: RunFolder) -> Path:
@@ -166,11 +170,11 @@ def _finished_cells(run: RunFolder) -> Iterator[Any]:
     for folder in run.cells():
         facts = folder.facts
         assert facts is not None
-        yield _cell(folder, targets[facts["dataset"]])
+        yield open_cell(folder, targets[facts["dataset"]])
 
 
-def _cell(folder: CellFolder, targets: Targets) -> Any:
-    """A finished cell, read."""
+def open_cell(folder: CellFolder, targets: Targets) -> Any:
+    """A finished cell, read, ready to judge."""
     from bench.judge.score import Cell
     from bench.tables import read_table
 
@@ -180,56 +184,6 @@ def _cell(folder: CellFolder, targets: Targets) -> Any:
     known = {name: facts[name] for name in names}
     frames = partial(read_table, folder.frames) if folder.frames.is_file() else None
     return Cell(**known, targets=targets, predictions=read_table(folder.predictions), frames_table=frames)
-
-
-@dataclass(frozen=True)
-class Side:
-    """One side of a comparison: a finished run and one of its models, which may be left out if it has one."""
-
-    run: RunFolder
-    model: str | None = None
-
-    def cells(self) -> dict[tuple[str, str], CellFolder]:
-        """The model's cells by data set and condition; UserError unless it is named and finished."""
-        self.run.cells()
-        models = list(dict.fromkeys(model for model, *_ in self.run.plan["cells"]))
-        if self.model not in models and (self.model is not None or len(models) > 1):
-            found = "no model is named" if self.model is None else f"model {self.model!r} is not in the run"
-            raise UserError(str(self.run.path), found, f"It has: {listed(models)}", "Name one of them")
-        mine = self.model or models[0]
-        return {
-            (data, harm): self.run.cell(mine, data, harm)
-            for model, data, harm in self.run.plan["cells"]
-            if model == mine
-        }
-
-
-def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Compared]:
-    """Compare two models, cell by cell, by the metrics and slices of a suite.
-
-    Raises UserError where the runs share no cell and where their targets differ.
-    """
-    from bench.judge.comparison import compare as compare_cells
-
-    mine, other = new.cells(), old.cells()
-    shared = [names for names in mine if names in other]
-    if not shared:
-        raise UserError(
-            str(new.run.path), "it shares no data set and condition with the other run",
-            f"The other has: {listed(' under '.join(names) for names in other)}", "Compare runs of one suite",
-        )  # fmt: skip
-    targets = {(side, data): side.run.targets(data) for side in (new, old) for data, _ in shared}
-    pairs = (
-        (_cell(mine[names], targets[new, names[0]]), _cell(other[names], targets[old, names[0]]))
-        for names in shared
-    )
-    found = compare_cells(pairs, suite, margin)
-    if not found:
-        raise UserError(
-            str(new.run.path), "both models give none of the metrics asked for", "A metric that both give",
-            "Name one with --metric",
-        )  # fmt: skip
-    return found
 
 
 def send(run: RunFolder, uri: str | None, *, upload: bool) -> str:

@@ -18,7 +18,8 @@ ALLOWED = {
     "report": VOCABULARY,
     "track": VOCABULARY | {"judge", "predict"},
     "workflow": VOCABULARY | {"judge", "predict", "report", "track", "synth"},
-    "cli": VOCABULARY | {"workflow", "judge", "predict", "report", "track", "synth"},
+    "sides": VOCABULARY | {"workflow", "judge"},
+    "cli": VOCABULARY | {"workflow", "sides", "judge", "predict", "report", "track", "synth"},
     "model_zoo": {"errors", "labels", "tables", "predict"},
 }
 ZOO_MAY_SEE = {"clip", "pipeline", "front", "faces", "smooth"}

@@ -214,16 +214,17 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare a new model with an old one on the same targets, paired by person."""
-    from bench import workflow
     from bench.cli.compare import as_json, print_comparison, read_margin
     from bench.folder import RunFolder
     from bench.question import Question, reread
+    from bench.sides import Side
+    from bench.sides import compare as compare_sides
     from bench.spec import Suite
 
-    sides = workflow.Side(RunFolder(new), new_model), workflow.Side(RunFolder(old or new), old_model)
+    sides = Side(RunFolder(new), new_model), Side(RunFolder(old or new), old_model)
     question = Question(Suite(**sides[0].run.plan["suite"]), {}, lambda kind, name: f"--{kind} {name}")
     suite = reread(question, slice_ or (), metric or (), {}).suite
-    found = workflow.compare(*sides, suite, read_margin(margin))
+    found = compare_sides(*sides, suite, read_margin(margin))
     if json:
         typer.echo(as_json(found, margin))
     else:

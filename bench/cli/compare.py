@@ -55,7 +55,7 @@ def print_comparison(found: Sequence[Compared], margin: float | None) -> None:
     verdicts = () if margin is None else ("Not worse", "Equivalent")
     for title, group in groupby(found, lambda each: _title(each.row)):
         rows = list(group)
-        leading = rows[0].row["metric"]
+        leading = next((each for each in rows if each.given), rows[0]).row["metric"]
         whole = [([fmt.metric(e.row["metric"])], e) for e in rows if e.row["slice"] is None]
         console.print(_table(title, ("Metric", *_COLUMNS, *verdicts), whole))
         by_slice = [([e.row["slice"], e.row["value"]], e) for e in rows if _in_slice(e, leading)]

@@ -40,7 +40,7 @@ class Compared:
 
     ``row`` is one of Estimates, of kind ``difference`` with the old model as ``reference``; ``new`` and
     ``old`` are NaN where they are withheld or undefined; verdicts are None where no margin is given, and of
-    metrics that are neither better higher nor lower.
+    metrics that are neither better higher nor lower. ``given`` is false where a model has no output for it.
     """
 
     row: dict[str, Any]
@@ -48,6 +48,7 @@ class Compared:
     old: float
     non_inferior: Verdict | None = None
     equivalent: Verdict | None = None
+    given: bool = True
 
 
 def compare(pairs: Iterable[tuple[Cell, Cell]], suite: Suite, margin: float | None = None) -> list[Compared]:
@@ -55,7 +56,7 @@ def compare(pairs: Iterable[tuple[Cell, Cell]], suite: Suite, margin: float | No
 
     ``margin``: how much worse, in units of each metric, is not yet worse; it needs to be above 0. The false
     discovery rate in ``p_adjusted`` is over all differences with a p-value. Raises UserError for targets that
-    differ.
+    differ. A metric that the suite names and a model does not give has rows that say so.
     """
     found: list[Compared] = []
     grounds: dict[str, Ground] = {}
@@ -103,20 +104,28 @@ def _cell(new: Cell, old: Cell, ground: Ground, margin: float | None) -> Iterato
     sides = [_Side(cell, ground) for cell in (new, old)]
     key = {name: getattr(new, name) for name in ("model", "dataset", "condition", "severity", "where")}
     key |= {"kind": "difference", "reference": old.model, "cluster_unit": ground.targets.facts.cluster_unit}
-    shared = [metric for metric in ground.metrics if all(gives(s.cell, s.rows, metric) for s in sides)]
+    lacking = {m.name: [s.cell.model for s in sides if not gives(s.cell, s.rows, m)] for m in ground.metrics}
+    asked = [metric for metric in ground.metrics if ground.suite.metrics or not lacking[metric.name]]
     apart = int((sides[0].rows.judged != sides[1].rows.judged).sum())
     unlike = [f"not quite paired: {apart} rows are decode errors on one side alone"] if apart else []
     said = list(dict.fromkeys([*unlike, *ground.notes, *(text for side in sides for text in side.said)]))
-    judged = [_Difference(metric, sides, ground.suite, margin) for metric in shared]
+    judged = {m.name: _Difference(m, sides, ground.suite, margin) for m in asked if not lacking[m.name]}
     for index, one in enumerate(ground.cut.slices):
         for v, text in enumerate(one.values):
-            for difference in judged:
+            for metric in asked:
                 names = {"slice": one.name, "value": text if one.name else None}
-                each = difference.at(index, v)
-                each.row.update(key | names | {"metric": difference.metric.name})
+                missing = lacking[metric.name]
+                each = _unavailable(missing) if missing else judged[metric.name].at(index, v)
+                each.row.update(key | names | {"metric": metric.name})
                 if each.row["status"] != SUPPRESSED:
                     each.row["warning"] = "; ".join([*filter(None, [each.row["warning"]]), *said]) or None
                 yield each
+
+
+def _unavailable(lacking: list[str]) -> Compared:
+    row = dict.fromkeys(("estimate", "low", "high", "p", "p_adjusted"), np.nan)
+    why = f"unavailable: no output for it of {' and '.join(dict.fromkeys(lacking))}"
+    return Compared({**row, "status": INSUFFICIENT, "warning": why}, np.nan, np.nan, given=False)
 
 
 class _Side:

@@ -20,10 +20,17 @@ def write_tables(folder: Path) -> None:
         (folder / f"{name}.csv").write_text("\n".join(["target,predicted", *said]) + "\n")
 
 
-def score(affectbench: Affectbench, folder: Path, out: str, *names: str, targets: str = "T.csv") -> None:
+def score(
+    affectbench: Affectbench,
+    folder: Path,
+    out: str,
+    *names: str,
+    targets: str = "T.csv",
+    metric: str = "accuracy",
+) -> None:
     words = [word for name in names for word in ("--predictions", f"{name}={name}.csv")]
     done = affectbench(
-        "score", "--targets", targets, *words, "--out", out, "--slice", "sex", "--metric", "accuracy",
+        "score", "--targets", targets, *words, "--out", out, "--slice", "sex", "--metric", metric,
         "--tracking-uri", "off", "--quiet", cwd=folder,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -93,6 +100,17 @@ def test_what_is_to_be_said_of_a_value_is_said(affectbench: Affectbench, runs: P
     )
 
 
+def test_a_metric_that_a_model_does_not_give_has_a_row_that_says_so(
+    affectbench: Affectbench, runs: Path
+) -> None:
+    done = affectbench("compare", "later", "before", "--metric", "brier", cwd=runs)
+    (line,) = [line.split() for line in done.stdout.splitlines() if line.startswith(" Brier")]
+    assert (line[-1], "undefined" in line) == ("insufficient", True)
+    said = " ".join(done.stdout.split())
+    assert "Note on brier: unavailable: no output for it of new and old." in said
+    assert "Accuracy (WAR) by slice" in said
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -111,8 +129,8 @@ def test_what_is_to_be_said_of_a_value_is_said(affectbench: Affectbench, runs: P
             "error: nowhere: there is no readable run.json. A folder that 'run' or 'score' wrote. Correct the path.",
         ),
         (
-            ("later", "before", "--metric", "brier"),
-            "error: later: both models give none of the metrics asked for. A metric that both give. Name one with "
+            ("graded", "graded", "--new", "new", "--old", "old"),
+            "error: graded: both models give none of the metrics asked for. A metric that both give. Name one with "
             "--metric.",
         ),
         (
@@ -123,6 +141,8 @@ def test_what_is_to_be_said_of_a_value_is_said(affectbench: Affectbench, runs: P
     ],
 )
 def test_refusals(affectbench: Affectbench, runs: Path, words: tuple[str, ...], message: str) -> None:
+    if "graded" in words:
+        score(affectbench, runs, "graded", "old", "new", metric="brier")
     if "other" in words:
         (runs / "less").mkdir()
         for name in ("T", "old"):
