@@ -1,6 +1,7 @@
 """The sides of a comparison: two models, of one run or of two, cell by cell.
 
-Refuses runs that share no cell; targets that differ are refused by ``bench.judge.comparison``.
+Refuses a model against itself and runs that share no cell; ``bench.judge.comparison`` refuses targets that
+differ.
 """
 
 from __future__ import annotations
@@ -48,6 +49,11 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
     """
     from bench.judge.comparison import compare as compare_cells
 
+    if (new.run.path, new.model) == (old.run.path, old.model) and new.model is not None:
+        raise UserError(
+            "--old", f"{old.model!r} is the new model, too", "Two models of one run, or two runs",
+            "Name another model with --new or --old",
+        )  # fmt: skip
     mine, other = new.cells(), old.cells()
     shared = [names for names in mine if names in other]
     if not shared:

@@ -3,8 +3,9 @@
 Each difference is new - old, whichever is better, with a two-sided t interval over clusters; beside it, where
 a margin is given, what can be concluded of it: is new worse by no more than the margin (non-inferiority), are
 both within it (equivalence)? Each is answered yes, no or inconclusive by one-sided bounds; a difference that
-was not seen is never a yes. Refuses targets that differ, and says in what. Sources: Tango 1998, Statistics in
-Medicine 17; Schuirmann 1987, J. Pharmacokinetics and Biopharmaceutics 15 (two one-sided tests).
+was not seen is never a yes, nor is one of a metric that leaves rows out, where the two leave out others.
+Refuses targets that differ, and says in what. Sources: Tango 1998, Statistics in Medicine 17; Schuirmann
+1987, J. Pharmacokinetics and Biopharmaceutics 15 (two one-sided tests).
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bench.errors import UserError
+from bench.judge.kernels import Counts, Stack
 from bench.judge.metrics import Metric
 from bench.judge.multiplicity import benjamini_hochberg
 from bench.judge.notes import cell_notes
 from bench.judge.paired import Test, named, paired, t_test
+from bench.judge.rows import Floats, Ints
 from bench.judge.score import Cell, Ground, gives, read_cell
 from bench.judge.sheet import WITHHELD, Sheet, sheets
 from bench.judge.spread import sdd80
@@ -31,6 +34,10 @@ from bench.tables import Targets
 
 __all__ = ["Compared", "Verdict", "compare", "require_same_targets"]
 
+_ALONE = (
+    "not the same rows: this metric leaves out rows without an output, and {:,} rows have one of one model "
+    "alone or to another extent"
+)
 Verdict = Literal["yes", "no", "inconclusive"]
 
 
@@ -150,16 +157,21 @@ class _Difference:
         self.metric, self.suite, self.margin = metric, suite, margin
         self.new, self.old = (side.sheets(metric) for side in sides)
         self.tests: list[Test] = []
+        self.apart: list[Ints] = []
+        unlike = _unlike(metric, *(side.sums for side in sides))
         for mine, other in zip(self.new, self.old, strict=True):
             found = [named(metric, s.sums, sheet.one) for s, sheet in zip(sides, (mine, other), strict=True)]
             self.tests.append(t_test(paired(*found), suite.level))
+            place = mine.one.of_stratum[sides[0].sums.strata.of_row[unlike]]
+            self.apart.append(np.bincount(place, minlength=len(mine.one.values)))
 
     def at(self, index: int, v: int) -> Compared:
         """The comparison of value v of a slice; a value that either cell withholds has no number."""
         new, old, test = self.new[index], self.old[index], self.tests[index]
         if new.hidden[v] or old.hidden[v]:
             return Compared({"status": SUPPRESSED, "warning": WITHHELD}, np.nan, np.nan)
-        enough = bool(new.enough[v] and old.enough[v])
+        enough, apart = bool(new.enough[v] and old.enough[v]), int(self.apart[index][v])
+        alone = _ALONE.format(apart) if apart else None
         critical = stdtrit(test.df[v : v + 1], (1 + self.suite.level) / 2)
         row = {
             **{name: float(getattr(test, name)[v]) for name in ("estimate", "low", "high", "df", "p")},
@@ -169,9 +181,12 @@ class _Difference:
             "clusters": int(min(new.inference.clusters[v], old.inference.clusters[v])),
             "clips": int(new.one.clips[v]),
             "sdd80": float(sdd80(test.se[v : v + 1], test.df[v : v + 1], np.asarray(critical))[0]),
-            "status": REPORTABLE if enough else INSUFFICIENT, "warning": test.reason[v],
+            "status": REPORTABLE if enough else INSUFFICIENT,
+            "warning": "; ".join(filter(None, [test.reason[v], alone])) or None,
         }  # fmt: skip
-        verdicts = self._verdicts(test, v, enough=enough)
+        if not enough:
+            row["p"] = np.nan  # shown, never compared
+        verdicts = self._verdicts(test, v, enough=enough and not apart)
         return Compared(row, float(new.inference.estimate[v]), float(old.inference.estimate[v]), *verdicts)
 
     @property
@@ -194,6 +209,24 @@ class _Difference:
                 refuted=high < -self.margin or low > self.margin,
             ),
         )
+
+
+def _unlike(metric: Metric, new: Sums, old: Sums) -> Ints:
+    """The rows that enter a metric on one side alone, or with another weight; misses that count do not."""
+    if metric.misses != "left out" and not metric.name.startswith("precision/"):
+        return np.zeros(0, np.int64)
+    return np.flatnonzero(_entering(metric, new) != _entering(metric, old))
+
+
+def _entering(metric: Metric, sums: Sums) -> Floats:
+    """How much each row adds to the denominator of a metric without its misses, (N,)."""
+    if metric.misses != "left out":
+        return np.asarray(sums.rows.decision < sums.rows.labels, np.float64)
+    made = sums.statistics(metric.key)
+    found = np.zeros(len(sums.rows.truth))
+    for part in [one() for one in made.parts] if isinstance(made, Stack) else [made]:
+        found += part.column >= 0 if isinstance(part, Counts) else part.kept * part.stats.T[0]
+    return found
 
 
 def _verdict(*, shown: bool, refuted: bool) -> Verdict:

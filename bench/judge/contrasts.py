@@ -207,14 +207,19 @@ def _reaches(terms: _Terms, critical: Floats) -> tuple[Floats, Floats]:
     the reach of value i times its weight, sqrt(sum_ij a_i a_j sign_i sign_j r_ij). For two groups of
     different clusters and proportions this is Newcombe 1998 (Statistics in Medicine 17, method 10), for
     correlations Zou 2007 (Psychological Methods 12); in general Zou, Huang, Zhang 2009 (Computational
-    Statistics and Data Analysis 53). Signed values keep estimate -+ c se.
+    Statistics and Data Analysis 53). Signed values keep estimate -+ c se, and so do values whose errors
+    cancel, as of groups that share clusters: with an end that has come near the bound of its scale the sum
+    above would shrink as c grows, and no p would belong to the interval.
     """
     low, high = _ends(terms, critical[:, None])
     below, above = terms.value - low, high - terms.value
     size, positive = abs(terms.weight), terms.weight > 0
     down = np.where(positive, below, above) * size
     up = np.where(positive, above, below) * size
-    return _added(down, terms.together), _added(up, terms.together)
+    plain = critical * _added(terms.se * size, terms.together)
+    cancel = (np.triu(terms.together, 1) < 0).any(axis=(1, 2))
+    both = (np.where(cancel, plain, _added(side, terms.together)) for side in (down, up))
+    return next(both), next(both)
 
 
 def _added(reach: Floats, together: Floats) -> Floats:

@@ -154,6 +154,8 @@ def _proportion(metric: Metric, tally: Tally, level: float) -> Inference:
     # make the number of successful clusters binomial, and Clopper-Pearson on G is exact.
     certain = (p == 0) | (p == 1)
     residual = successes - p[tally.value] * trials
+    # Of clusters that agree nothing but rounding is left, which has the heaviest of tails.
+    residual[np.abs(residual) <= ROUNDING * trials] = 0.0
     df = freedom(tally.sum(residual**2), tally.sum(residual**4), clusters.astype(np.float64))
     shrink = np.where(certain, 1.0, (ndtri((1 + level) / 2) / stdtrit(df, (1 + level) / 2)) ** 2)
     extreme = np.minimum(p, 1 - p) < _EXTREME

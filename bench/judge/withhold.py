@@ -256,8 +256,8 @@ def _cells(
         return everything
     clusters = count_clusters(table, strata, code, codes)
     few = (clusters > 0) & (clusters < floor)
-    # What hidden values have of a class is covered with them (find_parts), what they have of an output here.
-    if not (few & ~gone).any() and (codes > 1 or not few.any()):
+    # Cells of hidden values among them: what covers a value need not cover its few of one class or output.
+    if not few.any():
         return hidden, gone, hidden
     kept = code >= 0
     combination = table.of_stratum[strata.of_row[kept]]

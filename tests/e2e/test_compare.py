@@ -120,6 +120,11 @@ def test_a_metric_that_a_model_does_not_give_has_a_row_that_says_so(
             "error: both: model 'neu' is not in the run. It has: new, old. Name one of them.",
         ),
         (
+            ("both", "--new", "new", "--old", "new"),
+            "error: --old: 'new' is the new model, too. Two models of one run, or two runs. Name another model with "
+            "--new or --old.",
+        ),
+        (
             ("later", "before", "--margin", "-1"),
             "error: --margin: -1 is no margin. A number above 0, in units of the metric: .02 of accuracy. "
             "Give such a number or leave it out.",

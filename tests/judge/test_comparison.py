@@ -204,3 +204,47 @@ def test_rows_that_one_side_alone_could_not_decode_are_told():
     old = make_cell(targets, {"status": status, "predicted": said}, model="o")
     (told,) = {only(compare([(new, old)], make_suite())).row["warning"].split(";")[0]}
     assert told == "not quite paired: 3 rows are decode errors on one side alone"
+
+
+@pytest.mark.parametrize("metric", ["brier", "auroc/fear", "flip_rate", "precision/fear"])
+def test_a_model_that_abstains_where_it_is_unsure_is_not_said_to_be_as_good(metric):
+    """The same answers, but none where the larger probability is small: by what leaves out misses it looks better."""
+    rng, rows = np.random.default_rng(7), 400
+    targets = make_targets({
+        "subject": [f"s{i // 10:03d}" for i in range(rows)],
+        "clip": [f"c{i // 5}" for i in range(rows)],
+        "frame": [i % 5 for i in range(rows)],
+        "label": [LABELS[k] for k in rng.integers(0, 4, rows)],
+    })  # fmt: skip
+    shares = rng.dirichlet(np.ones(4), rows)
+    given = [[float(v) for v in share] for share in shares]
+    sure = [max(share) > 0.5 for share in given]
+    columns = {f"p_{label}": [share[k] for share in given] for k, label in enumerate(LABELS)}
+    some = {
+        name: [v if ok else None for v, ok in zip(column, sure, strict=True)]
+        for name, column in columns.items()
+    }
+    picky = make_cell(
+        targets, {"status": ["ok" if ok else "abstained" for ok in sure], **some}, model="picky"
+    )
+    every = make_cell(targets, columns, model="all")
+    found = only(compare([(picky, every)], make_suite(metrics=(metric,)), margin=0.9), metric)
+    assert (found.non_inferior, found.equivalent) == ("inconclusive", "inconclusive")
+    assert "not the same rows" in found.row["warning"]
+    again = only(
+        compare([(picky, replace(picky, model="twin"))], make_suite(metrics=(metric,)), margin=0.9), metric
+    )
+    assert "not the same rows" not in (again.row["warning"] or "")
+
+
+def test_what_is_insufficient_is_shown_and_not_tested():
+    targets = people_of(30, 8)
+    rng = np.random.default_rng(2)
+    pair = tuple(answers(targets, rng.random(240) < rate, name) for name, rate in (("n", 0.7), ("o", 0.4)))
+    suite = make_suite(slices=("sex",), slice_rule={"clusters": 20})
+    found = {e.row["value"]: e.row for e in compare([pair], suite) if e.row["metric"] == "accuracy"}
+    assert found["male"]["status"] == "insufficient"
+    assert np.isnan(found["male"]["p"])
+    assert found["male"]["low"] < found["male"]["estimate"] < found["male"]["high"]
+    assert "p_adjusted" not in found["male"]
+    assert found[None]["p"] < 0.05

@@ -154,11 +154,27 @@ def test_reaches_of_values_on_their_scales_add_up_as_errors_do(name, forward, ba
     (down, up), (below, above) = ends
     low = np.sqrt(down**2 + above**2 - 2 * r * down * above)
     high = np.sqrt(up**2 + below**2 - 2 * r * up * below)
+    if r > 0:  # errors that cancel are held together on the plain scale
+        low = high = result.critical[0] * result.se[0]
     assert result.estimate[0] - result.low[0] == pytest.approx(low, rel=1e-6)
     assert result.high[0] - result.estimate[0] == pytest.approx(high, rel=1e-6)
     # p is that of the level at which the interval ends at 0.
     ended = contrast(found, np.array([[1.0, -1]]), 1 - result.p[0], seed=1)
     assert min(abs(ended.low[0]), abs(ended.high[0])) < 1e-9
+
+
+@pytest.mark.parametrize(("persons", "good"), [(20, 8), (8, 3), (6, 2)])
+def test_p_belongs_to_the_interval_where_a_shared_value_nears_its_bound(persons, good):
+    """Each person all right or all wrong in one value, and half right in the other: errors cancel in part."""
+    right = np.arange(persons) < good
+    hits = np.concatenate([np.where(right, 20, 0), np.where(right, 15, 10) + np.arange(persons) % 2])
+    value, cluster = np.repeat([0, 1], persons), np.tile(np.arange(persons), 2)
+    found = influence(METRICS["accuracy"], accuracy_tally(hits, np.full(2 * persons, 20), value, 2, cluster))
+    assert found.pull[:, 0] @ found.pull[:, 1] > 0
+    result = contrast(found, np.array([[-1.0, 1]]), 0.95, seed=1)
+    paired = stats.ttest_1samp(np.diff(hits.reshape(2, -1) / 20, axis=0)[0], 0)
+    assert result.p[0] == pytest.approx(2 * stats.t.sf(abs(paired.statistic), result.df[0]), rel=1e-6)
+    assert (result.p[0] <= 0.05) == (result.low[0] > 0 or result.high[0] < 0)
 
 
 def test_groups_of_different_clusters_are_welch():

@@ -321,6 +321,14 @@ def test_two_or_three_residuals_have_no_kurtosis():
     assert freedom(np.array([2.0, 0.0]), np.array([2.0, 0.0]), np.array([3.0, 9.0])).tolist() == [2, 8]
 
 
+def test_clusters_that_agree_have_no_heavy_tails_of_rounding():
+    trials = 11 * np.array([1, 2, 1, 3, 1, 2, 5, 1, 1, 4, 1, 1, 1, 2, 1, 1, 3, 1, 1, 2])
+    found = infer(METRICS["accuracy"], accuracy_tally(trials * 3 // 11, trials), 0.95)
+    residual = trials * 3 // 11 - found.estimate[0] * trials
+    assert 0 < abs(residual).max() < 1e-12, "rounding leaves something"
+    assert found.df[0] == 19
+
+
 def test_proportions_of_few_clusters_that_err_have_fewer_degrees():
     hits = np.array([15] * 28 + [3, 14])
     found = infer(METRICS["accuracy"], accuracy_tally(hits, np.full(30, 15)), 0.95)

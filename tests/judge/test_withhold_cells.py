@@ -129,6 +129,26 @@ def test_a_withheld_value_is_no_cover_without_an_output():
     assert hidden == {"x": {"crowd_agreement"}, "y": set(asked), "z": set(asked)}
 
 
+def test_a_withheld_value_covers_no_class_that_the_others_lack():
+    """y|old covers x|old; but one person of y|old has fear and nobody of x|old: old less z|old would tell."""
+    columns = {name: [] for name in ("subject", "label", "sex", "age")}
+    for sex, age, count, fearful in (
+        ("x", "old", 3, 0), ("y", "old", 9, 1), ("z", "old", 25, 25),
+        ("x", "young", 30, 0), ("y", "young", 30, 30), ("z", "young", 30, 30),
+    ):  # fmt: skip
+        for person in range(count):
+            for label in LABELS if person < fearful else LABELS[:3]:
+                for column, text in zip(
+                    columns.values(), (f"{sex}{age}{person}", label, sex, age), strict=True
+                ):
+                    column.append(text)
+    cell = make_cell(make_targets(columns), {"predicted": ["fear"] * len(columns["label"])})
+    suite = make_suite(slices=("sex", "age"), controls=("age",), metrics=("recall/fear",))
+    shown = {r["value"]: r["n"] for r in values(judge([cell], suite)) if r["slice"]}
+    assert shown["y|old"] is None
+    assert None in (shown["old"], shown["z|old"])
+
+
 def test_auroc_needs_enough_subjects_of_every_class_with_probabilities():
     def given(subject, label):
         return label != "sadness" or not subject.startswith("x") or subject in ("x-0", "x-1")
