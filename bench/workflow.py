@@ -20,8 +20,10 @@ from bench.folder import CellFolder, RunFolder
 from bench.question import Question
 from bench.spec import Suite
 from bench.tables import Targets, read_predictions, write_estimates, write_table
+from bench.tables.action_units import action_units
 from bench.tables.curves import write_curves
 from bench.tables.frames import read_frames
+from bench.tables.targets import AFFECT
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -106,8 +108,10 @@ def score(
     tables = {name: read_predictions(path, targets, columns.get(name)) for name, path in predictions.items()}
     for name, table in tables.items():
         _require_common_label(str(predictions[name]), table, targets)
+        if question.suite.metrics != ("coverage",):  # of any output, whatever is true
+            _require_common_output(str(predictions[name]), table, targets)
     _require_same_faults(tables)
-    followed = {name: read_frames(path, targets) for name, path in frames.items()}
+    followed = _read_followed(frames, targets)
     models: list[dict[str, Any]] = [
         {"name": name, "entry": None, "checkpoint": None, "double": False, "weights_sha256": [],
          "predictions_sha256": digest_table(table)}
@@ -121,6 +125,18 @@ def score(
     for model, table in tables.items():
         _write_cell(run, (model, dataset), targets, table, followed.get(model))
     return run
+
+
+def _read_followed(frames: Mapping[str, Path], targets: Targets) -> dict[str, pa.Table]:
+    """Read the outputs per frame of clips; UserError where the targets are frames themselves."""
+    from bench.judge.sequences import rows_are_frames
+
+    for name in frames if rows_are_frames(targets) else ():
+        raise UserError(
+            f"--frames {name}", "the targets are frames already: their rows have a clip and a frame",
+            "Outputs per frame are given beside targets that are clips", "Leave --frames out",
+        )  # fmt: skip
+    return {name: read_frames(path, targets) for name, path in frames.items()}
 
 
 def _write_cell(
@@ -240,6 +256,23 @@ def _require_common_label(where: str, table: pa.Table, targets: Targets) -> None
             where, f"its probabilities are of {listed(given)}",
             f"The targets have {listed(known)}: no label is common",
             "Map its columns with --column p_LABEL=YOURS, or judge predictions of the same label space",
+        )  # fmt: skip
+
+
+def _require_common_output(where: str, table: pa.Table, targets: Targets) -> None:
+    """Outputs that the targets have no truth for could be judged of nothing but coverage."""
+    from bench.judge.rows import has_labels
+
+    names, held = targets.table.column_names, targets.table
+    known = ("label", "votes", *AFFECT, *action_units(names))
+    truth = {c for c in names if c in known and held[c].null_count < len(held)}
+    outputs = {c for c in table.column_names if c in AFFECT or c.startswith(("p_", "au_"))}
+    judged = outputs | ({"label", "votes"} if has_labels(table) else set())
+    if truth and not judged & truth:
+        raise UserError(
+            where, f"its outputs are {listed(outputs | ({'predicted'} if judged - outputs else set()))}",
+            f"{targets.facts.name} has {listed(truth)}, by which none of these can be judged",
+            f"Give predictions of what {targets.facts.name} has, or add the truth of these outputs to it",
         )  # fmt: skip
 
 

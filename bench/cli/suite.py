@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+if TYPE_CHECKING:
+    from bench.spec import Suite
 
 __all__ = ["app"]
 
@@ -24,7 +28,7 @@ def list_() -> None:
 
 @app.command()
 def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) -> None:
-    """Print the data, conditions, slices and metrics of a suite, with the amount of every severity."""
+    """Print the data, conditions, slices, metrics and tests of a suite, with the amount of every severity."""
     from bench.predict.datasets import find_adapter
     from bench.predict.perturb import find_perturbation
     from bench.suite import find_suite, read_suite
@@ -42,8 +46,16 @@ def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) ->
     for condition, harm in zip(suite.conditions, harms, strict=True):
         amounts = ", ".join(f"{s}: {harm.levels[s - 1]:g}" for s in condition.severities)
         typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {harm.unit})")
-    for slice_ in suite.slices:
-        typer.echo(f"slice      {slice_ if isinstance(slice_, str) else '&'.join(slice_)}")
-    for control in suite.controls:
-        typer.echo(f"control    {control}")
-    typer.echo(f"metrics    {', '.join(suite.metrics) or 'all that the targets allow'}")
+    for what, text in _measured(suite):
+        typer.echo(f"{what:<10} {text}")
+
+
+def _measured(suite: Suite) -> Iterator[tuple[str, str]]:
+    """What rows are cut by, measured by, tested for and held against, as the kind of each and its text."""
+    yield from (("slice", part if isinstance(part, str) else "&".join(part)) for part in suite.slices)
+    yield from (("control", attribute) for attribute in suite.controls)
+    yield from (("bins", f"{name} at {', '.join(f'{e:g}' for e in at)}") for name, at in suite.bins.items())
+    yield "metrics", ", ".join(suite.metrics) or "all that the targets allow"
+    yield from (("primary", test) for test in suite.primary)
+    if suite.reference is not None:
+        yield "reference", suite.reference

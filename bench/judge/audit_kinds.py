@@ -26,6 +26,7 @@ _LOWER_IS_BETTER = (
 )  # fmt: skip
 _FLIPS = "severity_flips"
 _NOTHING = 1e-12  # what is left of rates that cancel, and no denominator
+_UNREAD = "rows of cells that cannot be read"
 _COUNTED = ("value", "degradation", "area", "stability", "rank")
 
 Row = Mapping[str, Any]
@@ -66,11 +67,13 @@ class Recomputed:
             return "kind rank, not ranked"
         needed = [self._cells.get(key) for key in self._needed(row)]
         if not needed or None in needed:
-            return "rows of cells that cannot be read"
+            return _UNREAD
         metrics = of_odds(row["metric"]) or (row["metric"],)
         unknown = [m for m in metrics for cell in needed if cell and not cell.knows(m)]
         if row["kind"] != "stability" and unknown:
             return str(row["metric"])
+        if not all(cell.reads(m) for m in metrics for cell in needed if cell):
+            return _UNREAD
         return None
 
     def value(self, row: Row) -> Value | None:

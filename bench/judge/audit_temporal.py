@@ -7,7 +7,9 @@ Lea et al. Refuses nothing: what the tables cannot give has no value.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import groupby, pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +22,13 @@ from bench.tables.frame import gives_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["gives", "knows", "measure", "records"]
+__all__ = ["Followed", "knows", "measure"]
 
 _AFFECT = ("valence", "arousal", "dominance")
 _CORRELATIONS = tuple(f"{name}_{part}_" for part in ("within", "between") for name in ("ccc", "pcc"))
 _STEPS = ("flip_rate", "jitter", *(f"jitter_{column}" for column in _AFFECT))
-_RUNS = ("onset_lag", "onset_missed", "segment_agreement")
+_ONSETS = ("onset_lag", "onset_missed")
+_RUNS = (*_ONSETS, "segment_agreement")
 _CONSTANT = 1e-5  # as for CCC
 
 
@@ -34,33 +37,64 @@ def knows(metric: str) -> bool:
     return metric in (*_STEPS, *_RUNS) or metric.startswith(_CORRELATIONS)
 
 
-def gives(metric: str, cell: PlannedCell) -> bool:
-    """Whether the tables hold what a metric needs."""
-    targets, predictions = cell.targets, cell.predictions
-    if targets is None or predictions is None:
-        return False
-    by_row = all(_holds(targets, name) for name in ("clip", "frame"))
-    if metric in _STEPS:
-        said = predictions if by_row else _frames(cell)
-        if by_row and metric == "flip_rate":
-            return gives_labels(predictions)
-        return said is not None and _says(metric, said.column_names)
-    column = metric.rpartition("_")[2] if metric.startswith(_CORRELATIONS) else "label"
-    answered = gives_labels(predictions) if column == "label" else column in predictions.column_names
-    return by_row and answered and _holds(targets, column)
+class Followed:
+    """What follows what in one cell, and the records that metrics are means of, each made once.
 
+    ``frame`` is ``joined`` of targets and predictions.
+    """
 
-def records(metric: str, cell: PlannedCell, frame: pd.DataFrame) -> pd.DataFrame:
-    """What the metric is a mean of, each with the row of ``joined`` that it belongs to as its index."""
-    steps = metric in _STEPS
-    by_row = cell.targets is not None and all(_holds(cell.targets, name) for name in ("clip", "frame"))
-    found = _by_row(frame) if by_row else _by_frame(cell, frame)
-    if steps:
-        return _steps(metric, found)
-    if metric in _RUNS:
-        made = (_segments if metric == "segment_agreement" else _onsets)(found)
-        return _table(list(made), metric)
-    return _moments(metric, found)
+    def __init__(self, cell: PlannedCell, frame: pd.DataFrame) -> None:
+        self.cell, self.frame = cell, frame
+        self._records: dict[str, pd.DataFrame] = {}
+
+    @cached_property
+    def _by_row(self) -> bool:
+        table = self.cell.targets
+        return table is not None and all(_holds(table, name) for name in ("clip", "frame"))
+
+    @cached_property
+    def _frames(self) -> pa.Table | None:
+        return self.cell.frames
+
+    @cached_property
+    def _sequences(self) -> pd.DataFrame:
+        if self._by_row:
+            return _of_rows(self.frame)
+        assert self._frames is not None
+        return _of_frames(self._frames, self.frame)
+
+    @cached_property
+    def _onsets(self) -> list[tuple[Any, float, bool]]:
+        return list(_onsets(self._sequences))
+
+    def gives(self, metric: str) -> bool:
+        """Whether the tables hold what a metric needs."""
+        targets, predictions = self.cell.targets, self.cell.predictions
+        if targets is None or predictions is None:
+            return False
+        if metric in _STEPS:
+            said = predictions if self._by_row else self._frames
+            if self._by_row and metric == "flip_rate":
+                return gives_labels(predictions)
+            return said is not None and _says(metric, said.column_names)
+        column = metric.rpartition("_")[2] if metric.startswith(_CORRELATIONS) else "label"
+        answered = gives_labels(predictions) if column == "label" else column in predictions.column_names
+        return self._by_row and answered and _holds(targets, column)
+
+    def records(self, metric: str) -> pd.DataFrame:
+        """What the metric is a mean of, each with the row of ``frame`` that it belongs to as its index."""
+        if metric not in self._records:
+            self._records[metric] = self._made(metric)
+        return self._records[metric]
+
+    def _made(self, metric: str) -> pd.DataFrame:
+        if metric in _STEPS:
+            return _steps(metric, self._sequences)
+        if metric in _ONSETS:
+            return _table(self._onsets, metric)
+        if metric in _RUNS:
+            return _table(list(_segments(self._sequences)), metric)
+        return _moments(metric, self._sequences)
 
 
 def measure(metric: str, part: pd.DataFrame) -> float:
@@ -88,12 +122,6 @@ def _holds(table: pa.Table, column: str) -> bool:
     return column in table.column_names and table[column].null_count < len(table)
 
 
-def _frames(cell: PlannedCell) -> pa.Table | None:
-    import pyarrow.parquet as pq
-
-    return pq.read_table(cell.folder.frames) if cell.folder.frames.is_file() else None
-
-
 def _says(metric: str, columns: Sequence[str]) -> bool:
     graded = any(name.startswith("p_") for name in columns)
     if metric in ("jitter", "flip_rate"):
@@ -101,7 +129,7 @@ def _says(metric: str, columns: Sequence[str]) -> bool:
     return metric.removeprefix("jitter_") in columns
 
 
-def _by_row(frame: pd.DataFrame) -> pd.DataFrame:
+def _of_rows(frame: pd.DataFrame) -> pd.DataFrame:
     """The frames of clips in order: ``sequence``, ``at``, ``row``, ``judged``, ``word`` and outputs."""
     kept = frame[frame["clip"].notna() & frame["frame"].notna()]
     names = ["clip", *(["subject"] if "subject" in frame.columns else [])]
@@ -120,12 +148,10 @@ def _by_row(frame: pd.DataFrame) -> pd.DataFrame:
     return found.sort_values(["sequence", "at"])
 
 
-def _by_frame(cell: PlannedCell, frame: pd.DataFrame) -> pd.DataFrame:
+def _of_frames(table: pa.Table, frame: pd.DataFrame) -> pd.DataFrame:
     """The same of a Frames table: at every time of a target, what was said of the person it means."""
     import pandas as pd
 
-    table = _frames(cell)
-    assert table is not None
     frames = table.to_pandas()
     frames = frames[frames["target"].isin(set(frame["target"]))]
     outputs = [name for name in frames.columns if name in _AFFECT or name.startswith("p_")]
@@ -136,8 +162,10 @@ def _by_frame(cell: PlannedCell, frame: pd.DataFrame) -> pd.DataFrame:
     faces = ok.groupby(["target", "track"])
     shared = [name for name in outputs if f"said/{name}" in frame.columns]
     said = frame.set_index("target")[[f"said/{name}" for name in shared]].set_axis(shared, axis="columns")
-    means = faces[shared].mean()
-    apart = (means - said.reindex(means.index.get_level_values("target")).to_numpy()).abs().round(9)
+    means = faces[shared].mean()  # of the numbers that are there
+    meant = said.reindex(means.index.get_level_values("target")).set_axis(means.index)
+    # A column that only one side has is as far as can be; where no side has any, tracks are alike.
+    apart = (means - meant).abs().round(9).where(means.notna() == meant.notna(), np.inf)
     order = pd.DataFrame(
         {"apart": apart.max(axis="columns").fillna(0.0), "fewer": -faces.size()}
     ).reset_index()
@@ -206,19 +234,24 @@ def _segments(found: pd.DataFrame) -> Iterator[tuple[Any, float, bool]]:
         for _, block in part[labelled].groupby((labelled != labelled.shift()).cumsum()[labelled], sort=False):
             true, said = (_runs(block[name]) for name in ("truth", "said/decision"))
             said = [run for run in said if run[0] >= 0]
-            used = [False] * len(true)
+            starts, ends = [run[1] for run in true], [run[2] for run in true]
+            used, row = [False] * len(true), block["row"].to_numpy()
             for label, start, end in said:
-                union = [max(end, e) - min(start, s) for _, s, e in true]
-                shares = [
-                    (min(end, e) - max(start, s)) / u * (label == name)
-                    for (name, s, e), u in zip(true, union, strict=True)
-                ]
-                best = int(np.argmax(shares))
-                agrees = shares[best] >= 0.5 and not used[best]
+                # Of the segments of the labels, which fill the block, those that overlap.
+                near = range(bisect_right(ends, start), bisect_left(starts, end))
+                shares = [_share(true[k], (label, start, end)) for k in near]
+                best = near[int(np.argmax(shares))]
+                agrees = max(shares) >= 0.5 and not used[best]
                 used[best] |= agrees
-                yield block["row"].iloc[start], float(agrees), agrees
-            for (_, start, _), agrees in zip(true, used, strict=True):
-                yield block["row"].iloc[start], float(agrees), agrees
+                yield row[start], float(agrees), agrees
+            for start, agrees in zip(starts, used, strict=True):
+                yield row[start], float(agrees), agrees
+
+
+def _share(true: tuple[int, int, int], said: tuple[int, int, int]) -> float:
+    """Intersection over union of two segments that overlap, 0 where their labels differ."""
+    (name, s, e), (label, start, end) = true, said
+    return (min(end, e) - max(start, s)) / (max(end, e) - min(start, s)) * (label == name)
 
 
 def _runs(codes: pd.Series[int]) -> list[tuple[int, int, int]]:

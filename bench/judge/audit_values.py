@@ -80,9 +80,15 @@ class CellValues:
         frame = self.frame[self.frame["said/judged"]]
         return frame.set_index("target")["said/decision"]
 
+    @cached_property
+    def followed(self) -> temporal.Followed:
+        """Which frames follow one another."""
+        return temporal.Followed(self.cell, self.frame)
+
     def release(self) -> None:
         """Let go of the rows; values and decisions are kept."""
-        self.__dict__.pop("frame", None)
+        for name in ("frame", "followed"):
+            self.__dict__.pop(name, None)
         self._groups.clear()
 
     def knows(self, metric: str) -> bool:
@@ -90,6 +96,14 @@ class CellValues:
         known = metric in self._labels or metric == "coverage" or affect(metric) is not None
         others = units.knows(metric) or temporal.knows(metric)
         return known or self._is_by_row(metric) or others
+
+    def reads(self, metric: str) -> bool:
+        """Whether the frames can be read where the metric may be of them."""
+        return not temporal.knows(metric) or self._reads_frames
+
+    @cached_property
+    def _reads_frames(self) -> bool:
+        return not self.cell.record.get("frames_sha256") or self.cell.frames is not None
 
     def _is_by_row(self, metric: str) -> bool:
         return metric == AGREEMENT or knows(metric, self.facts.labels)
@@ -133,7 +147,7 @@ class CellValues:
         if metric in self._labels:
             return self.cell.gives("accuracy")
         if temporal.knows(metric):
-            return temporal.gives(metric, self.cell)
+            return self.followed.gives(metric)
         if units.knows(metric):
             held = self.cell.targets, self.cell.predictions
             return all(table is not None for table in held) and units.gives(metric, *held)
@@ -172,7 +186,7 @@ class CellValues:
     def _on_frames(self, groups: pd.Series[str], metric: str) -> dict[str, Value]:
         """A metric that follows frames in each group that has a record of it."""
         found = {}
-        records = temporal.records(metric, self.cell, self.frame)
+        records = self.followed.records(metric)
         records = records[records.index.isin(groups.index)]
         for name, part in records.groupby(groups[records.index].to_numpy()):
             people = self.frame.loc[part.index, "said/cluster"].nunique()

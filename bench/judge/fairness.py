@@ -36,6 +36,7 @@ __all__ = ["Comparison", "adjust", "compared", "differences"]
 REST = "rest"
 _FEW = "nothing to compare: fewer than two values hold enough"
 _LABEL_SPREAD = ("ccc", "pcc")
+_UNKNOWN = "left out of the spread: how well it is known cannot be said"
 _REVEALS = "no contrast with the rest: it would reveal what is withheld"
 _SHOWN_ONLY = "shown only: of groups with equal rates this falls below .8 as often as null_mean says"
 
@@ -85,24 +86,55 @@ def adjust(rows: list[dict[str, Any]], primary: Sequence[str]) -> None:
     """Write into ``p_adjusted`` what each p of a gap is worth among all gaps of a model.
 
     The ``primary`` ones, named ``gap/METRIC/SLICE`` (``gap/recall/sex``: of every label), are confirmatory
-    and held together over all data sets and conditions (Holm); all others are exploratory (false discovery
-    rate, Benjamini-Hochberg). ``family`` says how many tests were made.
+    and held together over all data sets and conditions (Holm); one that could not be tested counts as p = 1,
+    and has none itself. All others are exploratory (false discovery rate, Benjamini-Hochberg). ``family``
+    says how many tests there are.
     """
     for model in dict.fromkeys(row["model"] for row in rows):
-        gaps = [row for row in rows if row["model"] == model and row["kind"] == "gap"]
+        mine = [row for row in rows if row["model"] == model]
+        gaps = [row for row in mine if row["kind"] == "gap"]
         for row in gaps:
-            # One matched for base rates is another test than the gap itself.
-            metrics = (row["metric"], row["metric"].partition("/")[0]) if row.get("reference") is None else ()
-            if any(f"gap/{metric}/{row['slice']}" in primary for metric in metrics):
+            if _tests(row) & set(primary):
                 row["role"] = "confirmatory"
         marked = [row for row in gaps if row["role"] == "confirmatory"]
-        others = [row for row in gaps if row["role"] != "confirmatory"]
-        what = "other gaps" if marked else "gaps"
-        for family, among, correct in (("primary gaps", marked, holm), (what, others, benjamini_hochberg)):
-            tests = [row for row in among if row["p"] == row["p"]]
-            for row, adjusted in zip(tests, correct(np.array([row["p"] for row in tests])), strict=True):
-                row["p_adjusted"] = float(adjusted)
-                row["family"] = f"{len(tests)} {family} of {model}"
+        _confirm(marked, _unmade(mine, primary), model)
+        tests = [row for row in gaps if row["role"] != "confirmatory" and row["p"] == row["p"]]
+        family = f"{_counted(len(tests), 'other gap' if marked else 'gap')} of {model}"
+        found = benjamini_hochberg(np.array([row["p"] for row in tests]))
+        for row, adjusted in zip(tests, found, strict=True):
+            row["p_adjusted"], row["family"] = float(adjusted), family
+
+
+def _confirm(marked: list[dict[str, Any]], unmade: int, model: str) -> None:
+    """Hold the primary gaps of a model together, and as many more that it has no row of."""
+    # What was declared is counted, whatever came of it: else a test that failed would ease the others.
+    p = np.array([1.0 if row["p"] != row["p"] else row["p"] for row in marked] + [1.0] * unmade)
+    lacking = unmade + sum(row["p"] != row["p"] for row in marked)
+    family = f"{_counted(len(p), 'primary gap')} of {model}"
+    for row, adjusted in zip(marked, holm(p)[: len(marked)], strict=True):
+        row["family"] = f"{family}, {lacking} of them not testable" if lacking else family
+        if row["p"] == row["p"]:
+            row["p_adjusted"] = float(adjusted)
+
+
+def _tests(row: dict[str, Any]) -> set[str]:
+    """What a suite may call the test of a gap; one matched for base rates is another test."""
+    metrics = {row["metric"], row["metric"].partition("/")[0]} if row.get("reference") is None else ()
+    return {f"gap/{metric}/{row['slice']}" for metric in metrics}
+
+
+def _unmade(mine: list[dict[str, Any]], primary: Sequence[str]) -> int:
+    """How many primary tests have no gap, over all data sets and conditions of a model."""
+    made: dict[tuple[Any, ...], set[str]] = {}
+    for row in mine:
+        if row["kind"] in ("gap", "value"):
+            cell = tuple(row.get(name) for name in ("dataset", "condition", "severity", "where"))
+            made.setdefault(cell, set()).update(_tests(row) if row["kind"] == "gap" else ())
+    return sum(len(set(primary) - tests) for tests in made.values())
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def _measured(one: Slice) -> Bools:
@@ -173,7 +205,8 @@ def _ratios(asked: Comparison) -> Iterator[dict[str, Any]]:
         rates, variances = (part[asked.included] for part in linearised(hits, rows, tally))
         alone = effective(rates, variances, trials, clusters.astype(np.float64)).astype(np.int64)
     alarm = ratio_alarm(successes.sum() / trials.sum(), alone, asked.seed, draws=asked.draws)
-    row = {"kind": "ratio", "role": "exploratory", "status": REPORTABLE, "clusters": int(clusters.sum())}
+    row: dict[str, Any] = {"kind": "ratio", "role": "exploratory", "status": REPORTABLE}
+    row["clusters"] = _distinct(asked, asked.included)
     smallest = {"reference": "min/max", "estimate": min_max_ratio(rates), "null_mean": alarm}
     yield {**row, **smallest, "warning": _SHOWN_ONLY}
     if asked.metric.direction in ("higher", "lower"):
@@ -204,14 +237,27 @@ def _rows(
 
 def _spread(asked: Comparison, found: Influence) -> Iterator[dict[str, Any]]:
     included = np.flatnonzero(asked.included)
+    known = np.isfinite(found.estimate[included]) & np.isfinite(np.diag(found.covariance)[included])
     between = spread(found.estimate[included], found.covariance[np.ix_(included, included)])
-    row = {"kind": "spread", "role": "exploratory", "status": REPORTABLE, "method": "variance-components"}
+    row = {"kind": "spread", "role": "exploratory", "method": "variance-components"}
+    names = [asked.one.values[g] for g in included[~known]]
+    out = f"{_UNKNOWN}: {', '.join(names)}" if names else None
+    counted = np.zeros(asked.tally.values, np.bool_)
+    counted[included[known]] = True
     yield {
         **row,
         "estimate": float(np.sqrt(between.variance)),
-        "clusters": int(found.clusters[included].sum()),
-        "warning": None,
+        "clusters": _distinct(asked, counted),
+        "status": REPORTABLE if known.sum() > 1 else INSUFFICIENT,
+        "warning": out,
     }
-    for g, shrunken in zip(included, between.shrunken, strict=True):
-        named = {"value": asked.one.values[g], "reference": "shrunken", "warning": None}
-        yield {**row, **named, "estimate": float(shrunken)}
+    for g, shrunken, sure in zip(included, between.shrunken, known & (known.sum() > 1), strict=True):
+        named = {"value": asked.one.values[g], "reference": "shrunken", "estimate": float(shrunken)}
+        why = None if sure else _UNKNOWN
+        yield {**row, **named, "status": REPORTABLE if sure else INSUFFICIENT, "warning": why}
+
+
+def _distinct(asked: Comparison, included: Bools) -> int:
+    """How many clusters have a row in some included value, each counted once."""
+    tally = asked.tally.where((asked.metric.count(asked.tally.stats) > 0) & included[asked.tally.value])
+    return int(tally.multiplicity.sum() if tally.cluster is None else len(np.unique(tally.cluster)))

@@ -7,7 +7,7 @@ cannot be read is a fault.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -63,6 +63,11 @@ class PlannedCell:
     def predictions(self) -> pa.Table | None:
         """The predictions."""
         return _read(self.folder.predictions)
+
+    @property
+    def frames(self) -> pa.Table | None:
+        """The frames, None where there are none or they cannot be read."""
+        return _read(self.folder.frames, {"target", "timestamp", "track", "status"})
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -173,6 +178,8 @@ def _changed_cell(cell: PlannedCell) -> Iterator[str]:
         digest = digest_file(path) if path.is_file() else None
         if digest != cell.record.get(f"{name}_sha256"):
             yield f"{path.name} is not what cell.json was written for"
+    if cell.record.get("frames_sha256") and cell.frames is None:
+        yield "frames.parquet cannot be read"
     if cell.predictions is not None and "status" in cell.predictions.column_names:
         counts = Counter(cell.predictions["status"].to_pylist())
         if counts != Counter({k: v for k, v in cell.record.get("statuses", {}).items() if v}):
@@ -284,10 +291,11 @@ def _at(name: Sequence[Any]) -> str:
     return " / ".join(str(part) for part in name if part is not None)
 
 
-def _read(path: Path) -> pa.Table | None:
+def _read(path: Path, columns: Set[str] = frozenset()) -> pa.Table | None:
     import pyarrow.parquet as pq
 
     try:
-        return pq.read_table(path)
+        table = pq.read_table(path)
+        return table if columns <= set(table.column_names) else None
     except (OSError, pa.ArrowException):
         return None

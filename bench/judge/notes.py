@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
-from bench.judge.action_units import of_units, unit_of
+from bench.judge.action_units import of_units, present, unit_of
 from bench.judge.metrics import Metric
 from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED, Rows
 from bench.judge.slices import Slice
@@ -18,6 +18,7 @@ __all__ = ["cell_notes", "dataset_notes", "notes"]
 # STATISTICS, Misses: the share of faults up to which cells are compared as if there were none.
 _FAULTS = 0.01
 _WANTED = {"raters": "two votes", **dict.fromkeys(COUNTED, "successive frames")}
+_PRESENT = 2.0  # of 5, as in bench.judge.action_units
 _ON_DECISIONS = ("confusion", "agreement", "calibration", "selective")
 
 
@@ -35,11 +36,22 @@ def dataset_notes(targets: Targets) -> list[str]:
 
 
 def cell_notes(rows: Rows) -> list[str]:
-    """What every number of a cell must say: above 1 % decode errors, that it may rest on other rows."""
+    """What every number of a cell must say: decode errors above 1 %, and answers that no frames stand behind.
+
+    Frames are looked at only where a metric follows them, and said to lack only where some rows have them.
+    """
+    said = []
     faults = 1 - float(rows.judged.mean()) if len(rows.judged) else 0.0
-    if faults <= _FAULTS:
-        return []
-    return [f"decode errors: {faults:.2%} of all rows left out, compare only where the same rows are"]
+    if faults > _FAULTS:
+        said.append(f"decode errors: {faults:.2%} of all rows left out, compare only where the same rows are")
+    found = rows.sequences
+    if found is not None and not found.of_rows and len(found.row):
+        answered = rows.outcome <= UNDECIDED
+        unseen = answered & (np.bincount(found.row, minlength=found.rows) == 0)
+        if unseen.any():
+            share = f"{unseen.sum()} of {answered.sum()} rows with an answer"
+            said.append(f"{share} have no frames: temporal metrics leave them out")
+    return said
 
 
 def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> list[list[str]]:
@@ -98,7 +110,7 @@ def _label_notes(
 
 
 def _unit_notes(metric: Metric, sums: Sums, one: Slice, said: list[list[str]]) -> None:
-    """In how many rows action units were coded, which no row has, and which the model lacks."""
+    """In how many rows action units were coded, which no row has, which the model lacks or never reaches."""
     units = unit_of(metric.key, sums.rows)
     if not metric.key.column:
         every = sums.fates(one)[:, :DECODE_ERROR].sum(axis=-1) * len(units)
@@ -111,6 +123,17 @@ def _unit_notes(metric: Metric, sums: Sums, one: Slice, said: list[list[str]]) -
     lacking = [unit for unit in units if sums.rows.action_units[unit][1] is None]
     if lacking and not one.attributes:
         said[0].append(f"no output for {', '.join(lacking)}: missed in every row")
+    if not one.attributes and _never_present(sums.rows):
+        said[0].append(
+            f"no score of any action unit reaches {_PRESENT:g} of 5, from which a unit counts as present: "
+            "are the predictions on the occurrence scale?"
+        )
+
+
+def _never_present(rows: Rows) -> bool:
+    """Whether no predicted intensity is of a unit that is present, though some rows have one."""
+    below = rows.au_scale == "intensity" and rows.highest_unit < _PRESENT
+    return below and any(present(rows, unit).any() for unit in rows.action_units)
 
 
 def _rows(count: int) -> str:

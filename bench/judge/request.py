@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from bench.errors import UserError, nearest
+from bench.errors import UserError, listed, nearest
 from bench.judge import action_units
 from bench.judge.metrics import METRICS, Metric, expand
 from bench.judge.sequences import refuse_repeated, rows_are_frames
@@ -12,6 +12,7 @@ from bench.judge.slices import attributes_of
 from bench.judge.temporal import TEMPORAL, needed
 from bench.spec import CRITERIA, Suite, members
 from bench.tables import Targets
+from bench.tables.action_units import UNCODED
 from bench.tables.action_units import action_units as unit_columns
 
 __all__ = ["asked", "beside", "check"]
@@ -60,13 +61,17 @@ def _check_metric(name: str, targets: Targets, place: str) -> None:
     known = [*METRICS, *per_label, *(f"{stem}/{unit}" for stem in of_units for unit in units)]
     known += [*CRITERIA, *(f"{name}/{label}" for name in CRITERIA for label in labels)]
     stem = METRICS.get(members(name)[0].partition("/")[0])
+    if stem is not None and action_units.of_units(stem.key):
+        _refuse_uncoded(name, targets, place)
     if stem is not None and not _given(stem, targets):
         column = next(name for name in _needed(stem) if not _has(targets, name))
+        there = column in targets.table.column_names
+        lacks, mend = ("has empty in every row", "fill") if there else ("does not have", "add")
         raise UserError(
             place,
-            f"metric {name!r} needs the column {column!r}, which {targets.facts.name} does not have",
+            f"metric {name!r} needs the column {column!r}, which {targets.facts.name} {lacks}",
             f"It allows: {_families([m for m in METRICS.values() if _given(m, targets)], labels)}",
-            f"Take the metric out or add {column!r} to the targets",
+            f"Take the metric out or {mend} {column!r} {'in' if there else 'to'} the targets",
         )
     if stem is not None and stem.key.kernel == "au_intensities" and targets.facts.au_scale == "occurrence":
         raise UserError(
@@ -83,6 +88,22 @@ def _check_metric(name: str, targets: Targets, place: str) -> None:
         )
     if stem is not None and stem.key.kernel in TEMPORAL and rows_are_frames(targets):
         refuse_repeated(targets, place, name)
+
+
+def _refuse_uncoded(name: str, targets: Targets, place: str) -> None:
+    """Raise UserError where the unit of a metric, or every unit, is a column that is coded in no row."""
+    units = unit_columns(targets.table.column_names)
+    unit = name.partition("/")[2]
+    meant = (unit,) if unit in units else units
+    if not meant or any(_has(targets, each) for each in meant):
+        return
+    columns, are = ("column", "is") if len(meant) == 1 else ("columns", "are")
+    raise UserError(
+        place,
+        f"metric {name!r}: {columns} {listed([repr(each) for each in meant])} {are} coded in no row",
+        f"A unit is not coded where it is empty, {', '.join(map(str, UNCODED))}",
+        "Take the metric out, or correct the targets where the unit was coded",
+    )
 
 
 def _families(metrics: Sequence[Metric], labels: Sequence[str]) -> str:

@@ -6,6 +6,7 @@ This is the only place where judge reads text. It refuses predictions that are n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
@@ -99,6 +100,14 @@ class Rows:
         if said is None:
             return numbers(truth), np.full(len(self.truth), np.nan)
         return numbers(truth), np.where(self.outcome <= EMPTY, numbers(said), np.nan)
+
+    @cached_property
+    def highest_unit(self) -> float:
+        """The largest prediction of any action unit that the targets have; NaN without one."""
+        top = np.nan
+        for name in self.action_units:
+            top = np.fmax(top, np.fmax.reduce(self.unit(name)[1], initial=np.nan))
+        return float(top)
 
     @property
     def voted(self) -> Bools:

@@ -2,10 +2,12 @@
 
 Where targets are frames (columns ``clip`` and ``frame``), a sequence is the rows of one clip and one subject,
 in order of ``frame``. Where targets are clips, it is the sampled frames of a row in a Frames table, in order
-of ``timestamp``, with what was said of the person the row means: the track whose mean output is the row's
-prediction, to nine decimals (``bench.predict.rows`` makes it so); of several the one seen most often, then
-the first. Outputs of one person at one time, from overlapping windows, are averaged. Refuses two rows of one
-clip, subject and frame, which have no order.
+of ``timestamp``, with what was said of the person the row means: the track whose mean output is nearest to
+the row's prediction, to nine decimals (``bench.predict.rows`` makes them the same); of several the one seen
+most often, then the first. A track is as far away as in its farthest column; a column is infinitely far where
+only the track or only the prediction has a value, and is left aside where neither has. Outputs of one person
+at one time, from overlapping windows, are averaged. Every mean is over the finite numbers of a column, NaN
+where there is none. Refuses two rows of one clip, subject and frame, which have no order.
 """
 
 from __future__ import annotations
@@ -117,11 +119,10 @@ def follow_frames(
     sample = np.cumsum(np.append(True, (np.diff(row) != 0) | (np.diff(time) != 0))[: len(row)]) - 1
     first = np.flatnonzero(np.append(True, np.diff(sample) > 0)[: len(sample)])
     mine = _of_person(frames, predictions, row, ok & (rows.outcome <= EMPTY)[row])
-    place, seen = sample[mine], np.bincount(sample[mine], minlength=len(first))
+    place = sample[mine]
 
     def output(name: str) -> Floats:
-        total = np.bincount(place, numbers(frames[name])[mine], len(first))
-        found = np.divide(total, seen, out=np.full(len(first), np.nan), where=seen > 0)
+        found = _means(numbers(frames[name])[mine], place, len(first))
         return np.asarray(np.clip(found, 0.0, 1.0) if name.startswith("p_") else found, np.float64)
 
     names = _outputs(frames)
@@ -147,12 +148,21 @@ def _of_person(frames: pa.Table, predictions: pa.Table, row: Ints, ok: Bools) ->
     count = np.bincount(part, minlength=len(first))
     of, distance = row[place][first], np.zeros(len(first))
     for name in set(_outputs(frames)) & set(_outputs(predictions)):
-        mean = np.bincount(part, numbers(frames[name])[place], len(first)) / np.maximum(count, 1)
-        apart = np.abs(mean - numbers(predictions[name])[of])
-        distance = np.fmax(distance, np.round(apart, _DECIMALS))
+        mean = _means(numbers(frames[name])[place], part, len(first))
+        meant = numbers(predictions[name])[of]
+        apart = np.where(np.isfinite(mean) == np.isfinite(meant), np.abs(mean - meant), np.inf)
+        distance = np.fmax(distance, np.round(apart, _DECIMALS))  # NaN, of neither, is left aside
     order = np.lexsort((track[place][first], -count, distance, of))
     best = order[np.append(True, np.diff(of[order]) != 0)[: len(order)]]
     return place[np.isin(part, best)]
+
+
+def _means(amount: Floats, part: Ints, parts: int) -> Floats:
+    """The mean of the finite amounts of each part, NaN where there is none, (parts,)."""
+    finite = np.isfinite(amount)
+    count = np.bincount(part[finite], minlength=parts)
+    total = np.bincount(part[finite], amount[finite], parts)
+    return np.where(count > 0, total / np.maximum(count, 1), np.nan)
 
 
 def _outputs(table: pa.Table) -> list[str]:

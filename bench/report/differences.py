@@ -6,6 +6,7 @@ They show what ``bench.judge.fairness`` tested and add no test of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import product
 
 from bench.report import format as fmt
 from bench.report.entries import Entry, estimated, reason
@@ -14,7 +15,7 @@ from bench.report.table import Group, Line, Table
 
 __all__ = [
     "adjusted", "adjusted_head", "contrast_table", "families", "gap_table", "has_gaps", "matched_table",
-    "over", "ratio_table", "within",
+    "over", "ratio_table", "untestable", "within",
 ]  # fmt: skip
 
 _REST, _FEW = "rest", "nothing to compare"
@@ -33,7 +34,8 @@ def has_gaps(results: Results, data: Dataset, metrics: Sequence[str]) -> bool:
 def gap_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
     """The gap of every slice and model, one group a metric, under the reference condition.
 
-    What holds nothing to compare is named below the table, as is over how many gaps q is taken.
+    What holds nothing to compare is named below the table unless it is primary, as is over how many gaps q
+    is taken.
     """
     groups, gaps = [], []
     for metric in metrics:
@@ -43,7 +45,7 @@ def gap_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Table:
         lines = [
             _gap_line(row, [r for r in rows if _beside(row, r) and r["reference"] not in (None, _REST)])
             for row in mine
-            if not _holds_nothing(row)
+            if row["role"] == "confirmatory" or not _holds_nothing(row)
         ]
         if lines:
             groups.append(Group(tuple(lines), f"{data.name}, {fmt.metric(metric)}"))
@@ -78,10 +80,30 @@ def families(gaps: Sequence[Row]) -> tuple[str, ...]:
     """Over how many gaps q, or the adjusted p of primary ones, is taken; nothing where none was tested."""
     found = unique(row["family"] for row in gaps if row["family"])
     return (
-        (f"{adjusted_head(gaps)} is taken over {', '.join(found)}, in every slice and metric.",)
+        (f"{adjusted_head(gaps)} is taken over {'; '.join(found)}, in every slice and metric.",)
         if found
         else ()
     )
+
+
+def untestable(results: Results, data: Dataset) -> tuple[str, ...]:
+    """A sentence on the primary gaps of a data set without a test: whose, and why; nothing without any."""
+    found: dict[tuple[str, str], list[str]] = {}
+    made: set[tuple[str, str]] = set()
+    for place in results.places(data.name):
+        elsewhere = "" if place == results.reference(data.name) else " under other conditions"
+        for row in filter(_is_primary, results.differences_at(data.name, place)):
+            stem = row["metric"].partition("/")[0]
+            made |= {(row["model"], f"gap/{metric}/{row['slice']}") for metric in (row["metric"], stem)}
+            test, why = f"gap/{row['metric']}/{over(row)}", _untested(row)
+            if row["p"] is None and row["model"] not in found.get((test, why), ()):
+                found.setdefault((test + elsewhere, why), []).append(row["model"])
+    for test, model in product(results.suite.primary, (model.name for model in results.models)):
+        if (model, test) not in made:
+            found.setdefault((test, "unavailable"), []).append(model)
+    told = [f"{test} ({', '.join(unique(models))}: {why})" for (test, why), models in found.items()]
+    counted = "A primary gap that cannot be tested counts as p = 1."
+    return (f"Not testable on {data.name}: {'; '.join(told)}. {counted}",) if told else ()
 
 
 def adjusted_head(gaps: Sequence[Row]) -> str:
@@ -175,13 +197,26 @@ def _is_gap(row: Row) -> bool:
     return bool(row["kind"] == "gap")
 
 
+def _is_primary(row: Row) -> bool:
+    return _is_gap(row) and bool(row["role"] == "confirmatory")
+
+
+def _untested(row: Row) -> str:
+    """Why a gap has no p."""
+    if row["status"] == "suppressed":
+        return fmt.WITHHELD
+    texts = (row["warning"] or "").split("; ")
+    whys = (text.removeprefix(f"{_FEW}: ") for text in texts if text.startswith((_FEW, "no gap", "no test")))
+    return "; ".join(whys) or "no test"
+
+
 def _holds_nothing(row: Row) -> bool:
     return bool(row["status"] == "insufficient" and row["estimate"] is None)
 
 
 def _nothing(gaps: Sequence[Row]) -> tuple[str, ...]:
     """The gaps that hold nothing to compare, a sentence a slice and set of models, naming the metrics."""
-    gone = [row for row in gaps if _holds_nothing(row)]
+    gone = [row for row in gaps if _holds_nothing(row) and not _is_primary(row)]
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for name, metric in unique((over(row), row["metric"]) for row in gone):
         models = tuple(row["model"] for row in gone if (over(row), row["metric"]) == (name, metric))
@@ -204,6 +239,10 @@ def _larger_first(row: Row) -> Row:
 def _gap_line(row: Row, pairs: Sequence[Row]) -> Line:
     if row["status"] == "suppressed":
         return Line(over(row), (Entry(row["model"], "text"), *[Entry(fmt.WITHHELD, "suppressed")] * 8))
+    if _holds_nothing(row):
+        dash, named = Entry(fmt.DASH), Entry(fmt.DASH, "text")
+        known = (*[dash] * 4, Entry(adjusted(row)), named, dash, dash)
+        return Line(over(row), (Entry(row["model"], "text"), *known))
     return Line(over(row), (Entry(row["model"], "text"), _size(row), *_tested(row), *_widest(pairs)))
 
 

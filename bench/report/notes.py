@@ -5,22 +5,28 @@ Plain words, no verdicts: nothing here says that a system conforms to a law or i
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from bench.report import format as fmt
 from bench.report.entries import MARK, state_of
 from bench.report.results import Dataset, Model, Results, unique
 from bench.spec import members
 
 __all__ = [
-    "COVERED_BY_INTERVALS", "DIFFERENCES", "GAPS", "LOWEST", "MARKS", "MISSES", "STATES", "affect", "banners",
-    "conditions", "doubles", "independence", "intervals", "led", "measured", "of_dataset", "states",
-    "units", "unmeasured",
+    "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
+    "banners", "conditions", "doubles", "elsewhere", "independence", "intervals", "led", "measured",
+    "of_dataset", "states", "units", "unmeasured", "withheld",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
-LOWEST = (
-    "The lowest of several slices is low partly by chance, more so the more slices are compared and the "
-    "smaller they are. This is a description, not a test of a difference."
-)
+EXTREMES = {
+    "Lowest": "The lowest of several slices is low partly by chance, more so the more slices are compared "
+    "and the smaller they are. This is a description, not a test of a difference.",
+    "Highest": "Of this metric lower is better. The highest of several slices is high partly by chance, more "
+    "so the more slices are compared and the smaller they are. This is a description, not a test of a "
+    "difference.",
+}
 GAPS = (
     "A gap beside what chance alone makes of it, and the largest difference of two values, the larger first. "
     "The p of the gap and the interval of the difference come from two tests and need not agree. What they "
@@ -52,7 +58,8 @@ DIFFERENCES = (
     "percentile under no difference stand beside it. p comes from dealing whole clusters anew to groups of "
     "the same sizes, or from random signs where an attribute varies within a cluster; q controls the share "
     "of false discoveries over all gaps of a model (Benjamini-Hochberg). They are exploratory; those that "
-    "the suite names primary are confirmatory, and their adjusted p holds for all of them together (Holm). "
+    "the suite names primary are confirmatory, and their adjusted p holds for all of them together (Holm), "
+    "those among them that cannot be tested with a p of 1. "
     "Metrics that carry sample-size bias, such as macro F1, come out lower or higher in small groups by that "
     "alone: their gaps are compared with chance, which carries the same bias, and have no interval.",
     "The interval of a difference holds at once for all differences of its family: all pairs of the values "
@@ -68,12 +75,22 @@ DIFFERENCES = (
     "what the person felt. Models are compared by 'affectbench compare', not here.",
 )
 
+# Of the notes of bench.judge.notes those without which a number is misread.
+_FOREMOST = re.compile(
+    r"no (probability for|output for|score of any action unit) |\d+ of \d+ rows with an answer have no frames"
+)
 
-def led(metric: str) -> str:
-    """Where the gaps of the metric that leads stand."""
-    return (
-        f"The gaps of {fmt.metric(metric)} stand in the summary, under Gaps; here are those of other metrics."
-    )
+
+def elsewhere(shown: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
+    """Which metrics that were asked for by name the headline leaves out, if any."""
+    others = [fmt.metric(name) for name in asked if name not in shown]
+    return (f"Shown under each data set alone: {', '.join(others)}.",) if others else ()
+
+
+def led(metrics: Sequence[str]) -> str:
+    """Where the gaps of the metric that leads, and of primary tests, stand."""
+    named = ", ".join(map(fmt.metric, metrics))
+    return f"The gaps of {named} stand in the summary, under Gaps; here are those of other metrics."
 
 
 def doubles(results: Results) -> str:
@@ -121,12 +138,13 @@ def _untrue(results: Results) -> list[str]:
 
 
 def _unsayable(results: Results) -> list[str]:
-    """Labels that a model cannot name, from what the estimates over all rows say of it."""
+    """What a model cannot say, or not on this scale, from what the estimates over all rows say of it."""
     found: dict[str, list[str]] = {}
     for row in results.rows:
         for text in (row["warning"] or "").split("; ") if row["slice"] is None else ():
-            if text.startswith("no probability for "):
-                found.setdefault(f"on {row['dataset']} {text}.", []).append(row["model"])
+            if _FOREMOST.match(text):
+                sentence = text if text.endswith("?") else f"{text}."
+                found.setdefault(f"on {row['dataset']} {sentence}", []).append(row["model"])
     return [f"{', '.join(unique(models))}: {text}" for text, models in found.items()]
 
 
@@ -186,6 +204,14 @@ def states(results: Results) -> tuple[str, ...]:
         f"metrics fewer than {rule.rows_in_class} rows in a class. Undefined: the metric has no "
         "value on these rows.",
     )
+
+
+def withheld(results: Results) -> str:
+    """What it means that a number is withheld, in one line."""
+    below = results.suite.slice_rule.suppress_below
+    units = " or ".join(unique(fmt.CLUSTERS[data.facts.cluster_unit] for data in results.datasets))
+    few = f"fewer than {below} {units} are in the value or a class of it"
+    return f"Withheld: {few}, or in another that the number would reveal."
 
 
 def conditions(results: Results) -> tuple[str, ...]:

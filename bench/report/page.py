@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bench.report import curves, differences, figures, notes, odds, provenance, ranks, robustness, table
 from bench.report.drawing import Figure
 from bench.report.results import Dataset, Results
+from bench.report.selection import asked_metrics, gap_metrics, headline_metrics, is_error, slicing_metric
 from bench.report.table import Table
 
 __all__ = ["Page", "Part", "Section", "page"]
@@ -78,17 +79,21 @@ def page(results: Results) -> Page:
 
 
 def _summary(results: Results) -> tuple[Part, ...]:
-    parts = [Part("Headline", (notes.COVERED_BY_INTERVALS,), tables=(table.headline(results),))]
-    lowest = table.lowest(results)
-    if lowest.groups:
-        parts.append(Part("Lowest reportable slices", (notes.LOWEST,), tables=(lowest,)))
-        gaps = tuple(
-            differences.gap_table(results, data, [metric])
-            for data in results.datasets
-            if (metric := results.leading(data.name))
-        )
-        parts.append(Part("Gaps", (notes.GAPS,), tables=tuple(t for t in gaps if t.groups or t.notes)))
-        parts.append(Part("State of the slices", (notes.STATES,), tables=(table.slice_states(results),)))
+    metrics = headline_metrics(results)
+    text = (notes.COVERED_BY_INTERVALS, *notes.elsewhere(metrics, asked_metrics(results)))
+    parts = [Part("Headline", text, tables=(table.headline(results, metrics),))]
+    leading = {d.name: metric for d in results.datasets if (metric := slicing_metric(results, d))}
+    for side, told in notes.EXTREMES.items():
+        mine = {name: metric for name, metric in leading.items() if is_error(metric) == (side == "Highest")}
+        if (found := table.extremes(results, mine, side)).groups:
+            parts.append(Part(f"{side} reportable slices", (told,), tables=(found,)))
+    if any(results.slices(name) for name in leading):
+        gaps = tuple(differences.gap_table(results, d, gap_metrics(results, d)) for d in results.datasets)
+        untestable = [text for data in results.datasets for text in differences.untestable(results, data)]
+        shown = tuple(t for t in gaps if t.groups or t.notes)
+        parts.append(Part("Gaps", (notes.GAPS, *untestable), tables=shown))
+        states = table.slice_states(results, leading)
+        parts.append(Part("State of the slices", (notes.STATES,), tables=(states,)))
     every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]
     missed = tuple(t for t in every if t.groups)
     if missed:
@@ -125,7 +130,7 @@ def _section(results: Results, data: Dataset, anchor: str) -> Section:
 
 
 def _rank_parts(results: Results, data: Dataset) -> list[Part]:
-    metric, made = results.leading(data.name), [ranks.rank_table(results, data)]
+    metric, made = slicing_metric(results, data), [ranks.rank_table(results, data)]
     if metric is not None and len(results.places(data.name)) > 1:
         made.append(ranks.condition_table(results, data, metric))
     tables = tuple(shown for shown in made if shown.groups)
@@ -135,7 +140,7 @@ def _rank_parts(results: Results, data: Dataset) -> list[Part]:
 def _slice_parts(
     results: Results, data: Dataset, classes: Sequence[str], affect: Sequence[str]
 ) -> list[Part]:
-    metric = results.leading(data.name)
+    metric = slicing_metric(results, data)
     drawn = tuple(figures.slice_forests(results, data.name, metric)) if metric else ()
     parts = [Part("Slices", (notes.MARKS,), figures=drawn)]
     with_ccc = [
@@ -155,15 +160,15 @@ def _slice_parts(
 
 
 def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
-    metric = results.leading(data.name)
+    metric, first = slicing_metric(results, data), gap_metrics(results, data)
     if not differences.has_gaps(results, data, metrics):
         return []
-    others = [name for name in metrics if name != metric]
+    others = [name for name in metrics if name not in first]
     made = [differences.gap_table(results, data, others)]
     text: tuple[str, ...] = notes.DIFFERENCES[:3]
     if metric is not None:
         made.append(differences.contrast_table(results, data, metric))
-        text = (*text, notes.led(metric))
+        text = (*text, notes.led(first))
     made.append(differences.matched_table(results, data, metrics))
     made.append(differences.ratio_table(results, data, metrics))
     tables = tuple(shown for shown in made if shown.groups or shown.notes)
@@ -191,7 +196,7 @@ def _curve_parts(results: Results, data: Dataset) -> list[Part]:
 
 
 def _condition_parts(results: Results, data: Dataset) -> list[Part]:
-    metric, places = results.leading(data.name), results.places(data.name)
+    metric, places = slicing_metric(results, data), results.places(data.name)
     if metric is None or len(places) < 2:
         return []
     curves = tuple(figures.severity_curves(results, data.name, metric))
@@ -202,7 +207,7 @@ def _condition_parts(results: Results, data: Dataset) -> list[Part]:
 
 
 def _robustness_parts(results: Results, data: Dataset) -> list[Part]:
-    metric = results.leading(data.name)
+    metric = slicing_metric(results, data)
     if metric is None:
         return []
     made = (robustness.degradation_table, robustness.summary_table, robustness.contrast_table)

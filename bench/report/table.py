@@ -6,7 +6,7 @@ and every row a head, so that a screen reader can say what a number is of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report import format as fmt
@@ -15,13 +15,10 @@ from bench.report.results import Place, Results, Row, unique
 from bench.tables import STATUSES
 
 __all__ = [
-    "Group", "Line", "Table", "class_recall", "condition_table", "headline", "lowest", "misses", "overall",
+    "Group", "Line", "Table", "class_recall", "condition_table", "extremes", "headline", "misses", "overall",
     "slice_states", "slice_table", "words",
 ]  # fmt: skip
 
-HEADLINE = (
-    "accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal", "au_f1", "au_icc", "au_auroc",
-)  # fmt: skip
 _RANGE = (
     "A range of n or clusters: metrics rest on different rows; each has its own in the table of all rows."
 )
@@ -66,10 +63,8 @@ class Table:
         return unique(entry.note for entry in entries if entry.note)
 
 
-def headline(results: Results) -> Table:
-    """Models against the leading metrics, one group per data set."""
-    present = {name for data in results.datasets for name in results.metrics(data.name)}
-    metrics = [name for name in HEADLINE if name in present]
+def headline(results: Results, metrics: Sequence[str]) -> Table:
+    """Models against these metrics, one group per data set."""
     groups = []
     for data in results.datasets:
         lines = []
@@ -92,22 +87,22 @@ def _ranged(groups: Sequence[Group]) -> tuple[str, ...]:
     return (_RANGE,) if any(fmt.DASH in entry.text[1:] for entry in counts) else ()
 
 
-def lowest(results: Results) -> Table:
-    """The lowest reportable slice of each attribute, per model, by the metric that leads."""
+def extremes(results: Results, leading: Mapping[str, str], side: str) -> Table:
+    """The "Lowest" or "Highest" reportable slice of each attribute, per model, by a data set's metric."""
     groups = []
     for data in results.datasets:
         lines = []
-        metric = results.leading(data.name)
+        metric = leading.get(data.name)
         parts = [part for name, values in results.slices(data.name) for part in _compared(name, values)]
         for title, name, values in parts if metric else []:
             for model in results.models:
                 cell = (model.name, data.name, results.reference(data.name))
                 rows = [results.find(cell, str(metric), (name, value)) for value in values]
-                lines.append(Line(title, (Entry(model.name, "text"), *_lowest_of(rows))))
+                lines.append(Line(title, (Entry(model.name, "text"), *_extreme_of(rows, side))))
         if lines:
             groups.append(Group(tuple(lines), f"{data.name}, by {fmt.metric(str(metric))}"))
-    columns = ("Attribute", "Model", "Lowest slice", "Estimate and interval", "n", "Clusters", "Reportable")
-    return Table("Lowest reportable slice of each attribute", columns, tuple(groups))
+    columns = ("Attribute", "Model", f"{side} slice", "Estimate and interval", "n", "Clusters", "Reportable")
+    return Table(f"{side} reportable slice of each attribute", columns, tuple(groups))
 
 
 def _compared(name: str, values: Sequence[str]) -> list[tuple[str, str, list[str]]]:
@@ -122,14 +117,15 @@ def _compared(name: str, values: Sequence[str]) -> list[tuple[str, str, list[str
     return [(f"{name} within {g}", name, [v for v in values if v.rpartition("|")[2] == g]) for g in given]
 
 
-def _lowest_of(rows: Sequence[Row | None]) -> tuple[Entry, ...]:
+def _extreme_of(rows: Sequence[Row | None], side: str) -> tuple[Entry, ...]:
     known = [row for row in rows if row is not None and state_of(row) == "reportable"]
     compared = Entry(f"{len(known)} of {len(rows)}")
     if not known:
         return (Entry("none reportable", "text"), *[Entry(fmt.DASH)] * 3, compared)
-    row = min(known, key=lambda r: float(r["estimate"]))
+    ordered = sorted(known, key=lambda r: float(r["estimate"]), reverse=side == "Highest")
+    row = ordered[0]
     # Apart by rounding in the last bit is not apart.
-    if len(known) > 1 and max(r["estimate"] for r in known) - row["estimate"] < 1e-9:
+    if len(known) > 1 and abs(ordered[-1]["estimate"] - row["estimate"]) < 1e-9:
         number = Entry(fmt.number(row["estimate"]))
         return (Entry("all equal", "text"), number, *[Entry(fmt.DASH)] * 2, compared)
     alone = " (the only one)" if len(known) == 1 else ""
@@ -137,13 +133,13 @@ def _lowest_of(rows: Sequence[Row | None]) -> tuple[Entry, ...]:
     return (value, shown(row), counted(row, "n"), counted(row, "clusters"), compared)
 
 
-def slice_states(results: Results) -> Table:
+def slice_states(results: Results, leading: Mapping[str, str]) -> Table:
     """How many slices are in which state, per data set and model, by the metric that leads."""
     groups = []
     states = ("reportable", "insufficient", "suppressed", "undefined")
     for data in results.datasets:
         parts = [(name, value) for name, values in results.slices(data.name) for value in values]
-        metric = results.leading(data.name)
+        metric = leading.get(data.name)
         if not parts or metric is None:
             continue
         lines = []

@@ -49,14 +49,18 @@ def summarise(run: Path, console: Console) -> None:
     results = read_results(run)
     for text in notes.banners(results):
         _print(console, Text(fmt.plain(text), style="yellow"))
-    for data in results.datasets:
-        for what in _of_dataset(results, data):
-            _print(console, what)
+    shown = [what for data in results.datasets for what in _of_dataset(results, data)]
+    for what in shown:
+        _print(console, what)
+    if any(_withholds(what) for what in shown):
+        _print(console, Text(notes.withheld(results), style="dim"))
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
     if gaps := [row for data in results.datasets for row in gap_rows(results, data)]:
         matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
         told = " ".join((_GAPS, *differences.families(gaps), *matched))
         _print(console, Text(fmt.plain(told), style="dim"))
+    for text in (text for data in results.datasets for text in differences.untestable(results, data)):
+        _print(console, Text(fmt.plain(text)))
 
 
 def cautions(run: Path) -> list[str]:
@@ -196,7 +200,7 @@ def _gap_numbers(row: Row) -> tuple[Text, ...]:
         return tuple(Text(fmt.WITHHELD, style="dim") for _ in range(5))
     left_out = Text(fmt.count(row["slices_left_out"], " "))
     if row["estimate"] is None:
-        return *(Text(fmt.DASH) for _ in range(4)), left_out
+        return *(Text(fmt.DASH) for _ in range(3)), Text(differences.adjusted(row)), left_out
     known = row["null_mean"] is not None
     chance = f"{fmt.number(row['null_mean'])}, {fmt.number(row['null_p95'])}" if known else fmt.DASH
     tested = (fmt.probability(row["p"]), differences.adjusted(row))
@@ -220,6 +224,12 @@ def _misses(results: Results, data: Dataset) -> Table:
             counts = (fmt.count(cell.statuses.get(status, 0), " ") for status in STATUSES)
             table.add_row(_text(model.name), *counts)
     return table
+
+
+def _withholds(what: Table | Text) -> bool:
+    """Whether a state in a table says that numbers are withheld."""
+    columns = what.columns if isinstance(what, Table) else []
+    return any("suppressed" in map(str, column.cells) for column in columns if column.header == "State")
 
 
 def _table(title: str, place: Place) -> Table:

@@ -96,6 +96,21 @@ def test_frames_that_cannot_be_followed_are_refused_with_nothing_written(
     assert not (clips / "run").exists()
 
 
+def test_frames_of_targets_that_are_frames_are_refused_with_nothing_written(
+    affectbench: Affectbench, clips: Path
+) -> None:
+    head, *lines = (clips / "T.csv").read_text().splitlines()
+    rows = [f"{line},c{i // 6},{i % 6}" for i, line in enumerate(lines)]
+    (clips / "T.csv").write_text("\n".join([f"{head},clip,frame", *rows]))
+    done = score(affectbench, clips, "--frames", "new=F.parquet")
+    assert done.returncode == 2
+    assert (
+        "--frames new: the targets are frames already: their rows have a clip and a frame. Outputs per frame are "
+        "given beside targets that are clips. Leave --frames out."
+    ) in " ".join(done.stderr.split())
+    assert not (clips / "run").exists()
+
+
 def test_what_needs_a_label_of_each_frame_is_refused_for_clips(affectbench: Affectbench, clips: Path) -> None:
     done = score(affectbench, clips, metrics=("onset_lag",))
     assert done.returncode == 2

@@ -64,6 +64,39 @@ def test_a_label_that_cannot_win_is_named_everywhere(affectbench: Affectbench, v
     assert found["notes"] == [ALONE, UNSAYABLE]
 
 
+def test_units_that_cannot_be_said_and_a_scale_that_is_another_are_named_everywhere(
+    affectbench: Affectbench, voices: Path
+) -> None:
+    write_table(
+        voices / "T.csv", "target,subject,au_04,au_25", [f"t{i},s{i},{i % 6},{i % 5}" for i in range(60)]
+    )
+    write_table(voices / "P.csv", "target,au_04", [f"t{i},.{i % 9}" for i in range(60)])
+    said = [
+        "voice: on T no output for au_25: missed in every row.",
+        "voice: on T no score of any action unit reaches 2 of 5, from which a unit counts as present: are the "
+        "predictions on the occurrence scale?",
+    ]
+    done = affectbench(*SCORE, "--metric", "au_f1", cwd=voices)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert " ".join(done.stdout.split()).startswith(" ".join(said)), "lines are folded"
+    page = (voices / "RUN" / "report.html").read_text(encoding="utf-8")
+    assert all(text in page for text in said)
+    assert json.loads(affectbench("report", "RUN", "--json", cwd=voices).stdout)["notes"] == said
+
+
+def test_clips_without_frames_are_counted_everywhere(affectbench: Affectbench, voices: Path) -> None:
+    write_table(voices / "T.csv", "target,subject,label", [f"t{i},s{i},{LABELS[i % 3]}" for i in range(60)])
+    write_table(voices / "P.csv", "target,predicted", [f"t{i},fear" for i in range(60)])
+    frames = [f"t{i},{time},{LABELS[time % 2]}" for i in range(30) for time in range(3)]
+    write_table(voices / "F.csv", "target,timestamp,predicted", frames)
+    said = "voice: on T 30 of 60 rows with an answer have no frames: temporal metrics leave them out."
+    done = affectbench(*SCORE, "--frames", "voice=F.csv", "--metric", "flip_rate", cwd=voices)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0] == said
+    assert said in (voices / "RUN" / "report.html").read_text(encoding="utf-8")
+    assert json.loads(affectbench("report", "RUN", "--json", cwd=voices).stdout)["notes"] == [said]
+
+
 def test_targets_without_truth_are_a_warning_everywhere(affectbench: Affectbench, voices: Path) -> None:
     write_table(voices / "T.csv", "target,subject,sex", [f"t{i},s{i},{'fm'[i % 2]}" for i in range(60)])
     said = (
@@ -97,6 +130,46 @@ def test_probabilities_of_no_label_of_the_targets_are_refused(affectbench: Affec
         "space.\n"
     )
     assert sorted(voices.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("truth", "said", "message"),
+    [
+        ("label,valence", "au_12,au_04", "its outputs are au_04, au_12. T has label, valence, by which none"),
+        ("valence", "predicted", "its outputs are predicted. T has valence, by which none"),
+        ("au_04", "au_12,arousal", "its outputs are arousal, au_12. T has au_04, by which none"),
+    ],
+)
+def test_predictions_of_what_the_targets_have_no_truth_of_are_refused(
+    affectbench: Affectbench, voices: Path, truth: str, said: str, message: str
+) -> None:
+    words = {"label": "fear", "predicted": "fear"}
+
+    def write(name: str, columns: str) -> None:
+        values = ",".join(words.get(column, "1") for column in columns.split(","))
+        write_table(voices / name, f"target,{columns}", [f"t{i},{values}" for i in range(60)])
+
+    write("T.csv", truth)
+    write("P.csv", said)
+    before = sorted(voices.iterdir())
+    done = affectbench(*SCORE, cwd=voices)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: P.csv: {message} of these can be judged. Give predictions of what T has, or add the truth of "
+        "these outputs to it.\n"
+    )
+    assert sorted(voices.iterdir()) == before
+
+
+@pytest.mark.parametrize(("said", "asked"), [("au_04", ["--metric", "coverage"]), ("au_04,valence", [])])
+def test_predictions_of_which_something_can_be_judged_are_not_refused(
+    affectbench: Affectbench, voices: Path, said: str, asked: list[str]
+) -> None:
+    write_table(voices / "T.csv", "target,label,valence", [f"t{i},fear,.{i % 9}" for i in range(60)])
+    write_table(voices / "P.csv", f"target,{said}", [f"t{i}{',1' * len(said.split(','))}" for i in range(60)])
+    done = affectbench(*SCORE, *asked, cwd=voices)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no truth in T" not in done.stdout
 
 
 @pytest.mark.parametrize(

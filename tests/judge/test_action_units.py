@@ -242,7 +242,12 @@ def test_too_many_rows_that_are_clusters_are_refused(monkeypatch):
          "allow: au_f1, au_auroc. Take the metric out, or declare au_scale: intensity if these 0 and 1 are "
          "intensities."),
         ("au_icc/au_12", {"au_12": [0, 1]}, "metric 'au_icc/au_12' is of intensities"),
-        ("au_f1", {"au_12": [None, None]}, "needs the column 'au_NN'"),
+        ("au_f1", {"au_12": [None, 9]}, "metric 'au_f1': column 'au_12' is coded in no row. A unit is not coded where "
+         "it is empty, -1, 9, 999."),
+        ("au_f1/au_38", {"au_38": [-1, 999], "au_12": [0, 1]}, "metric 'au_f1/au_38': column 'au_38' is coded in no "
+         "row"),
+        ("au_auroc", {"au_38": [None, None], "au_12": [9, 9]}, "metric 'au_auroc': columns 'au_12', 'au_38' are coded "
+         "in no row"),
     ],
 )  # fmt: skip
 def test_what_the_targets_do_not_allow_is_refused(metric, units, message):

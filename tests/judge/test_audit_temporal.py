@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from bench import workflow
 from bench.folder import RunFolder
-from bench.judge import clips, score, sequences, temporal
+from bench.judge import audit_temporal, clips, score, sequences, temporal
 from bench.judge.audit import audit
 from bench.question import Question
 from tests.judge.followed import ON_SEQUENCES
@@ -177,6 +179,38 @@ def test_each_mistake_is_found(
     assert {d.row["metric"] for d in found.differences if d.row["kind"] == "value"} >= metrics
     if spoil is not over_clips:
         assert {d.row["metric"] for d in found.differences} == metrics
+
+
+def test_what_follows_what_is_worked_out_once_a_cell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    for name in ("_of_rows", "_onsets", "_segments"):
+        honest = getattr(audit_temporal, name)
+        monkeypatch.setattr(audit_temporal, name, lambda found, n=name, f=honest: calls.append(n) or f(found))
+    assert audit(finished(tmp_path).path).agrees
+    assert sorted(calls) == sorted(["_of_rows", "_onsets", "_segments"] * 2)
+
+
+def test_segments_are_held_against_those_that_they_overlap_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long clip takes as many comparisons as segments meet, and each finds the best of all."""
+    rng = np.random.default_rng(0)
+    codes = [np.repeat(rng.integers(0, 3, 700), rng.integers(1, 9, 700))[:2000] for _ in range(2)]
+    truth, said = codes[0], np.where(rng.random(2000) < 0.7, *codes)
+    frames = pd.DataFrame(
+        {"sequence": 0, "judged": True, "row": range(2000), "truth": truth, "said/decision": said}
+    )
+    shares = []
+    honest = audit_temporal._share
+    monkeypatch.setattr(audit_temporal, "_share", lambda *runs: shares.append(honest(*runs)) or shares[-1])
+    found = [agrees for _, _, agrees in audit_temporal._segments(frames)]
+    runs = [1 + int((np.diff(each) != 0).sum()) for each in (truth, said)]
+    assert len(found) == sum(runs)
+    assert len(shares) < sum(runs)
+    # Two segments of one label agree where at least half of their union is common: at most one each.
+    edges = [np.flatnonzero(np.diff(each, prepend=-1)) for each in (truth, said)]
+    sets = [[(each[a], set(range(a, b))) for a, b in pairwise([*at, 2000])]
+            for each, at in zip((truth, said), edges, strict=True)]  # fmt: skip
+    alike = [sum(x == y and 2 * len(a & b) >= len(a | b) for x, a in sets[0]) for y, b in sets[1]]
+    assert sum(found[: runs[1]]) == sum(each > 0 for each in alike)
 
 
 def test_the_wrong_face_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -105,6 +105,31 @@ def test_values_are_drawn_to_their_mean_by_what_is_not_known_of_them(table):
     assert np.mean(shrunken) == pytest.approx(np.mean(shown), abs=1e-12)
 
 
+def test_a_value_that_is_not_known_well_enough_is_left_out_of_the_spread():
+    """All of x's fear is one person's: without him the UAR of x is another average."""
+    columns = {name: [] for name in ("subject", "label", "a")}
+    for value in "xyz":
+        for person in range(25):
+            labels = [
+                *LABELS[: 3 if value == "x" else 4] * 2,
+                *(["fear"] * 12 if (value, person) == ("x", 0) else []),
+            ]
+            columns["label"] += labels
+            columns["subject"] += [f"{value}{person}"] * len(labels)
+            columns["a"] += [value] * len(labels)
+    rng = np.random.default_rng(0)
+    said = [label if rng.random() < 0.7 else LABELS[rng.integers(4)] for label in columns["label"]]
+    table = judge(
+        [make_cell(make_targets(columns, attributes_public=True), {"predicted": said})],
+        make_suite(slices=("a",), metrics=("uar",)),
+    )
+    spread, x, y, z = of_kind(table, "spread", slice="a", metric="uar")
+    assert (spread["status"], spread["clusters"]) == ("reportable", 50)
+    assert spread["warning"].endswith("cannot be said: x")
+    assert (x["estimate"], x["status"]) == (None, "insufficient")
+    assert all(r["estimate"] is not None and r["status"] == "reportable" for r in (y, z))
+
+
 def test_too_small_values_are_not_compared(cell):
     table = judge([cell], make_suite(**{**SUITE, "slice_rule": {"clusters": 40}}))
     (gap,) = of_kind(table, "gap", slice="sex", metric="accuracy")

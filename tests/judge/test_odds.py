@@ -91,7 +91,7 @@ def test_it_is_primary_where_it_is_named_so(cell: Any) -> None:
     roles = {
         r["metric"]: (r["role"], r["family"]) for r in of_kind(judge([cell], suite), "gap", reference=None)
     }
-    assert roles["equalised_odds/fear"] == ("confirmatory", "1 primary gaps of m")
+    assert roles["equalised_odds/fear"] == ("confirmatory", "1 primary gap of m")
     assert roles["recall/fear"][0] == "exploratory"
 
 

@@ -171,7 +171,7 @@ def test_beside_the_ccc_of_slices_stand_rmse_bias_and_the_spread_of_labels() -> 
     tested = [r for r in table.to_pylist() if r["kind"] != "value"]
     assert {r["metric"] for r in tested} == {"ccc_valence"}
     (gap,) = [r for r in tested if r["kind"] == "gap"]
-    assert gap["family"] == "1 gaps of m"
+    assert gap["family"] == "1 gap of m"
     assert "read RMSE, bias and label SD beside it" in gap["warning"]
     unsliced = judge([cell], make_suite(metrics=("ccc_valence",)))
     assert {r["metric"] for r in unsliced.to_pylist()} == {"ccc_valence"}

@@ -231,6 +231,16 @@ def test_what_needs_a_label_of_each_frame_is_refused_where_targets_are_no_frames
         judge([make_cell(targets, {"predicted": ["fear"], "valence": [0.1]})], make_suite(metrics=(metric,)))
 
 
+def test_a_column_that_is_empty_in_every_row_is_said_to_be_so():
+    targets = make_targets({"subject": ["s"], "label": ["fear"], "valence": pa.array([None], pa.float64())})
+    with pytest.raises(UserError) as error:
+        judge([make_cell(targets, {"valence": [0.1]})], make_suite(metrics=("ccc_valence",)))
+    assert "metric 'ccc_valence' needs the column 'valence', which made has empty in every row" in str(
+        error.value
+    )
+    assert str(error.value).endswith("Take the metric out or fill 'valence' in the targets.")
+
+
 def test_steps_need_frames_and_say_so_where_there_are_none():
     targets = make_targets({"subject": ["s"], "label": ["fear"]})
     table = judge([make_cell(targets, {"predicted": ["fear"]})], make_suite(metrics=("flip_rate", "jitter")))

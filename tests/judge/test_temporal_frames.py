@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench import workflow
+from bench.digest import digest_file
 from bench.errors import UserError
 from bench.judge.audit import audit
 from bench.judge.score import judge
@@ -204,6 +206,43 @@ def test_a_run_with_frames_is_audited_and_the_same_command_finishes_it(tmp_path,
     before = run.estimates.read_bytes()
     workflow.finish(run)
     assert run.estimates.read_bytes() == before
+
+
+@pytest.mark.usefixtures("no_report")
+@pytest.mark.parametrize("spoiled", ["cut short", "gone", "timestamp", "track", "status"])
+def test_frames_that_cannot_be_read_are_not_audited_and_said_to_be_so(tmp_path, spoiled):
+    run = scored(tmp_path)
+    workflow.finish(run)
+    path = run.cell("m", "made", "clean").frames
+    table = pq.read_table(path)
+    if spoiled == "cut short":
+        path.write_bytes(path.read_bytes()[:100])
+    elif spoiled == "gone":
+        path.unlink()
+    else:
+        pq.write_table(table.drop_columns([spoiled]), path)
+    found = audit(run.path)
+    assert found.not_audited["rows of cells that cannot be read"] > 0
+    assert set(found.compared) & {"flip_rate", "jitter", "jitter_valence"} == set()
+    assert found.differences == ()
+    assert faults(found) == {
+        "files are as their digests say": (
+            "m / made / clean: frames.parquet is not what cell.json was written for",
+            "m / made / clean: frames.parquet cannot be read",
+        )
+    }
+    # Nor does it help to change what cell.json says of it.
+    rewritten(run, path)
+    again = audit(run.path)
+    assert not again.agrees
+    assert bool(again.differences) == (spoiled == "gone")
+
+
+def rewritten(run, path):
+    """Make cell.json say that the frames are as they are now."""
+    cell = run.cell("m", "made", "clean").path / "cell.json"
+    digest = digest_file(path) if path.is_file() else None
+    cell.write_text(json.dumps(json.loads(cell.read_text()) | {"frames_sha256": digest}))
 
 
 @pytest.mark.usefixtures("no_report")

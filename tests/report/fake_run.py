@@ -29,6 +29,7 @@ class FakeRun:
     slices: tuple[str | tuple[str, ...], ...] = ()
     metrics: tuple[str, ...] = ()
     conditions: tuple[Condition, ...] = ()
+    primary: tuple[str, ...] = ()
     suite: str = "fake"
     about: str = ""
     kind: str = "run"
@@ -60,7 +61,7 @@ class FakeRun:
         """Write the folder and return it."""
         suite = Suite(
             suite=self.suite, about=self.about, data=(DataSource(adapter="manifest"),), slices=self.slices,
-            metrics=self.metrics, conditions=self.conditions,
+            metrics=self.metrics, conditions=self.conditions, primary=self.primary,
         ).model_dump(mode="json")  # fmt: skip
         data = {
             "name": self.facts.name, "digest": digest_json(self.facts.name), "rows": self.rows,

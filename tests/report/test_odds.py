@@ -99,7 +99,11 @@ def test_the_page_and_the_terminal_hold_controls_one_value_after_the_other(resul
     assert [group.title for group in contrasts.groups] == [
         "m, sex", "m, sex|light within bright", "m, sex|light within dark",
     ]  # fmt: skip
-    lowest = [line.head for group in table.lowest(results).groups for line in group.lines]
+    lowest = [
+        line.head
+        for group in table.extremes(results, {data.name: "accuracy"}, "Lowest").groups
+        for line in group.lines
+    ]
     assert lowest == ["sex", *(f"sex|light within {v}" for v in ("bright", "dark", "unmeasured"))]
     parts = [(r["slice"], r["value"]) for r in gap_rows(results, data)]
     assert parts == sorted(parts, key=lambda part: (part[0] != "sex", part[1] or ""))

@@ -49,6 +49,7 @@ fer, rows by status (clean)
  ────────────────────────────────────────────────────────────────
  m       3 570         3           0              0             0
 
+Withheld: fewer than 5 persons are in the value or a class of it, or in another that the number would reveal.
 Intervals cover the sampling of subjects, not retraining or seeds.
 """
 
@@ -82,7 +83,11 @@ def printed(run: Path, width: int, *, terminal: bool = False) -> str:
 
 
 def test_golden(small_run: Path) -> None:
-    assert printed(small_run, 100) == GOLDEN
+    assert printed(small_run, 115) == GOLDEN
+
+
+def test_nothing_withheld_is_not_explained(crema_run: Path) -> None:
+    assert "ithheld" not in printed(crema_run, 200)
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 100, 200])
@@ -270,10 +275,41 @@ def test_the_family_of_q_is_named_and_primary_gaps_are_marked(tmp_path: Path) ->
     )
     for part in ((None, None), ("sex", "F"), ("sex", "M")):
         run.estimate("m", "uar", 0.5, part=part)
-    tested = {"p": 0.0023, "p_adjusted": 0.0175, "family": "1 primary gaps of m", "role": "confirmatory"}
+    tested = {"p": 0.0023, "p_adjusted": 0.0175, "family": "1 primary gap of m", "role": "confirmatory"}
     run.estimate("m", "uar", 0.1, part=("sex", None), kind="gap", half=None, **tested)
     text = printed(run.write(tmp_path / "run"), 200)
     assert "q / adjusted p" in text
     assert ".018 (primary)" in text
     told = " ".join(text.splitlines()[-3:])
-    assert told.endswith("q / adjusted p is taken over 1 primary gaps of m, in every slice and metric.")
+    assert told.endswith("q / adjusted p is taken over 1 primary gap of m, in every slice and metric.")
+
+
+def test_primary_gaps_are_shown_whatever_they_are_of_and_those_not_testable_named(tmp_path: Path) -> None:
+    facts = Facts(name="d", attributes={"sex": "given", "race": "given"})
+    run = fake_run.FakeRun(
+        facts, [fake_run.model("m")], rows=9, slices=("sex", "race"),
+        primary=("gap/kappa/sex", "gap/kappa/race", "gap/ccc_valence/sex"),
+    )  # fmt: skip
+    for part in ((None, None), ("sex", "F"), ("sex", "M"), ("race", "A")):
+        for metric in ("uar", "kappa"):
+            run.estimate("m", metric, 0.5, part=part)
+    told = {"family": "3 primary gaps of m, 2 of them not testable", "role": "confirmatory"}
+    run.estimate(
+        "m", "kappa", 0.1, part=("sex", None), kind="gap", half=None, p=0.01, p_adjusted=0.03, **told
+    )
+    few = "nothing to compare: fewer than two values hold enough; decode errors: 2 rows left out"
+    nothing = {"status": "insufficient", "warning": few, "slices_left_out": 1, **told}
+    run.estimate("m", "kappa", None, part=("race", None), kind="gap", half=None, **nothing)
+    folder = run.write(tmp_path / "run")
+    text = printed(folder, 200)
+    cells = [line.split() for line in text.splitlines() if "(primary)" in line]
+    assert cells == [
+        ["sex", "m", "Cohen's", "kappa", "0.100", DASH, ".010", ".030", "(primary)", "0", "reportable"],
+        ["race", "m", "Cohen's", "kappa", *[DASH] * 4, "(primary)", "1", "insufficient"],
+    ]
+    said = " ".join(text.split())
+    assert "taken over 3 primary gaps of m, 2 of them not testable, in every slice and metric." in said
+    assert said.endswith(
+        "Not testable on d: gap/kappa/race (m: fewer than two values hold enough); gap/ccc_valence/sex "
+        "(m: unavailable). A primary gap that cannot be tested counts as p = 1."
+    )
