@@ -38,7 +38,8 @@ from tests.judge.made import (
 EVERY = tuple(
     name
     for name, metric in METRICS.items()
-    if metric.key.kernel in ("confusion", "outcomes") or metric.key.column == "valence"
+    if metric.key.kernel in ("confusion", "outcomes")
+    or (metric.key.kernel, metric.key.column) == ("moments", "valence")
 )
 SUITE = make_suite(metrics=EVERY, slices=("sex", "light", ("sex", "light")), missing_constant=0.1)
 SLICES = [
