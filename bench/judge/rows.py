@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DECIDED", "DECODE_ERROR", "EMPTY", "MISSED", "MODEL_ERROR", "OUTCOMES", "UNDECIDED", "Bools", "Floats",
-    "Ints", "Rows", "has_labels", "numbers", "positions", "read_rows",
+    "Ints", "Rows", "as_codes", "has_labels", "numbers", "positions", "read_rows",
 ]  # fmt: skip
 
 Ints: TypeAlias = npt.NDArray[np.int64]
@@ -197,6 +197,12 @@ def has_labels(predictions: pa.Table) -> bool:
 def positions(column: pa.ChunkedArray, words: tuple[str, ...]) -> Ints:
     """The position of every value among the words, -1 for null and for any other value; (N,) int64."""
     found = pc.index_in(column, value_set=pa.array(words, pa.string()), skip_nulls=True)
+    return pc.fill_null(found, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
+
+
+def as_codes(column: pa.ChunkedArray) -> Ints:
+    """Each distinct value as a number, in order of first appearance, -1 for null; (N,) int64."""
+    found = pc.index_in(column, value_set=pc.unique(pc.drop_null(column)))
     return pc.fill_null(found, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
 
 

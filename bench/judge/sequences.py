@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 from bench.errors import UserError
 from bench.judge.atoms import combine
 from bench.judge.kernels import Key
-from bench.judge.rows import EMPTY, Bools, Floats, Ints, Rows, has_labels, numbers, positions
+from bench.judge.rows import EMPTY, Bools, Floats, Ints, Rows, as_codes, has_labels, numbers, positions
 from bench.tables import Targets, decide
 from bench.tables.targets import AFFECT
 
@@ -96,7 +96,7 @@ def follow_rows(targets: Targets, predictions: pa.Table, rows: Rows, keys: tuple
         found = np.where(ok, numbers(predictions[name]), np.nan)[row]
         return np.asarray(np.clip(found, 0.0, 1.0) if name.startswith("p_") else found, np.float64)
 
-    words = np.where(ok, _codes(predictions["predicted"]), -1)[row]
+    words = np.where(ok, as_codes(predictions["predicted"]), -1)[row]
     return Sequences(
         rows=len(targets), row=row, sequence=sequence, at=numbers(targets.table["frame"])[row],
         judged=rows.judged[row], said=words if has_labels(predictions) else None,
@@ -132,7 +132,7 @@ def follow_frames(
         said = decide(np.stack([output(name) for name in grades], axis=1))
     elif "predicted" in frames.column_names:
         said = np.full(len(first), -1)
-        said[place] = _codes(frames["predicted"])[mine]
+        said[place] = as_codes(frames["predicted"])[mine]
     return Sequences(
         rows=len(targets), row=row[first], sequence=row[first], at=time[first],
         judged=rows.judged[row[first]], said=said,
@@ -173,17 +173,11 @@ def _outputs(table: pa.Table) -> list[str]:
 def _ordered(targets: Targets) -> tuple[Ints, Ints]:
     """The rows that are frames of a clip, sequence by sequence in order, and the number of the sequence."""
     table = targets.table
-    clip, frame = _codes(table["clip"]), numbers(table["frame"])
+    clip, frame = as_codes(table["clip"]), numbers(table["frame"])
     row = np.flatnonzero((clip >= 0) & np.isfinite(frame))
     parts = [clip[row]]
     if "subject" in table.column_names:
-        parts.append(_codes(table["subject"])[row] + 1)
+        parts.append(as_codes(table["subject"])[row] + 1)
     sequence = combine(parts)[0]
     order = np.lexsort((frame[row], sequence))
     return row[order], sequence[order]
-
-
-def _codes(column: pa.ChunkedArray) -> Ints:
-    """Each value as a number, -1 for null, (N,)."""
-    found = pc.index_in(column, value_set=pc.unique(pc.drop_null(column)))
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from bench.errors import UserError, listed, nearest
 from bench.judge.atoms import Strata, combine, stratify
-from bench.judge.rows import Ints, numbers, positions
+from bench.judge.rows import Ints, as_codes, numbers, positions
 from bench.spec import Slicing, Suite
 from bench.tables import Targets
 
@@ -75,7 +75,7 @@ def cut(targets: Targets, suite: Suite, where: Where) -> Cut:
     coded = attributes_of(targets, suite, where)
     # Targets are unique: to number ten million names would cost half a gigabyte.
     alone = targets.cluster == "target"
-    cluster = np.arange(len(targets)) if alone else _codes(targets.table[targets.cluster])
+    cluster = np.arange(len(targets)) if alone else as_codes(targets.table[targets.cluster])
     strata = stratify(cluster, [codes for codes, _ in coded.values()])
     holds = _Holdings(strata, cluster if strata.cluster is not None else None, _clips(targets))
     whole = _slice(Slicing(()), (), strata, holds)
@@ -195,15 +195,10 @@ def _text(number: float) -> str:
     return f"{number:.15g}"
 
 
-def _codes(column: pa.ChunkedArray) -> Ints:
-    found = pc.index_in(column, value_set=pc.unique(pc.drop_null(column)))
-    return pc.fill_null(found, -1).to_numpy().astype(np.int64)  # type: ignore[no-any-return]
-
-
 def _clips(targets: Targets) -> Ints | None:
     if "clip" not in targets.table.column_names:
         return None
-    codes = _codes(targets.table["clip"])
+    codes = as_codes(targets.table["clip"])
     if codes.max(initial=-1) + 1 == len(codes):
         return None
     # A row without a clip is a clip of its own.
