@@ -49,17 +49,18 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
     """
     from bench.judge.comparison import compare as compare_cells
 
-    if (new.run.path, new.model) == (old.run.path, old.model) and new.model is not None:
-        raise UserError(
-            "--old", f"{old.model!r} is the new model, too", "Two models of one run, or two runs",
-            "Name another model with --new or --old",
-        )  # fmt: skip
     mine, other = new.cells(), old.cells()
     shared = [names for names in mine if names in other]
     if not shared:
         raise UserError(
             str(new.run.path), "it shares no data set and condition with the other run",
             f"The other has: {listed(' under '.join(names) for names in other)}", "Compare runs of one suite",
+        )  # fmt: skip
+    if mine[shared[0]].path.resolve() == other[shared[0]].path.resolve():
+        model = f"{new.model!r} is" if new.model else "it has one model, which is"
+        raise UserError(
+            "--old", f"{model} the new model, too", "Two models of one run, or two runs",
+            "Name another model with --new or --old",
         )  # fmt: skip
     targets = {(side, data): side.run.targets(data) for side in (new, old) for data, _ in shared}
     pairs = (

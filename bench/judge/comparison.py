@@ -215,18 +215,21 @@ def _unlike(metric: Metric, new: Sums, old: Sums) -> Ints:
     """The rows that enter a metric on one side alone, or with another weight; misses that count do not."""
     if metric.misses != "left out" and not metric.name.startswith("precision/"):
         return np.zeros(0, np.int64)
-    return np.flatnonzero(_entering(metric, new) != _entering(metric, old))
+    return np.flatnonzero((_entering(metric, new) != _entering(metric, old)).any(axis=0))
 
 
 def _entering(metric: Metric, sums: Sums) -> Floats:
-    """How much each row adds to the denominator of a metric without its misses, (N,)."""
+    """How much each row adds to each denominator of a metric without its misses, (parts, N).
+
+    Of sequences the number of steps: which of a clip's steps they are is not told apart.
+    """
     if metric.misses != "left out":
-        return np.asarray(sums.rows.decision < sums.rows.labels, np.float64)
+        return np.asarray(sums.rows.decision < sums.rows.labels, np.float64)[None]
     made = sums.statistics(metric.key)
-    found = np.zeros(len(sums.rows.truth))
-    for part in [one() for one in made.parts] if isinstance(made, Stack) else [made]:
-        found += part.column >= 0 if isinstance(part, Counts) else part.kept * part.stats.T[0]
-    return found
+    parts = [one() for one in made.parts] if isinstance(made, Stack) else [made]
+    return np.array(
+        [p.column >= 0 if isinstance(p, Counts) else p.kept * p.stats.T[0] for p in parts], np.float64
+    )
 
 
 def _verdict(*, shown: bool, refuted: bool) -> Verdict:

@@ -217,9 +217,9 @@ def _reaches(terms: _Terms, critical: Floats) -> tuple[Floats, Floats]:
     down = np.where(positive, below, above) * size
     up = np.where(positive, above, below) * size
     plain = critical * _added(terms.se * size, terms.together)
-    cancel = (np.triu(terms.together, 1) < 0).any(axis=(1, 2))
-    both = (np.where(cancel, plain, _added(side, terms.together)) for side in (down, up))
-    return next(both), next(both)
+    cancel = (np.triu(terms.together, 1) < -ROUNDING).any(axis=(1, 2))
+    low_side, high_side = _added(down, terms.together), _added(up, terms.together)
+    return np.where(cancel, plain, low_side), np.where(cancel, plain, high_side)
 
 
 def _added(reach: Floats, together: Floats) -> Floats:

@@ -248,3 +248,18 @@ def test_what_is_insufficient_is_shown_and_not_tested():
     assert found["male"]["low"] < found["male"]["estimate"] < found["male"]["high"]
     assert "p_adjusted" not in found["male"]
     assert found[None]["p"] < 0.05
+
+
+def test_units_that_lack_as_many_rows_as_others_are_not_the_same_rows():
+    rng, rows = np.random.default_rng(3), 240
+    truth = rng.uniform(0, 5, (2, rows))
+    targets = make_targets(
+        {"subject": [f"s{i // 8:02d}" for i in range(rows)], "au_01": list(truth[0]), "au_04": list(truth[1])},
+        labels=(), label_space="", au_scale="intensity",
+    )  # fmt: skip
+    said = {f"au_{name}": [float(v) for v in row] for name, row in zip(("01", "04"), truth, strict=True)}
+    holes = {name: [None if i < 30 else v for i, v in enumerate(said[name])] for name in said}
+    pair = tuple(make_cell(targets, {**said, name: holes[name]}, model=name) for name in ("au_01", "au_04"))
+    found = only(compare([pair], make_suite(metrics=("au_icc",)), margin=0.5), "au_icc")
+    assert "not the same rows" in found.row["warning"]
+    assert found.non_inferior == "inconclusive"
