@@ -3,12 +3,14 @@
 Every number here is a sum over unknowns, and its membership, a column of a matrix, says over which. A number
 follows if its column is a linear combination of shown columns; a few follow together if a combination of
 theirs is one. To withhold more against that is what statistical disclosure control calls complementary
-suppression. It knows no slices, classes or metrics, and takes from its caller which numbers are guarded.
+suppression: here as many as are needed, none of which could be shown after all, chosen by who is in them and
+never by what a metric says of them. It knows no slices, classes or metrics, and takes from its caller which
+numbers are guarded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -25,15 +27,16 @@ _ZERO = 1e-8
 class Numbers:
     """N numbers that may be withheld: values of slices, or cells of values and classes.
 
-    ``groups`` (N,) each: of which together too few subjects are withheld, too, -1 for none; the first is also
-    where the next to withhold is looked for first; ``subjects`` (N,) the subjects of each; ``people`` the
-    clusters in each with few subjects, empty where every row is its own.
+    ``groups`` (N,) each: of which together too few subjects are withheld, too, -1 for none; ``subjects`` (N,)
+    the subjects of each; ``people`` the clusters in each with few subjects, empty where every row is its own;
+    ``within`` (N,) the number that each is withheld with, one of more subjects, -1 for none.
     """
 
     groups: tuple[Ints, ...]
     subjects: Ints
     people: dict[int, frozenset[int]]
     floor: int
+    within: Ints | None = None
 
     @property
     def few(self) -> Bools:
@@ -49,94 +52,129 @@ class Numbers:
 
 
 def cover(hidden: Bools, numbers: Numbers, parts: Sequence[tuple[Floats, Bools]]) -> None:
-    """Withhold more numbers, in place, until nothing follows.
+    """Withhold more numbers, in place, so that nothing follows.
 
-    Each part has memberships (.., N + always shown) and what of the N is guarded in it.
+    Each part has memberships (.., N + always shown) and what of the N is guarded in it. First everything is
+    withheld; then one number after another is shown, those of most subjects first, unless something guarded
+    would follow. What gives something away beside the numbers shown so far does so beside more of them: at
+    the end, none of those withheld could be shown. Another choice may still be of fewer.
     """
-    # The triangle has the same linear combinations and at most as many rows as there are columns.
-    tables = [(np.asarray(np.linalg.qr(member, mode="r"), np.float64), guarded) for member, guarded in parts]
-
-    def further() -> list[int]:
-        found = (_revealing(member, np.flatnonzero(guarded), hidden, numbers) for member, guarded in tables)
-        return next((some for some in found if some), [])
-
-    while some := further():
-        hidden[some] = True
-
-
-def _revealing(member: Floats, guarded: Ints, hidden: Bools, numbers: Numbers) -> list[int]:
-    """The numbers to withhold next, none where nothing follows from the shown ones."""
-    guarded = guarded[np.abs(member[:, guarded]).max(axis=0, initial=0) > _ZERO]
-    shown = np.flatnonzero(~hidden)
-    # Ascending and what is always shown last, so that each combination is found in the smallest there are.
-    shown = shown[np.argsort(numbers.subjects[shown], kind="stable")]
-    shown = np.concatenate([shown, np.arange(len(hidden), member.shape[1])])
-    solved, rest, basis = _eliminate(member[:, shown], member[:, guarded])
-    choices = []
-    for combination in _following(rest, guarded, numbers):
-        home = numbers.groups[0][guarded[np.argmax(np.abs(combination))]]
-        used = shown[basis][np.abs(solved @ combination) > _ZERO]
-        used = used[used < len(hidden)]
-        if len(used):
-            best = used[np.lexsort((used, numbers.subjects[used], numbers.groups[0][used] != home))[0]]
-            choices.append((len(used), int(numbers.subjects[best]), int(best), frozenset(used.tolist())))
-    # The shortest first: what it needs must be withheld anyway, and may break the longer ones.
-    chosen: list[int] = []
-    for _, _, best, among in sorted(choices, key=lambda choice: choice[:3]):
-        if among.isdisjoint(chosen):
-            chosen.append(best)
-    return chosen
+    parts = [(member, guarded.copy()) for member, guarded in parts]
+    known = [each for each in (_Known(*part, numbers) for part in parts) if len(each.guarded)]
+    if not known:
+        return
+    free = np.flatnonzero(~hidden)
+    hidden[free] = True
+    # Of numbers with as many subjects the first stays withheld.
+    for number in free[np.lexsort((free, numbers.subjects[free]))][::-1]:
+        whole = -1 if numbers.within is None else numbers.within[number]
+        if (whole < 0 or not hidden[whole]) and not any(each.gives_away(number) for each in known):
+            hidden[number] = False
+            for each in known:
+                each.show(number)
 
 
-def _following(rest: Floats, guarded: Ints, numbers: Numbers) -> list[Floats]:
-    """Combinations of guarded numbers that follow and must not, (guarded,) each: first single ones."""
-    found = list(np.eye(len(guarded))[np.abs(rest).max(axis=0, initial=0) <= _ZERO])
-    small = numbers.few[guarded]
-    for group in numbers.groups:
-        for number in np.unique(group[guarded[small]]):
-            found += _together(rest, guarded, np.flatnonzero(small & (group[guarded] == number)), numbers)
-    return found
+class _Known:
+    """What of one part's numbers does not follow from those shown so far.
+
+    ``left`` (.., N) are the memberships from which all shown numbers have been eliminated: a number follows
+    where its column is zero. The first ``pivots`` rows were solved for guarded numbers, the others are zero
+    in all of these. ``guarded`` (G,) are those that do not follow from what is always shown.
+    """
+
+    def __init__(self, member: Floats, guarded: Bools, numbers: Numbers) -> None:
+        self.numbers, self.pivots, count = numbers, 0, len(guarded)
+        # The triangle has the same linear combinations in fewer rows, but these have no zeros to pass over.
+        tall = len(member) > 4 * member.shape[1]
+        self.left = np.array(np.linalg.qr(member, mode="r") if tall else member, np.float64)
+        for always in range(count, member.shape[1]):
+            self.show(always)
+        self.left = self.left[:, :count]
+        self.guarded = np.flatnonzero(guarded & (np.abs(self.left).max(axis=0, initial=0) > _ZERO))
+        for number in self.guarded.tolist():
+            self._solve_for(number)
+        self.groups = [mine for group in numbers.groups for mine in self._companies(group[self.guarded])]
+        # What follows together from what is always shown cannot be helped.
+        rest = self.left[: self.pivots, self.guarded]
+        self.given = {block for mine in self.groups for block in self._together(rest, mine)}
+
+    def show(self, number: int) -> None:
+        """Eliminate a number; one that involves others than guarded ones is solved for those."""
+        column = np.abs(self.left[:, number])
+        if column.max(initial=0) <= _ZERO:
+            return
+        others = column[self.pivots :].max(initial=0) > _ZERO
+        row = int(np.argmax(column[self.pivots :])) + self.pivots if others else int(np.argmax(column))
+        self._clear(number, row)
+        self.left = np.delete(self.left, row, axis=0)
+        self.pivots -= not others
+
+    def gives_away(self, number: int) -> bool:
+        """Whether something guarded would follow if a number were shown."""
+        column = np.abs(self.left[:, number])
+        if column.max(initial=0) <= _ZERO or column[self.pivots :].max(initial=0) > _ZERO:
+            return False
+        rest, column = self.left[: self.pivots, self.guarded], self.left[: self.pivots, number]
+        row = int(np.argmax(np.abs(column)))
+        after = np.delete(rest - np.outer(column / column[row], rest[row]), row, axis=0)
+        if np.abs(after).max(axis=0, initial=0).min() <= _ZERO:
+            return True
+        # A sum that would follow anew has a part in every row that the number has one in.
+        touched = np.abs(rest[np.abs(column) > _ZERO]) > _ZERO
+        groups = (mine for mine in self.groups if touched[:, mine].any(axis=1).all())
+        return any(self._together(after, mine) - self.given for mine in groups)
+
+    def _companies(self, group: Ints) -> Iterator[Ints]:
+        """Places in ``guarded`` of those in a group that may be too few together, as linked pairs are."""
+        small = self.numbers.few[self.guarded]
+        for mine in (np.flatnonzero(small & (group == k)) for k in np.unique(group[small])):
+            linked = np.zeros((len(mine), len(mine)), np.bool_)
+            for pair in combinations(range(len(mine)), 2):
+                linked[pair] = self._too_few(mine[list(pair)])
+            yield from (mine[block] for block in _blocks(linked) if len(block) > 1)
+
+    def _too_few(self, mine: Ints) -> bool:
+        return self.numbers.together(self.guarded[mine].tolist()) < self.numbers.floor
+
+    def _solve_for(self, number: int) -> None:
+        """Give a guarded number a row of its own, unless it follows from guarded ones that have one."""
+        column = np.abs(self.left[self.pivots :, number])
+        if column.max(initial=0) <= _ZERO:
+            return
+        row, place = int(np.argmax(column)) + self.pivots, self.pivots
+        self._clear(number, row)
+        self.left[[place, row]] = self.left[[row, place]]
+        self.pivots += 1
+
+    def _clear(self, number: int, row: int) -> None:
+        """Make a number's column 1 in a row, and 0 in all others by taking multiples of that row away."""
+        pivot = self.left[row] / self.left[row, number]
+        factors = self.left[:, number].copy()
+        factors[row] = 0
+        rows, columns = np.flatnonzero(factors), np.flatnonzero(pivot)
+        self.left[np.ix_(rows, columns)] -= np.outer(factors[rows], pivot[columns])
+        self.left[rows, number] = 0
+        self.left[row] = pivot
+
+    def _together(self, rest: Floats, mine: Ints) -> set[tuple[frozenset[int], int]]:
+        """Guarded numbers of one group of which sums follow and have too few subjects, with how many sums."""
+        found: set[tuple[frozenset[int], int]] = set()
+        # The projector onto the combinations that follow; its blocks do so independently of one another.
+        projector = np.eye(len(mine)) - np.linalg.pinv(rest[:, mine], rcond=_ZERO) @ rest[:, mine]
+        if np.abs(projector).max() <= _ZERO:
+            return found
+        for block in _blocks(np.abs(projector) > _ZERO):
+            rank = round(projector[np.ix_(block, block)].trace())
+            # A single combination is at most the sum of all; of several, any two numbers may be one.
+            size = len(block) if rank == 1 else 2
+            if rank and any(self._too_few(mine[list(some)]) for some in combinations(block, size)):
+                found.add((frozenset(self.guarded[mine[block]].tolist()), rank))
+        return found
 
 
-def _together(rest: Floats, guarded: Ints, mine: Ints, numbers: Numbers) -> list[Floats]:
-    """Combinations of guarded numbers of one group that follow and have too few subjects together."""
+def _blocks(linked: Bools) -> list[Ints]:
+    """The members of each set of numbers that are linked, directly or by others."""
     from scipy.sparse.csgraph import connected_components
 
-    found = []
-    # The projector onto the combinations that follow; its blocks do so independently of one another.
-    projector = np.eye(len(mine)) - np.linalg.pinv(rest[:, mine], rcond=_ZERO) @ rest[:, mine]
-    count, block_of = connected_components(np.abs(projector) > _ZERO)
-    for block in (np.flatnonzero(block_of == k) for k in range(count)):
-        rank = round(projector[np.ix_(block, block)].trace())
-        # A single combination is at most the sum of all; of several, any two numbers may be one.
-        sums = [block] if rank == 1 else combinations(block, 2)
-        if rank and min(numbers.together(guarded[mine[list(s)]].tolist()) for s in sums) < numbers.floor:
-            combination = np.zeros(len(guarded))
-            combination[mine] = projector[:, block[0]]
-            found.append(combination)
-    return found
-
-
-def _eliminate(shown: Floats, guarded: Floats) -> tuple[Floats, Floats, list[int]]:
-    """Gauss-Jordan elimination of the columns of ``shown`` in their order.
-
-    Returns the coefficients of each guarded column in the basis, what of it lies outside of their span (zero
-    where it follows), and the columns of ``shown`` that form the basis.
-    """
-    table = np.concatenate([shown, guarded], axis=1)
-    basis: list[int] = []
-    for column in range(shown.shape[1]):
-        rank = len(basis)
-        if rank == len(table):
-            break
-        pivot = rank + int(np.argmax(np.abs(table[rank:, column])))
-        if abs(table[pivot, column]) <= _ZERO:
-            continue
-        table[[rank, pivot]] = table[[pivot, rank]]
-        table[rank] /= table[rank, column]
-        factors = table[:, column].copy()
-        factors[rank] = 0
-        table -= np.outer(factors, table[rank])
-        basis.append(column)
-    solved = table[:, shown.shape[1] :]
-    return solved[: len(basis)], solved[len(basis) :], basis
+    count, block_of = connected_components(linked, directed=False)
+    return [np.flatnonzero(block_of == k) for k in range(count)]

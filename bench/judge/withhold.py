@@ -1,34 +1,31 @@
 """Withholding: which numbers of slice values are not shown, so that no small group's follow from the others.
 
 A value with fewer than ``suppress_below`` subjects is withheld, for every metric alike: accuracy is a sum of
-recalls, so that a mask of each metric's own would be undone by the next. Then further values are withheld
-until nothing follows from what is shown. Shown numbers are sums over sets of rows, and so is everything that
-can be solved from them: a withheld value follows if its membership (which combinations of attributes lie in
-it) is a linear combination of the memberships of shown values and of the whole. This holds for margins of
-tables, cycles in them and attributes nested in one another alike. Until none is left, the smallest value in
-a combination is withheld (of the same slice if there is one) that gives
+recalls, so that a mask of each metric's own would be undone by the next. Shown numbers are sums over sets of
+rows, and so is everything that can be solved from them: a withheld value follows if its membership (which
+combinations of attributes lie in it) is a linear combination of the memberships of shown values and of the
+whole. This holds for margins of tables, cycles in them and attributes nested in one another alike. The other
+values are shown, those of most subjects first, but for each from which, with those shown before, follows
 
-- a withheld value, over all rows;
-- a value with too few subjects, over the rows of one class or with one affect column: where the others of its
-  slice have no fear, its recall of fear follows although its accuracy does not;
-- values of one slice that have too few subjects even together (a person in several counts once).
+- a value with too few subjects, over all rows, or over those of one class or with one affect column: where
+  the others of its slice have no fear, its recall of fear follows although its accuracy does not;
+- a sum of values of one slice that have too few subjects even together (a person in several counts once).
 
 Within shown values the same is done for cells: a value's rows of one true class, its rows decided as one
-label, its rows with an output of one affect column. A cell of a few subjects, but not none, is withheld and
+label, its rows with an output of one affect column. A cell of a few subjects, but not none, is withheld, and
 so is what gives it, or cells of one value or of one slice and class that are a few even together. The
 memberships are combinations of attributes by classes; accuracy is the sum of a value's recalls, UAR that with
-each class weighted by 1 / n. A withheld class of a value takes along its recall, precision, false-positive
-and selection rate, and the value's F1, kappa and MCC, which weigh classes by what the model decides; those of
-decisions are withheld, too, for too few decided as the label, or too few in their successes. Metrics of
-probabilities and votes need enough subjects who have them, AUROC in every class. The memberships of values
-are in ``membership``; ``disclosure`` solves for what follows.
+each class weighted by 1 / n; accuracies are shown before UARs, these before cells. A withheld class of a
+value takes along its recall, precision, false-positive and selection rate, and the value's F1, kappa and MCC,
+which weigh classes by what the model decides; those of decisions are withheld, too, for too few decided as
+the label, or too few in their successes. Metrics of probabilities and votes need enough subjects who have
+them, AUROC in every class. Memberships are in ``membership``; ``disclosure`` solves for what follows.
 
 Differences are covered with the values: gaps, ratios, contrasts of two shown values and shrunken values are
 functions of them. The rest of a value is all measured rows less the value's, and so is every sum over it:
 where every such sum of the value and of what is unmeasured is shown, no metric of the rest tells anything
 new. UAR alone is shown of values that have a class withheld, and weighs the classes of the rest anew, by 1 /
-n of the rest; it must not be held against the rest where one of these values has a class withheld
-(``fairness``).
+n of the rest; it must not be held against it where one of these values has a class withheld (``fairness``).
 
 It takes 500 slice values and 10,000 combinations of attributes; beyond, all slices are withheld if one value
 is, as all classes are; it takes 1,000 cells and 20,000 combinations with classes, beyond which all of them
@@ -269,8 +266,7 @@ def _cells(
     count = len(hidden)
     guarded = np.append(few.ravel(), np.zeros(2 * count, np.bool_))
     # A single code has no sum over codes: what it is a part of has no number of its own.
-    sums = np.concatenate([hidden, hidden]) | (codes == 1)
-    masked = np.concatenate([(gone | few).ravel(), sums])
+    masked = np.concatenate([(gone | few).ravel(), np.append(hidden, hidden) | (codes == 1)])
     people = find_people(table, strata, code, codes, np.flatnonzero(few))
     cover(masked, _cell_numbers(table, clusters, people, floor), [(member, guarded)])
     hidden = hidden | (masked[gone.size + count :] if codes > 1 else False)
@@ -284,10 +280,12 @@ def _cell_numbers(table: Table, clusters: Ints, people: dict[int, frozenset[int]
     cell, none = np.arange(clusters.size), np.full(2 * count, -1)
     of_slice = np.append(np.repeat(table.slice_, codes) * codes + cell % codes, none)
     of_value = np.append(cell // codes, none)
-    # UAR goes after all cells, a value after all UARs.
+    # Values are shown before UARs, UARs before cells, and neither of them of a withheld value.
     largest = int(clusters.sum()) + 1
     size = np.concatenate([clusters.ravel(), np.full(count, largest), np.full(count, 2 * largest)])
-    return Numbers((of_slice, of_value), size, people, floor)
+    values = clusters.size + count + np.arange(count)
+    within = np.concatenate([np.repeat(values, codes), values, none[:count]])
+    return Numbers((of_slice, of_value), size, people, floor, within if codes > 1 else None)
 
 
 def _cell_members(inside: Floats, of_class: Floats, rows: Ints) -> Floats:

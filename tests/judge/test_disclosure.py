@@ -43,6 +43,106 @@ def test_parts_of_a_whole_that_is_shown(sizes, people_of, expected):
     assert np.flatnonzero(hidden).tolist() == expected
 
 
+def test_what_goes_with_a_withheld_number_covers_others():
+    """To show a (x + y) and b (y) gives x: a, of more subjects, is shown, but not as part of what is withheld."""
+    x, y = np.eye(2)
+    member = np.stack([x, x, x + y, y], axis=1)  # what is guarded, a value that is the same, a, b
+    subjects, hidden = np.array([3, 100, 50, 40]), np.array([True, False, False, False])
+    for within, expected in ((None, [0, 1, 3]), (np.array([-1, -1, 1, -1]), [0, 1, 2])):
+        mask = hidden.copy()
+        cover(mask, Numbers((np.zeros(4, int),), subjects, {}, FLOOR, within), [(member, hidden)])
+        assert np.flatnonzero(mask).tolist() == expected
+
+
+def test_a_sum_of_few_that_follows_from_the_whole_costs_no_others():
+    """x + y is the whole whatever is shown; p + 2 q tells nothing of p, q, x or y alone."""
+    p, q, y = np.eye(3)
+    member = np.stack([p, q, p + q, y, p + 2 * q, p + q + y], axis=1)
+    hidden = np.array([True, True, True, True, False])
+    numbers = Numbers((np.array([0, 1, 2, 2, 3]),), np.array([1, 1, 2, 2, 50]), {}, FLOOR)
+    cover(hidden, numbers, [(member, hidden)])
+    assert hidden.tolist() == [True, True, True, True, False]
+
+
+def random_tables(rng, shared):
+    """Two or three attributes, some of their values and pairs; memberships over all rows and over two parts.
+
+    A person may be in several combinations where ``shared``. The last column is the whole.
+    """
+    sizes = rng.integers(2, 5, rng.integers(2, 4))
+    atoms = np.array([atom for atom in np.ndindex(*sizes) if rng.random() < 0.9])
+    counts = rng.choice([1, 2, 3, 4, 7, 12, 30], len(atoms), p=[0.1, 0.1, 0.1, 0.1, 0.2, 0.2, 0.2])
+    held = [frozenset(rng.choice(200, count, replace=False) + 1000 * k) for k, count in enumerate(counts)]
+    if shared:
+        held = [frozenset(person % 1000 for person in persons) for persons in held]
+    pairs = [c for d in (1, 2) for c in combinations(range(len(sizes)), d) if rng.random() < 0.7] or [(0,)]
+    inside, slice_ = [], []
+    for number, attributes in enumerate(pairs):
+        for value in np.unique(atoms[:, attributes], axis=0):
+            inside.append((atoms[:, attributes] == value).all(axis=1))
+            slice_.append(number)
+    persons = [frozenset().union(*(h for h, mine in zip(held, each, strict=True) if mine)) for each in inside]
+    people_of = {n: found for n, found in enumerate(persons) if len(found) < FLOOR}
+    member = np.array([*inside, np.ones(len(atoms))], float).T
+    parts = [member, *(member[rng.random(len(member)) < 0.8] for _ in range(2))]
+    return Numbers((np.array(slice_),), np.array([len(p) for p in persons]), people_of, FLOOR), parts
+
+
+def in_common(one, other):
+    """How many dimensions the spans of two sets of columns share."""
+    both = np.concatenate([one, other], axis=1)
+    return sum(np.linalg.matrix_rank(m) for m in (one, other)) - np.linalg.matrix_rank(both)
+
+
+def gives_away(hidden, numbers, parts):
+    """Whether a combination follows, not from the whole, of values of one slice with too few persons together."""
+    few, count = np.flatnonzero(numbers.few), len(hidden)
+    sets = [
+        list(some)
+        for size in range(1, FLOOR)
+        for some in combinations(few.tolist(), size)
+        if len(set(numbers.groups[0][list(some)])) == 1
+        and len(frozenset().union(*(numbers.people[k] for k in some))) < FLOOR
+    ]
+    for member in (part for part in parts if len(part)):
+        always = member[:, count:]
+        shown = np.concatenate([member[:, :count][:, ~hidden], always], axis=1)
+        if in_common(shown, member[:, few]) > in_common(always, member[:, few]) and any(
+            in_common(shown, member[:, some]) > in_common(always, member[:, some]) for some in sets
+        ):
+            return True
+    return False
+
+
+def several_sums_follow(hidden, numbers, parts):
+    """Whether more than one combination follows of the values of one slice with too few persons."""
+    few, slice_ = np.flatnonzero(numbers.few), numbers.groups[0]
+    shown = np.append(~hidden, True)
+    return any(
+        in_common(part[:, shown], part[:, few[slice_[few] == k]]) > 1 for part in parts for k in slice_[few]
+    )
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_nothing_follows_and_none_of_the_others_could_be_shown(shared):
+    """By rank, set by set. Of several sums of one slice any two values may be taken for one: in 1 of 100."""
+    others = spared = 0
+    for seed in range(120):
+        numbers, parts = random_tables(np.random.default_rng([seed, shared]), shared)
+        hidden = numbers.few.copy()
+        cover(hidden, numbers, [(part, numbers.few) for part in parts])
+        assert not gives_away(hidden, numbers, parts), seed
+        more = np.flatnonzero(hidden & ~numbers.few)
+        others += len(more)
+        for value in more:
+            less = hidden & (np.arange(len(hidden)) != value)
+            if not gives_away(less, numbers, parts):
+                assert several_sums_follow(less, numbers, parts), (seed, value)
+                spared += 1
+    assert others > 150
+    assert spared <= 0.01 * others
+
+
 def follows(target, equations):
     weights = np.linalg.lstsq(equations.T, target, rcond=None)[0]
     return np.abs(equations.T @ weights - target).max() < 1e-6
