@@ -36,7 +36,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Trial:
-    """One cell: which metric at which rate, over which layout; ``draws`` of each test."""
+    """One cell: which metric at which rate, over which layout; ``draws`` a test; whether drawn ``anew``."""
 
     design: str
     kind: str
@@ -45,6 +45,7 @@ class Trial:
     layout: Layout
     sets: int
     draws: int
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def alarms(trial: Trial, seed: int) -> Iterator[Alarm]:
         tally = _tally(one, trial.layout)
         first = dict(_tests(trial, tally, everything, number))
         second = first if included.all() else dict(_tests(trial, tally, included, number))
-        warned = included.sum() > 1 and _is_warned(METRICS[trial.metric], tally, included)
+        warned = included.sum() > 1 and bool(differing(METRICS[trial.metric], tally, included))
         for test, verdict in second.items():
             quiet = None if warned else verdict
             verdicts.setdefault(test, []).append((first[test], verdict, quiet))
@@ -130,10 +131,6 @@ def _drawn(trial: Trial, seed: int) -> tuple[Array, Array]:
     found = infer(metric, tally, 1 - ALPHA)
     enough = reportable(metric, found, tally.total, SliceRule(), classes)
     return stats, enough.reshape(trial.sets, trial.layout.groups)
-
-
-def _is_warned(metric: Metric, tally: Tally, included: Array) -> bool:
-    return bool(differing(metric, tally, influence(metric, tally), included))
 
 
 def _tally(stats: Array, layout: Layout) -> Tally:

@@ -70,7 +70,8 @@ truth is known. Written by `python -m benchmarks.calibration --scale {found.scal
 Goals: an interval holds the truth in {100 * GOAL[0]:.0f} to {100 * GOAL[1]:.0f} % of data sets, a test of no
 difference alarms in at most 5 %, a model exactly at the margin of a gate passes in at most 5 %. A share
 misses its goal where it lies beyond it by more than two Monte Carlo errors and is of 100 data sets at least.
-Of hundreds of cells some do so by chance: one in forty where the truth lies on the goal itself.
+Of hundreds of cells some do so by chance: one in forty where the truth lies on the goal itself. A test of no
+difference that misses is therefore drawn anew with four times the data sets, and these alone count (`*`).
 
 The data: clusters (persons) of {draws.ROWS} rows each, or of 5 to 40 (geometric, mean 14.7: unequal). Whether
 a row is right is beta-binomial with the stated rate and intra-class correlation (ICC). Labels: four classes
@@ -143,13 +144,13 @@ def _alarms(found: Measured) -> str:
 
 Percent of data sets in which a test finds a difference at 5 % and there is none; {found.draws} draws a test.
 First over all groups; then in brackets over those alone that the default rule calls reportable, which is what
-a report compares; then over those of these data sets whose tests stand without a caution (few expected
-errors, unequal standard errors, or few clusters that make most of one): -- where all have one. `compared`
-says how many of the groups are reportable on average. `!`: too often; over all groups takes a suite that
-lowers the thresholds. **Bold**: too often where no caution stands, in 100 data sets at least. A standard
-error that came out too small both alarms and looks like the others, so that a caution that rests on standard
-errors leaves some of the false alarms to those without. Monte Carlo error: 0.7 for two groups (1,000 data
-sets at scale 1), 1.0 for more (500).
+a report compares; then over those of these data sets whose tests stand without a caution: - where all have
+one, as RMSE of different persons has, values that expect fewer than ten errors, and values
+that differ twofold in clusters and in rows a cluster. Cautions rest on numbers of rows and clusters, for a
+standard error that came out too small both alarms and looks like the others. `compared` says how many of the
+groups are reportable on average. `!`: too often; over all groups takes a suite that lowers the thresholds.
+**Bold**: too often where no caution stands, in 100 data sets at least. Monte Carlo error: 0.7 for two groups
+(1,000 data sets at scale 1), 1.0 for more (500), half of that where drawn anew.
 
 *gap*: the p of max - min. *all pairs*, *group - rest*: some simultaneous 95 % interval leaves out 0, so 100
 minus their joint coverage. Groups have 24 clusters of about 15 rows and ICC .1 but for what differs: 20 to 61

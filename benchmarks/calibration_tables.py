@@ -79,7 +79,11 @@ def alarm_table(found: Sequence[Alarm]) -> str:
     trials: dict[tuple[str, ...], dict[str, Alarm]] = {}
     for one in found:
         trial = one.trial
-        named: tuple[str, ...] = (str(trial.layout.groups), trial.design, f"`{trial.metric}`, {trial.rate:g}")
+        named: tuple[str, ...] = (
+            str(trial.layout.groups),
+            trial.design + " *" * trial.anew,
+            f"`{trial.metric}`, {trial.rate:g}",
+        )
         trials.setdefault(named, {})[one.test] = one
     for named, by_test in trials.items():
         texts = [_alarmed(by_test[test]) if test in by_test else "" for test in tests]

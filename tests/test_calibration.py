@@ -177,13 +177,22 @@ def test_alarms_are_few_without_and_many_with_a_gap(kind):
 def test_alarms_beside_a_caution_are_no_unwarned_ones():
     trial = Trial("all of these", "between", "rmse_valence", 0.7, between("all of these", 2), 60, 99)
     found = list(alarms(trial, 1))
-    # Nine in ten of such data sets carry a caution, and are no data sets without one.
-    assert all(0 < alarm.unwarned.of < 15 for alarm in found)
+    # All of such data sets carry a caution, and none is one without.
+    assert all(alarm.unwarned.of == 0 for alarm in found)
     assert all(alarm.ruled.of == 60 for alarm in found)
     alike = Trial("equal", "between", "accuracy", 0.7, between("equal", 2).plant(0.3), 60, 99)
     for alarm in alarms(alike, 1):
-        assert alarm.unwarned.of >= 0.9 * alarm.ruled.of
-        assert alarm.unwarned.count >= 0.9 * alarm.ruled.count > 45
+        assert alarm.unwarned == alarm.ruled
+        assert alarm.ruled.count > 45
+
+
+def test_a_miss_is_drawn_anew_with_four_times_the_data_sets():
+    quiet = Trial("equal", "within", "accuracy", 0.7, within("equal", 2, 30), 100, 99)
+    assert not any(alarm.trial.anew for alarm in calibration.confirmed(quiet, 1))
+    loud = calibration.confirmed(replace(quiet, layout=quiet.layout.plant(0.3)), 1)
+    assert all(alarm.trial.anew and alarm.every.of == 400 for alarm in loud)
+    assert "| equal * |" in calibration_tables.alarm_table(loud)
+    assert "| equal |" in calibration_tables.alarm_table(calibration.confirmed(quiet, 1))
 
 
 def test_groups_below_the_rule_are_not_compared():

@@ -25,12 +25,13 @@ from bench.judge.probabilistic import auroc, auroc_bound
 from bench.judge.rows import Bools, Floats, Rows
 
 __all__ = [
-    "OF_ONE", "count", "covered", "f1", "gives", "icc", "in_classes", "mean_auroc", "mean_auroc_bound",
-    "mean_f1", "mean_icc", "of_units", "present", "statistics", "trimmed", "unit_of",
+    "LEVEL", "OF_ONE", "count", "covered", "f1", "f1_parts", "gives", "icc", "in_classes", "mean_auroc",
+    "mean_auroc_bound", "mean_f1", "mean_icc", "of_units", "present", "statistics", "trimmed", "unit_of",
 ]  # fmt: skip
 
 ABSENT, PRESENT, TIED, NONE = range(4)
-_LEVEL = {"occurrence": 0.5, "intensity": 2.0}
+LEVEL = {"occurrence": 0.5, "intensity": 2.0}
+"""From where a unit is present, by scale."""
 # Of 256 bins the inner ones are 5/254 wide, the outer two open.
 _INTENSITY_EDGES = np.linspace(0, 5, LOGIT_BINS - 1)
 _ROUNDING = 1e-10  # of the mean square: a variance below this share of it is none, as for CCC
@@ -74,13 +75,13 @@ def gives(rows: Rows, key: Key) -> bool:
 
 def present(rows: Rows, unit: str) -> Bools:
     """Where the targets have the unit present, (N,); False where it was not coded."""
-    return np.asarray(rows.unit(unit)[0] >= _LEVEL[rows.au_scale])
+    return np.asarray(rows.unit(unit)[0] >= LEVEL[rows.au_scale])
 
 
 def _decisions(rows: Rows, unit: str) -> Counts:
     """Rows by truth and decision, 2 x 4: absent, present, tied at a half, no output."""
     truth, said = rows.unit(unit)
-    level = _LEVEL[rows.au_scale]
+    level = LEVEL[rows.au_scale]
     decision = np.where(said >= level, PRESENT, np.where(np.isnan(said), NONE, ABSENT))
     if rows.au_scale == "occurrence":
         decision[said == level] = TIED
@@ -92,7 +93,7 @@ def _ranking(rows: Rows, unit: str) -> Counts:
     """Covered rows without and with the unit by its score, 2 x 256 bins: logits, or intensities."""
     truth, said = rows.unit(unit)
     edges = LOGIT_EDGES if rows.au_scale == "occurrence" else _INTENSITY_EDGES
-    column = (truth >= _LEVEL[rows.au_scale]) * LOGIT_BINS + np.searchsorted(edges, said, side="right")
+    column = (truth >= LEVEL[rows.au_scale]) * LOGIT_BINS + np.searchsorted(edges, said, side="right")
     kept = rows.judged & np.isfinite(truth) & np.isfinite(said)
     return Counts(np.where(kept, column, -1), (2, LOGIT_BINS))
 
@@ -117,12 +118,17 @@ def f1(decisions: Stats) -> Floats:
     wrong answer: a false negative where the unit is present, a false positive where it is absent. NaN where
     no row has it. Source: scikit-learn ``f1_score``.
     """
+    value = divide(*f1_parts(decisions))
+    return np.where(decisions[..., 1, :].sum(axis=-1) > 0, value, np.nan)
+
+
+def f1_parts(decisions: Stats) -> tuple[Stats, Stats]:
+    """2 TP and 2 TP + FP + FN of each unit."""
     wrong = decisions.sum(axis=-1) - np.stack(
         [decisions[..., 0, ABSENT], decisions[..., 1, PRESENT]], axis=-1
     )
     twice = 2 * decisions[..., 1, PRESENT]
-    value = divide(twice, twice + wrong.sum(axis=-1))
-    return np.where(decisions[..., 1, :].sum(axis=-1) > 0, value, np.nan)
+    return twice, twice + wrong.sum(axis=-1)
 
 
 def mean_f1(decisions: Stats) -> Floats:
@@ -189,7 +195,9 @@ def in_classes(key: Key, stats: Stats) -> Floats:
         rows = np.where(_varies(stats), stats[..., 0], 0)
         return np.asarray(rows[..., None] if key.column else rows, np.float64)
     rows = stats.sum(axis=-1)
-    return np.asarray(rows if key.column else rows.reshape(*rows.shape[:-2], -1), np.float64)
+    return np.asarray(
+        rows if key.column else rows.reshape(*rows.shape[:-2], rows.shape[-2] * rows.shape[-1]), np.float64
+    )
 
 
 def covered(decisions: Stats) -> tuple[Floats, Floats]:

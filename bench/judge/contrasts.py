@@ -13,13 +13,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit, ndtr, stdtr, stdtrit
+from scipy.special import ndtr, stdtr, stdtrit
 
 from bench.judge.atoms import Tally, combine
 from bench.judge.infer import FEWEST_CLUSTERS, ROUNDING, freedom
 from bench.judge.influence import Influence, influence
 from bench.judge.metrics import Metric
 from bench.judge.rows import Bools, Floats, Ints
+from bench.judge.scales import ends
 
 __all__ = ["METHOD", "Contrasts", "against_rest", "contrast", "pairs"]
 
@@ -108,9 +109,9 @@ def contrast(found: Influence, weights: Floats, level: float, seed: int, draws: 
         terms = _gather_terms(found, covariance, weights[known])
         alpha, smallest = _joint(covariance, weights[known], level, seed, draws)
         critical[known] = stdtrit(t, 1 - alpha / 2)
-        down, up = _reaches(terms, critical[known])
+        down, up = _reaches(terms, critical[known], critical[known])
         low[known], high[known] = estimate[known] - down, estimate[known] + up
-        p[known] = 2 * stdtr(t, -_until_nought(terms, estimate[known], se[known]))
+        p[known] = 2 * stdtr(t, -_until_nought(terms, estimate[known], critical[known]))
         above = np.searchsorted(smallest, p[known], side="right")
         several = (1 + above) / (1 + draws) if len(smallest) else 0.0
         p_adjusted[known] = np.maximum(several, p[known])
@@ -200,61 +201,53 @@ def _gather_terms(found: Influence, covariance: Floats, weights: Floats) -> _Ter
     return _Terms(found.kind, weight, value, se, together)
 
 
-def _reaches(terms: _Terms, critical: Floats) -> tuple[Floats, Floats]:
+def _reaches(terms: _Terms, critical: Floats, printed: Floats) -> tuple[Floats, Floats]:
     """How far the interval of each contrast reaches down and up, (K,) each.
 
     Each value has an interval of its own on its scale, and what these reach adds up as errors do: with a_i
     the reach of value i times its weight, sqrt(sum_ij a_i a_j sign_i sign_j r_ij). For two groups of
-    different clusters and proportions this is Newcombe 1998 (Statistics in Medicine 17, method 10), for
-    correlations Zou 2007 (Psychological Methods 12); in general Zou, Huang, Zhang 2009 (Computational
-    Statistics and Data Analysis 53). Signed values keep estimate -+ c se, and so do values whose errors
-    cancel, as of groups that share clusters: with an end that has come near the bound of its scale the sum
-    above would shrink as c grows, and no p would belong to the interval.
+    different clusters and proportions this is Newcombe 1998 (Statistics in Medicine 17, method 10), in
+    general Zou, Huang, Zhang 2009 (Computational Statistics and Data Analysis 53).
+    Where errors cancel, as of groups that share clusters, this sum can
+    shrink as c grows, and no p would belong to the interval: there each side is c se (1 + v (k - 1)), with k
+    how much wider than c se it would be at the ``printed`` c if no cluster were shared, and v what is left
+    of the variance then. On c se alone 8 % of thirty groups within persons against the rest alarm falsely.
     """
-    low, high = _ends(terms, critical[:, None])
+    error, alone = _errors(terms)
+    cancel = (np.triu(terms.together, 1) < -ROUNDING).any(axis=(1, 2))
+    reaches = []
+    for side, usual in zip(_sides(terms, critical), _sides(terms, printed), strict=True):
+        wider = np.sqrt((usual**2).sum(axis=1)) / (printed * alone)
+        held = critical * error * (1 + (error / alone) ** 2 * (wider - 1))
+        reaches.append(np.where(cancel, held, _added(side, terms.together)))
+    return reaches[0], reaches[1]
+
+
+def _errors(terms: _Terms) -> tuple[Floats, Floats]:
+    """The standard error of each contrast, (K,), and what it would be if no cluster were shared."""
+    sizes = terms.se * abs(terms.weight)
+    return _added(sizes, terms.together), np.sqrt((sizes**2).sum(axis=1))
+
+
+def _sides(terms: _Terms, critical: Floats) -> tuple[Floats, Floats]:
+    """How far the interval of each value reaches where its contrast goes down and up, (K, T) each."""
+    low, high = ends(terms.kind, terms.value, terms.se, critical[:, None])
     below, above = terms.value - low, high - terms.value
     size, positive = abs(terms.weight), terms.weight > 0
-    down = np.where(positive, below, above) * size
-    up = np.where(positive, above, below) * size
-    plain = critical * _added(terms.se * size, terms.together)
-    cancel = (np.triu(terms.together, 1) < -ROUNDING).any(axis=(1, 2))
-    low_side, high_side = _added(down, terms.together), _added(up, terms.together)
-    return np.where(cancel, plain, low_side), np.where(cancel, plain, high_side)
+    return np.where(positive, below, above) * size, np.where(positive, above, below) * size
 
 
 def _added(reach: Floats, together: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(np.einsum("ki,kij,kj->k", reach, together, reach), 0.0)))
 
 
-def _ends(terms: _Terms, c: Floats) -> tuple[Floats, Floats]:
-    """The interval of each value alone, c standard errors to each side on the scale of its kind."""
-    value, se = terms.value, terms.se
-    if terms.kind == "proportion":
-        # Wilson's interval on the effective rows p (1 - p) / V.
-        share = c**2 * se**2 / (value * (1 - value))
-        middle = (value + share / 2) / (1 + share)
-        half = c * se * np.sqrt(1 + share / (4 * value * (1 - value))) / (1 + share)
-        return middle - half, middle + half
-    if terms.kind == "rate":
-        half = c * se / (value * (1 - value))
-        return expit(logit(value) - half), expit(logit(value) + half)
-    if terms.kind == "correlation":
-        half = c * se / (1 - value**2)
-        return np.tanh(np.arctanh(value) - half), np.tanh(np.arctanh(value) + half)
-    if terms.kind == "plain":
-        half = np.minimum(c * se / value, 700.0)
-        return value * np.exp(-half), value * np.exp(half)
-    return value - c * se, value + c * se
-
-
-def _until_nought(terms: _Terms, estimate: Floats, se: Floats) -> Floats:
+def _until_nought(terms: _Terms, estimate: Floats, printed: Floats) -> Floats:
     """How many standard errors the interval of each contrast reaches when it ends at 0, (K,)."""
-    if terms.kind == "signed":
-        return np.asarray(abs(estimate) / se)
-    lowest, highest = np.zeros(len(se)), 64 * (1 + abs(estimate) / se)
+    error, _ = _errors(terms)
+    lowest, highest = np.zeros(len(error)), 64 * (1 + abs(estimate) / error)
     for _ in range(_HALVINGS):
         middle = (lowest + highest) / 2
-        down, up = _reaches(terms, middle)
+        down, up = _reaches(terms, middle, printed)
         short = np.where(estimate > 0, down, up) < abs(estimate)
         lowest, highest = np.where(short, middle, lowest), np.where(short, highest, middle)
     return lowest

@@ -72,7 +72,7 @@ def differences(asked: Comparison) -> Iterator[dict[str, Any]]:
         yield _gap(asked)
         return
     found = influence(asked.metric, asked.tally)
-    said = differing(asked.metric, asked.tally, found, asked.included)
+    said = differing(asked.metric, asked.tally, asked.included)
     yield cautioned(_gap(asked), said)
     if not asked.metric.biased:
         for row in _contrasts(asked, found):

@@ -62,18 +62,22 @@ class _Scale:
 # Errors are positive and skewed: with clusters that differ in spread, simulated 95 % intervals of RMSE cover
 # 90-94 % on the log scale and 87-93 % on the plain one (6 to 50 clusters of 15 rows).
 # What lies within rounding of the bound of its range lies on it.
+_ATANH = _Scale(
+    "jackknife-atanh", lambda r: np.arctanh(np.where(abs(r) > 1 - ROUNDING, np.sign(r), r)), np.tanh
+)
+_LOG = _Scale("jackknife-log", lambda e: np.log(np.where(e < ROUNDING, 0, e)), np.exp)
 _SCALES = {
     "rate": _Scale("jackknife-logit", logit, expit),
-    "correlation": _Scale(
-        "jackknife-atanh", lambda r: np.arctanh(np.where(abs(r) > 1 - ROUNDING, np.sign(r), r)), np.tanh
-    ),
-    "plain": _Scale("jackknife-log", lambda e: np.log(np.where(e < ROUNDING, 0, e)), np.exp),
+    "correlation": _ATANH,
+    "agreement": _ATANH,
+    "plain": _LOG,
+    "root": _LOG,
     "signed": _Scale("jackknife", lambda b: b, lambda b: b),
 }
 
 # With t on G - 1 simulated 95 % intervals of CCC and RMSE cover 92 to 93 % at 20 unequal clusters and ICC .2,
 # with the degrees of freedom of the variance 94 %; those of rates cover 95 % as they are.
-_HEAVY = ("correlation", "plain")
+_HEAVY = ("correlation", "agreement", "plain", "root")
 
 
 def infer(metric: Metric, tally: Tally, level: float) -> Inference:

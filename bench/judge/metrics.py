@@ -45,7 +45,7 @@ class Metric:
     name: str
     key: Key
     formula: Callable[[Stats], Any]
-    kind: Literal["proportion", "rate", "correlation", "plain", "signed"]
+    kind: Literal["proportion", "rate", "correlation", "agreement", "plain", "root", "signed"]
     undefined: str
     direction: Literal["higher", "lower", "zero", "neither"] = "higher"
     range: tuple[float, float] = (0.0, 1.0)
@@ -153,12 +153,12 @@ def _affect(column: str, misses: Misses) -> list[Metric]:
     return [
         Metric(f"ccc_{column}{end}", key, formulas.ccc, "correlation", _FLAT, range=_SIGNED),
         Metric(f"pcc_{column}{end}", key, formulas.pcc, "correlation", _FLAT, range=_SIGNED),
-        Metric(f"rmse_{column}{end}", key, formulas.rmse, "plain", _NO_ROWS, "lower", _ERROR),
+        Metric(f"rmse_{column}{end}", key, formulas.rmse, "root", _NO_ROWS, "lower", _ERROR),
         Metric(f"mae_{column}{end}", key, formulas.mae, "plain", _NO_ROWS, "lower", _ERROR, headline=False),
         Metric(f"bias_{column}{end}", key, formulas.bias, "signed", _NO_ROWS, "zero", _ANY, headline=False),
         Metric(f"sagr_{column}{end}", key, formulas.sagr, "rate", _NO_ROWS, headline=False),
         Metric(
-            f"label_sd_{column}{end}", key, formulas.label_sd, "plain", _NO_ROWS, "neither", _ERROR,
+            f"label_sd_{column}{end}", key, formulas.label_sd, "root", _NO_ROWS, "neither", _ERROR,
             headline=False, of_labels=True,
         ),
     ]  # fmt: skip
@@ -173,8 +173,8 @@ _HEADLINES = (
 )
 _NAMED = (
     Metric("weighted_f1", _CONFUSION, formulas.weighted_f1, "rate", _NO_ROWS, biased=True),
-    Metric("kappa", _CONFUSION, formulas.kappa, "correlation", _ONE, range=_SIGNED),
-    Metric("mcc", _CONFUSION, formulas.mcc, "correlation", _ALIKE, range=_SIGNED, biased=True),
+    Metric("kappa", _CONFUSION, formulas.kappa, "agreement", _ONE, range=_SIGNED),
+    Metric("mcc", _CONFUSION, formulas.mcc, "agreement", _ALIKE, range=_SIGNED, biased=True),
     Metric("precision", _CONFUSION, formulas.precision, "proportion", _NEVER, per_label=True, biased=True),
     Metric(
         "false_positive_rate", _CONFUSION, formulas.false_positive_rate, "proportion", _NO_OTHERS, "lower",

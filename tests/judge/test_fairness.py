@@ -147,11 +147,11 @@ def test_the_same_seed_gives_the_same_rows_and_another_another_p(cell, table):
 
 
 def unequal_cell(sizes):
-    """Values of 24 persons each, whose number of clips differs as told."""
+    """Values of so many persons with so many clips each."""
     rng = np.random.default_rng(3)
     columns = {"subject": [], "label": [], "group": []}
-    for code, rows in enumerate(sizes):
-        for person in range(24):
+    for code, (persons, rows) in enumerate(sizes):
+        for person in range(persons):
             columns["subject"] += [f"{code}-{person}"] * rows
             columns["label"] += [LABELS[i % 4] for i in range(rows)]
             columns["group"] += [f"g{code}"] * rows
@@ -162,7 +162,13 @@ def unequal_cell(sizes):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "unequal"), [((12, 12), False), ((4, 60), True), ((12,) * 5, False), ((12,) * 6, False)]
+    ("sizes", "unequal"),
+    [
+        ([(24, 12)] * 2, False),
+        ([(50, 8), (24, 40)], True),
+        ([(24, 8), (24, 40)], False),
+        ([(24, 12)] * 6, False),
+    ],
 )
 def test_what_simulations_found_unreliable_is_said(sizes, unequal):
     table = judge([unequal_cell(sizes)], make_suite(slices=("group",), metrics=("accuracy",)))

@@ -89,8 +89,8 @@ CASES = pytest.mark.parametrize(
     [
         (ACCURACY, label_rows, confusion_tally, plain_accuracy, same),
         (UAR, label_rows, confusion_tally, plain_uar, same),
-        (CCC, affect_rows, moment_tally, plain_ccc, math.atanh),
-        (RMSE, affect_rows, moment_tally, plain_rmse, math.log),
+        (CCC, affect_rows, moment_tally, plain_ccc, lambda r: 1 / (1 - r)),
+        (RMSE, affect_rows, moment_tally, plain_rmse, lambda e: -1 / e**2),
     ],
     ids=lambda part: getattr(part, "name", None),
 )
@@ -160,14 +160,17 @@ def test_all_signs_enumerated_for_proportions():
 
 def test_all_signs_enumerated_for_uar():
     rows, group, cluster = shared_rows()
-    pull = np.zeros((9, 2))
-    values = []
+    pull, share, values = np.zeros((9, 2)), np.zeros((9, 2)), []
     for g in (0, 1):
         mine = [row for row, of in zip(rows, group, strict=True) if of == g]
         without = np.array([plain_uar(mine[:i] + mine[i + 1 :]) for i in range(len(mine))])
         pull[cluster[group == g], g] = math.sqrt((len(mine) - 1) / len(mine)) * (without.mean() - without)
+        share[cluster[group == g], g] = [len(t) for t, _ in mine]
         values.append(plain_uar(mine))
-    check_signs(UAR, pull, abs(values[0] - values[1]))
+    # Around the value that both would have if they did not differ.
+    equal = share.sum(axis=0) @ values / share.sum()
+    score = pull + (np.array(values) - equal) * share / share.sum(axis=0)
+    check_signs(UAR, score, abs(values[0] - values[1]))
 
 
 def check_signs(metric, score, spread):
