@@ -167,8 +167,16 @@ class RunFolder:
         return self.path / "targets" / f"{_slug(dataset)}.parquet"
 
     def targets(self, dataset: str) -> Targets:
-        """The targets of a data set, with their facts."""
-        return read_targets(self.targets_path(dataset))
+        """The targets of a data set, with their facts; UserError unless they are those of the plan."""
+        path = self.targets_path(dataset)
+        found = read_targets(path)
+        planned = {entry["name"]: entry["digest"] for entry in self.plan["datasets"]}
+        if found.digest != planned.get(dataset):
+            raise UserError(
+                str(path), "it is not the table that the run was made with",
+                "The targets as they were written", "Run the command of this folder again",
+            )  # fmt: skip
+        return found
 
     def cell(self, model: str, dataset: str, condition: str) -> CellFolder:
         """The folder of a cell; ``condition`` as in ``low_light-3-frame``."""

@@ -1,7 +1,7 @@
 """The sides of a comparison: two models, of one run or of two, cell by cell.
 
-Refuses a model against itself and runs that share no cell; ``bench.judge.comparison`` refuses targets that
-differ.
+Refuses a model against itself, runs that share no cell, and tables that were changed after their run;
+``bench.judge.comparison`` refuses targets that differ.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Side:
 def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Compared]:
     """Compare two models, cell by cell, by the metrics and slices of a suite.
 
-    Raises UserError where the runs share no cell and where their targets differ.
+    Raises UserError where the runs share no cell, where their targets differ, and where a table of them was
+    changed since.
     """
     from bench.judge.comparison import compare as compare_cells
 
@@ -62,7 +63,8 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
             "--old", f"{model} the new model, too", "Two models of one run, or two runs",
             "Name another model with --new or --old",
         )  # fmt: skip
-    targets = {(side, data): side.run.targets(data) for side in (new, old) for data, _ in shared}
+    data_sets = dict.fromkeys(data for data, _ in shared)
+    targets = {(side, data): side.run.targets(data) for side in (new, old) for data in data_sets}
     pairs = (
         (open_cell(mine[names], targets[new, names[0]]), open_cell(other[names], targets[old, names[0]]))
         for names in shared

@@ -32,7 +32,7 @@ _ALONE = "With clips as clusters independence is assumed; if persons recur, inte
 _ROW = (
     "model", "reference", "dataset", "condition", "severity", "where", "slice", "value", "metric",
     "estimate", "low", "high", "level", "method", "n", "clusters", "cluster_unit", "df", "p", "p_adjusted",
-    "family", "sdd80", "status", "warning",
+    "family", "role", "sdd80", "status", "warning",
 )  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def _warnings(shown: Sequence[Compared]) -> list[str]:
     open_to_all = [each for each in shown if each.row["status"] != "suppressed"]
     for each in open_to_all:
         row = each.row
-        name = row["metric"] if row["slice"] is None else f"{row['slice']} {row['value']}"
+        name = fmt.metric(row["metric"]) if row["slice"] is None else f"{row['slice']} {row['value']}"
         for text in filter(None, (row["warning"] or "").split("; ")):
             of.setdefault(text, []).append(name)
     return [
@@ -139,7 +139,12 @@ def _interval(row: dict[str, Any]) -> str:
     if math.isnan(row["estimate"]):
         return fmt.UNDEFINED
     value, low, high = (
-        f"{row[name]:+.{digits}f}" for name, digits in (("estimate", 4), ("low", 3), ("high", 3))
+        _signed(row[name], digits) for name, digits in (("estimate", 4), ("low", 3), ("high", 3))
     )
-    text = f"{value} (no interval)" if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
-    return text.replace("-", fmt.MINUS)
+    return f"{value} (no interval)" if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
+
+
+def _signed(value: float, digits: int) -> str:
+    """A number with its sign, but for zero."""
+    text = fmt.number(value, digits)
+    return f"+{text}" if value > 0 and float(text) else text

@@ -3,7 +3,8 @@
 Each difference is new - old, whichever is better, with a two-sided t interval over clusters; beside it, where
 a margin is given, what can be concluded of it: is new worse by no more than the margin (non-inferiority), are
 both within it (equivalence)? Each is answered yes, no or inconclusive by one-sided bounds; a difference that
-was not seen is never a yes, nor is one of a metric that leaves rows out, where the two leave out others.
+was not seen is never a yes, nor is one of a metric that leaves rows out, where the two leave out others, or
+that follows frames, where the two follow others (``bench.judge.unlike``).
 Refuses targets that differ, and says in what. Sources: Tango 1998, Statistics in Medicine 17; Schuirmann
 1987, J. Pharmacokinetics and Biopharmaceutics 15 (two one-sided tests).
 """
@@ -18,26 +19,22 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bench.errors import UserError
-from bench.judge.kernels import Counts, Stack
 from bench.judge.metrics import Metric
 from bench.judge.multiplicity import benjamini_hochberg
 from bench.judge.notes import cell_notes
 from bench.judge.paired import Test, named, paired, t_test
-from bench.judge.rows import Floats, Ints
+from bench.judge.rows import Ints
 from bench.judge.score import Cell, Ground, gives, read_cell
 from bench.judge.sheet import WITHHELD, Sheet, sheets
 from bench.judge.spread import sdd80
 from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED
 from bench.judge.sums import Sums
+from bench.judge.unlike import unlike
 from bench.spec import Suite
 from bench.tables import Targets
 
 __all__ = ["Compared", "Verdict", "compare", "require_same_targets"]
 
-_ALONE = (
-    "not the same rows: this metric leaves out rows without an output, and {:,} rows have one of one model "
-    "alone or to another extent"
-)
 Verdict = Literal["yes", "no", "inconclusive"]
 
 
@@ -110,7 +107,8 @@ def _cell(new: Cell, old: Cell, ground: Ground, margin: float | None) -> Iterato
     """Every slice value and metric that both cells give, in the order of Estimates."""
     sides = [_Side(cell, ground) for cell in (new, old)]
     key = {name: getattr(new, name) for name in ("model", "dataset", "condition", "severity", "where")}
-    key |= {"kind": "difference", "reference": old.model, "cluster_unit": ground.targets.facts.cluster_unit}
+    key |= {"kind": "difference", "role": "exploratory", "reference": old.model}
+    key |= {"cluster_unit": ground.targets.facts.cluster_unit}
     lacking = {m.name: [s.cell.model for s in sides if not gives(s.cell, s.rows, m)] for m in ground.metrics}
     asked = [metric for metric in ground.metrics if ground.suite.metrics or not lacking[metric.name]]
     apart = int((sides[0].rows.judged != sides[1].rows.judged).sum())
@@ -158,31 +156,31 @@ class _Difference:
         self.new, self.old = (side.sheets(metric) for side in sides)
         self.tests: list[Test] = []
         self.apart: list[Ints] = []
-        unlike = _unlike(metric, *(side.sums for side in sides))
+        self.names = sides[0].cell.targets.table["target"]
+        self.unlike = unlike(metric, sides[0].sums, sides[1].sums)
         for mine, other in zip(self.new, self.old, strict=True):
             found = [named(metric, s.sums, sheet.one) for s, sheet in zip(sides, (mine, other), strict=True)]
             self.tests.append(t_test(paired(*found), suite.level))
-            place = mine.one.of_stratum[sides[0].sums.strata.of_row[unlike]]
-            self.apart.append(np.bincount(place, minlength=len(mine.one.values)))
+            self.apart.append(mine.one.of_stratum[sides[0].sums.strata.of_row[self.unlike.rows]])
 
     def at(self, index: int, v: int) -> Compared:
         """The comparison of value v of a slice; a value that either cell withholds has no number."""
         new, old, test = self.new[index], self.old[index], self.tests[index]
         if new.hidden[v] or old.hidden[v]:
             return Compared({"status": SUPPRESSED, "warning": WITHHELD}, np.nan, np.nan)
-        enough, apart = bool(new.enough[v] and old.enough[v]), int(self.apart[index][v])
-        alone = _ALONE.format(apart) if apart else None
+        enough = bool(new.enough[v] and old.enough[v])
+        apart = self.unlike.told(self.unlike.rows[self.apart[index] == v], self.names)
         critical = stdtrit(test.df[v : v + 1], (1 + self.suite.level) / 2)
         row = {
             **{name: float(getattr(test, name)[v]) for name in ("estimate", "low", "high", "df", "p")},
             "level": self.suite.level, "side": None if test.reason[v] else "two-sided",
-            "method": None if test.reason[v] else f"paired {self._method} t", "role": "exploratory",
+            "method": None if test.reason[v] else f"paired {self._method} t",
             "n": int(min(new.inference.n[v], old.inference.n[v])),
             "clusters": int(min(new.inference.clusters[v], old.inference.clusters[v])),
             "clips": int(new.one.clips[v]),
             "sdd80": float(sdd80(test.se[v : v + 1], test.df[v : v + 1], np.asarray(critical))[0]),
             "status": REPORTABLE if enough else INSUFFICIENT,
-            "warning": "; ".join(filter(None, [test.reason[v], alone])) or None,
+            "warning": "; ".join(filter(None, [test.reason[v], apart])) or None,
         }  # fmt: skip
         if not enough:
             row["p"] = np.nan  # shown, never compared
@@ -209,27 +207,6 @@ class _Difference:
                 refuted=high < -self.margin or low > self.margin,
             ),
         )
-
-
-def _unlike(metric: Metric, new: Sums, old: Sums) -> Ints:
-    """The rows that enter a metric on one side alone, or with another weight; misses that count do not."""
-    if metric.misses != "left out" and not metric.name.startswith("precision/"):
-        return np.zeros(0, np.int64)
-    return np.flatnonzero((_entering(metric, new) != _entering(metric, old)).any(axis=0))
-
-
-def _entering(metric: Metric, sums: Sums) -> Floats:
-    """How much each row adds to each denominator of a metric without its misses, (parts, N).
-
-    Of sequences the number of steps: which of a clip's steps they are is not told apart.
-    """
-    if metric.misses != "left out":
-        return np.asarray(sums.rows.decision < sums.rows.labels, np.float64)[None]
-    made = sums.statistics(metric.key)
-    parts = [one() for one in made.parts] if isinstance(made, Stack) else [made]
-    return np.array(
-        [p.column >= 0 if isinstance(p, Counts) else p.kept * p.stats.T[0] for p in parts], np.float64
-    )
 
 
 def _verdict(*, shown: bool, refuted: bool) -> Verdict:

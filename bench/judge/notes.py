@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow.compute as pc
 
-from bench.judge.action_units import of_units, present, unit_of
+from bench.judge.action_units import LEVEL, of_units, present, unit_of
 from bench.judge.metrics import Metric
 from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED, Rows
 from bench.judge.slices import Slice
@@ -18,7 +18,6 @@ __all__ = ["cell_notes", "dataset_notes", "notes"]
 # STATISTICS, Misses: the share of faults up to which cells are compared as if there were none.
 _FAULTS = 0.01
 _WANTED = {"raters": "two votes", **dict.fromkeys(COUNTED, "successive frames")}
-_PRESENT = 2.0  # of 5, as in bench.judge.action_units
 _ON_DECISIONS = ("confusion", "agreement", "calibration", "selective")
 
 
@@ -125,14 +124,14 @@ def _unit_notes(metric: Metric, sums: Sums, one: Slice, said: list[list[str]]) -
         said[0].append(f"no output for {', '.join(lacking)}: missed in every row")
     if not one.attributes and _never_present(sums.rows):
         said[0].append(
-            f"no score of any action unit reaches {_PRESENT:g} of 5, from which a unit counts as present: "
-            "are the predictions on the occurrence scale?"
+            f"no score of any action unit reaches {LEVEL['intensity']:g} of 5, from which a unit counts as "
+            "present: are the predictions on the occurrence scale?"
         )
 
 
 def _never_present(rows: Rows) -> bool:
     """Whether no predicted intensity is of a unit that is present, though some rows have one."""
-    below = rows.au_scale == "intensity" and rows.highest_unit < _PRESENT
+    below = rows.au_scale == "intensity" and rows.highest_unit < LEVEL[rows.au_scale]
     return below and any(present(rows, unit).any() for unit in rows.action_units)
 
 

@@ -29,7 +29,7 @@ from bench.judge.sequences import Sequences
 
 __all__ = [
     "COUNTED", "OVERLAP", "TEMPORAL", "counted", "flip_rate", "gives", "jitter", "needed", "onset_lag",
-    "onset_missed", "segment_agreement", "statistics",
+    "onset_missed", "segment_agreement", "statistics", "stepped",
 ]  # fmt: skip
 
 TEMPORAL = ("steps", "onsets", "segments", "within", "between")
@@ -128,14 +128,18 @@ def counted(rows: Rows, key: Key) -> Bools:
 
 def steps(found: Sequences, column: str) -> Floats:
     """Steps that count, the sum of changes, steps as sampled, and whether the row has any: (N, 4)."""
-    after = np.flatnonzero(found.follows)
-    change = np.full(len(found.row), np.nan)
-    change[after] = _changes(found, column, after)
-    possible = np.zeros(len(found.row), np.bool_)
-    possible[after] = found.judged[after] & found.judged[after - 1]
-    counts = possible & np.isfinite(change)
+    change, possible = _steps(found, column)
+    counts = np.isfinite(change)
     parts = (counts, np.where(counts, change, 0.0), possible)
     return np.stack([*map(found.by_row, parts), _followed(found)], axis=1)
+
+
+def stepped(rows: Rows, key: Key) -> tuple[Ints, Floats]:
+    """The steps that count, in order: the row of each, (S,), and from when to when it goes, (S, 2)."""
+    found = rows.sequences
+    assert found is not None
+    after = np.flatnonzero(np.isfinite(_steps(found, key.column)[0]))
+    return found.row[after], np.stack([found.at[after - 1], found.at[after]], axis=1)
 
 
 def onsets(rows: Rows, found: Sequences) -> Floats:
@@ -207,6 +211,16 @@ def _breaks(*codes: Ints | Bools) -> Bools:
     for code in codes:
         found[1:] |= code[1:] != code[:-1]
     return found
+
+
+def _steps(found: Sequences, column: str) -> tuple[Floats, Bools]:
+    """By how much each frame differs from the one before it, NaN for no step that counts; what is a step."""
+    after = np.flatnonzero(found.follows)
+    possible = np.zeros(len(found.row), np.bool_)
+    possible[after] = found.judged[after] & found.judged[after - 1]
+    change = np.full(len(found.row), np.nan)
+    change[after] = _changes(found, column, after)
+    return np.where(possible, change, np.nan), possible
 
 
 def _changes(found: Sequences, column: str, after: Ints) -> Floats:

@@ -6,7 +6,6 @@ They show what ``bench.judge.fairness`` tested and add no test of their own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import product
 
 from bench.report import format as fmt
 from bench.report.entries import Entry, estimated, reason
@@ -14,11 +13,13 @@ from bench.report.results import Dataset, Results, Row, unique
 from bench.report.table import Group, Line, Table
 
 __all__ = [
-    "adjusted", "adjusted_head", "contrast_table", "families", "gap_table", "has_gaps", "matched_table",
-    "over", "ratio_table", "untestable", "within",
+    "FEW", "adjusted", "adjusted_head", "contrast_table", "families", "gap_table", "has_gaps",
+    "matched_table", "over", "ratio_table", "within",
 ]  # fmt: skip
 
-_REST, _FEW = "rest", "nothing to compare"
+FEW = "nothing to compare"
+"""How the warning of a gap begins that has fewer than two values to compare."""
+_REST = "rest"
 _BIASED = "compared with chance only: it carries sample-size bias"
 
 _RATIOS = (
@@ -78,32 +79,11 @@ def matched_table(results: Results, data: Dataset, metrics: Sequence[str]) -> Ta
 
 def families(gaps: Sequence[Row]) -> tuple[str, ...]:
     """Over how many gaps q, or the adjusted p of primary ones, is taken; nothing where none was tested."""
-    found = unique(row["family"] for row in gaps if row["family"])
-    return (
-        (f"{adjusted_head(gaps)} is taken over {'; '.join(found)}, in every slice and metric.",)
-        if found
-        else ()
-    )
-
-
-def untestable(results: Results, data: Dataset) -> tuple[str, ...]:
-    """A sentence on the primary gaps of a data set without a test: whose, and why; nothing without any."""
-    found: dict[tuple[str, str], list[str]] = {}
-    made: set[tuple[str, str]] = set()
-    for place in results.places(data.name):
-        elsewhere = "" if place == results.reference(data.name) else " under other conditions"
-        for row in filter(_is_primary, results.differences_at(data.name, place)):
-            stem = row["metric"].partition("/")[0]
-            made |= {(row["model"], f"gap/{metric}/{row['slice']}") for metric in (row["metric"], stem)}
-            test, why = f"gap/{row['metric']}/{over(row)}", _untested(row)
-            if row["p"] is None and row["model"] not in found.get((test, why), ()):
-                found.setdefault((test + elsewhere, why), []).append(row["model"])
-    for test, model in product(results.suite.primary, (model.name for model in results.models)):
-        if (model, test) not in made:
-            found.setdefault((test, "unavailable"), []).append(model)
-    told = [f"{test} ({', '.join(unique(models))}: {why})" for (test, why), models in found.items()]
-    counted = "A primary gap that cannot be tested counts as p = 1."
-    return (f"Not testable on {data.name}: {'; '.join(told)}. {counted}",) if told else ()
+    found, head = unique(row["family"] for row in gaps if row["family"]), adjusted_head(gaps)
+    if not found:
+        return ()
+    named = f"{head} (of primary gaps, by Holm)" if "adjusted" in head else head
+    return (f"{named} is taken over {'; '.join(found)}, of all data sets, conditions, slices and metrics.",)
 
 
 def adjusted_head(gaps: Sequence[Row]) -> str:
@@ -197,33 +177,20 @@ def _is_gap(row: Row) -> bool:
     return bool(row["kind"] == "gap")
 
 
-def _is_primary(row: Row) -> bool:
-    return _is_gap(row) and bool(row["role"] == "confirmatory")
-
-
-def _untested(row: Row) -> str:
-    """Why a gap has no p."""
-    if row["status"] == "suppressed":
-        return fmt.WITHHELD
-    texts = (row["warning"] or "").split("; ")
-    whys = (text.removeprefix(f"{_FEW}: ") for text in texts if text.startswith((_FEW, "no gap", "no test")))
-    return "; ".join(whys) or "no test"
-
-
 def _holds_nothing(row: Row) -> bool:
     return bool(row["status"] == "insufficient" and row["estimate"] is None)
 
 
 def _nothing(gaps: Sequence[Row]) -> tuple[str, ...]:
     """The gaps that hold nothing to compare, a sentence a slice and set of models, naming the metrics."""
-    gone = [row for row in gaps if _holds_nothing(row) and not _is_primary(row)]
+    gone = [row for row in gaps if _holds_nothing(row) and row["role"] != "confirmatory"]
     found: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for name, metric in unique((over(row), row["metric"]) for row in gone):
         models = tuple(row["model"] for row in gone if (over(row), row["metric"]) == (name, metric))
         found.setdefault((name, models), []).append(fmt.metric(metric))
-    why = next((row["warning"] for row in gone if row["warning"]), _FEW)
+    why = next((row["warning"] for row in gone if row["warning"]), FEW)
     told = [f"{name} ({', '.join(models)}: {', '.join(names)})" for (name, models), names in found.items()]
-    because = why.removeprefix(_FEW).removeprefix(": ")
+    because = why.removeprefix(FEW).removeprefix(": ")
     return (f"Nothing to compare{f' ({because})' if because else ''}: {'; '.join(told)}.",) if told else ()
 
 

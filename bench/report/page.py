@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bench.report import curves, differences, figures, notes, odds, provenance, ranks, robustness, table
 from bench.report.drawing import Figure
+from bench.report.primary import untestable
 from bench.report.results import Dataset, Results
 from bench.report.selection import asked_metrics, gap_metrics, headline_metrics, is_error, slicing_metric
 from bench.report.table import Table
@@ -89,9 +90,9 @@ def _summary(results: Results) -> tuple[Part, ...]:
             parts.append(Part(f"{side} reportable slices", (told,), tables=(found,)))
     if any(results.slices(name) for name in leading):
         gaps = tuple(differences.gap_table(results, d, gap_metrics(results, d)) for d in results.datasets)
-        untestable = [text for data in results.datasets for text in differences.untestable(results, data)]
+        lost = [text for data in results.datasets for text in untestable(results, data)]
         shown = tuple(t for t in gaps if t.groups or t.notes)
-        parts.append(Part("Gaps", (notes.GAPS, *untestable), tables=shown))
+        parts.append(Part("Gaps", (notes.GAPS, *lost), tables=shown))
         states = table.slice_states(results, leading)
         parts.append(Part("State of the slices", (notes.STATES,), tables=(states,)))
     every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from bench.judge.metrics import METRICS
 from bench.report.differences import over, within
 from bench.report.entries import state_of
 from bench.report.results import Dataset, Results, Row, unique
@@ -21,19 +22,15 @@ _HEADLINE = (
     "accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal", "au_f1", "au_icc", "au_auroc",
 )  # fmt: skip
 _MOST = 5  # metrics asked for by name that stand in the headline where none that leads is there
-_ERRORS = (
-    "aurc", "brier", "cross_entropy", "ece", "false_positive_rate", "flip_rate", "jitter", "js", "mae", "nll",
-    "onset_lag", "onset_missed", "rmse", "soft_brier",
-)  # fmt: skip
 
 
 def is_error(metric: str) -> bool:
-    """Whether lower is better.
+    """Whether lower is better, as the judge has it; KeyError for what is no metric.
 
     >>> is_error("rmse_valence_covered"), is_error("false_positive_rate/fear"), is_error("uar")
     (True, True, False)
     """
-    return metric.partition("/")[0] in _ERRORS or metric.partition("_")[0] in _ERRORS
+    return METRICS[metric.partition("/")[0]].direction == "lower"
 
 
 def asked_metrics(results: Results) -> list[str]:

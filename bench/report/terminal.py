@@ -20,6 +20,7 @@ from bench.folder import RunFolder
 from bench.report import differences, notes, ranks, robustness
 from bench.report import format as fmt
 from bench.report.entries import reason, state_of
+from bench.report.primary import untestable
 from bench.report.results import Dataset, Place, Results, Row, read_results
 from bench.report.selection import folded, gap_rows, headline_rows, slicing_metric
 from bench.tables import STATUSES
@@ -30,7 +31,7 @@ __all__ = ["as_json", "cautions", "summarise"]
 _NAME_WIDTH = 9
 _GAP = (
     "model", "dataset", "slice", "value", "metric", "reference", "estimate", "null_mean", "null_p95", "p",
-    "p_adjusted", "family", "method", "clusters", "cluster_unit", "slices_left_out", "warning",
+    "p_adjusted", "family", "role", "method", "clusters", "cluster_unit", "slices_left_out", "warning",
 )  # fmt: skip
 _MATCHED = "Gaps at equal shares of the labels (base-rate-matched) stand in the report and in --json."
 _RANK = (
@@ -38,8 +39,8 @@ _RANK = (
     "status", "warning",
 )  # fmt: skip
 _GAPS = (
-    "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate over all "
-    "gaps of a model) hold it against what chance alone makes."
+    "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate) hold it "
+    "against what chance alone makes."
 )
 _SHOWN = ("estimate", "low", "high", "level", "method", "n", "clusters", "cluster_unit", "n_eff", "coverage")
 
@@ -59,7 +60,7 @@ def summarise(run: Path, console: Console) -> None:
         matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
         told = " ".join((_GAPS, *differences.families(gaps), *matched))
         _print(console, Text(fmt.plain(told), style="dim"))
-    for text in (text for data in results.datasets for text in differences.untestable(results, data)):
+    for text in (text for data in results.datasets for text in untestable(results, data)):
         _print(console, Text(fmt.plain(text)))
 
 

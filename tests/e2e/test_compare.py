@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.conftest import Affectbench
@@ -71,6 +72,7 @@ def test_json_has_every_difference(affectbench: Affectbench, runs: Path) -> None
     assert (first["old"], first["new"]) == (200 / 300, 257 / 300)
     assert first["low"] < first["estimate"] < first["high"]
     assert first["non_inferior"] is None
+    assert {d["role"] for d in content["differences"]} == {"exploratory"}
 
 
 def test_without_persons_independence_is_said_to_be_assumed(affectbench: Affectbench, runs: Path) -> None:
@@ -95,6 +97,9 @@ def test_what_is_to_be_said_of_a_value_is_said(affectbench: Affectbench, runs: P
         (runs / f"{name}.csv").write_text("\n".join(lines) + "\n")
     score(affectbench, runs, "third", "old", "new")
     said = affectbench("compare", "third", "--new", "new", "--old", "old", cwd=runs).stdout
+    (line,) = [line.split() for line in said.splitlines() if line.split()[:2] == ["sex", "x"]]
+    assert line[2] == line[3]
+    assert line[4:7] == ["0.0000", "(no", "interval)"]
     assert "Note on sex x: no interval: the value is the same without any one cluster." in " ".join(
         said.split()
     )
@@ -107,8 +112,37 @@ def test_a_metric_that_a_model_does_not_give_has_a_row_that_says_so(
     (line,) = [line.split() for line in done.stdout.splitlines() if line.startswith(" Brier")]
     assert (line[-1], "undefined" in line) == ("insufficient", True)
     said = " ".join(done.stdout.split())
-    assert "Note on brier: unavailable: no output for it of new and old." in said
+    assert "Note on Brier score: unavailable: no output for it of new and old." in said
     assert "Accuracy (WAR) by slice" in said
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "message"),
+    [
+        (
+            "cells/new/T/clean/predictions.parquet", "predicted",
+            "error: both/cells/new/T/clean: 1 of 2 cells are unfinished or changed, this first. Every cell of the "
+            "plan, as it was written. Run the command of this folder again.",
+        ),
+        (
+            "targets/T.parquet", "label",
+            "error: both/targets/T.parquet: it is not the table that the run was made with. The targets as they "
+            "were written. Run the command of this folder again.",
+        ),
+    ],
+)  # fmt: skip
+def test_tables_that_were_changed_after_the_run_are_refused(
+    affectbench: Affectbench, runs: Path, table: str, column: str, message: str
+) -> None:
+    path = runs / "both" / table
+    before = pq.read_table(path)
+    words = ["anger", *before[column].to_pylist()[1:]]
+    assert words != before[column].to_pylist()
+    place = before.schema.get_field_index(column)
+    pq.write_table(before.set_column(place, before.schema.field(column), [words]), path)
+    done = affectbench("compare", "both", "--new", "new", "--old", "old", cwd=runs)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert " ".join(done.stderr.split()) == message
 
 
 @pytest.mark.parametrize(

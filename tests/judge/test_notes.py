@@ -7,6 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 import pytest
 
+from bench.judge import action_units
 from bench.judge.score import judge
 from tests.judge.made import make_cell, make_suite, make_targets, row
 
@@ -65,6 +66,13 @@ def test_intensities_that_never_reach_a_unit_are_asked_about_once_a_metric_of_un
     whole = {(name, None) for name in ("au_f1", "au_f1/au_04", "au_icc")}
     assert noted(table, SCALE) == (set() if highest == 2.0 else whole)
     assert row(table, metric="au_f1")["estimate"] == pytest.approx(f1, abs=1e-12)
+
+
+def test_the_level_asked_about_is_the_one_that_f1_decides_by(monkeypatch):
+    monkeypatch.setitem(action_units.LEVEL, "intensity", 3.0)
+    table = coded({"au_04": [0.1, 2.5, 0.2, 0.3] * 10, "au_25": [0.0] * 40}, ("au_f1",))
+    assert noted(table, SCALE.replace("reaches 2", "reaches 3")) == {("au_f1", None)}
+    assert row(table, metric="au_f1")["estimate"] == 0
 
 
 def test_scores_below_two_are_right_where_no_unit_is_present_or_the_scale_is_occurrence():

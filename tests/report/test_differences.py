@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bench.question import Question
-from bench.report.differences import contrast_table, gap_table, ratio_table, untestable
+from bench.report.differences import contrast_table, gap_table, ratio_table
 from bench.report.format import DASH, MINUS, probability
 from bench.report.render import render
 from bench.report.results import Results, read_results
@@ -51,7 +49,7 @@ def test_a_gap_stands_beside_what_chance_makes_of_it(results: Results) -> None:
     assert shown[7].startswith(f"{gap['estimate']:.3f} [\N{MINUS SIGN}"), "as large as the gap, with its sign"
     assert table.columns[6] == "q"
     (family,) = {r["family"] for r in results.differences if r["kind"] == "gap"}
-    assert table.notes == (f"q is taken over {family}, in every slice and metric.",)
+    assert table.notes == (f"q is taken over {family}, of all data sets, conditions, slices and metrics.",)
 
 
 def test_two_values_have_one_contrast(results: Results) -> None:
@@ -117,7 +115,7 @@ def test_gaps_are_in_the_order_of_the_run_larger_first_and_primary_ones_marked(p
     assert table.columns[6] == "q / adjusted p"
     over = "1 primary gap of zeta; 1 primary gap of alpha"
     assert table.notes == (
-        f"q / adjusted p is taken over {over}, in every slice and metric.",
+        f"q / adjusted p (of primary gaps, by Holm) is taken over {over}, of all data sets, conditions, slices and metrics.",
         "Nothing to compare (fewer than two values hold enough): race (zeta, alpha: UAR).",
     )
     contrasts = contrast_table(planted, planted.datasets[0], "uar")
@@ -149,55 +147,3 @@ def test_the_gaps_of_the_leading_metric_stand_once(planted: Results) -> None:
     assert titles == [["d, UAR"], ["d, macro F1"]]
     assert "The gaps of UAR stand in the summary" in text
     assert "Smallest difference found in 4 of 5 studies" in text
-
-
-@pytest.fixture
-def confirmed(tmp_path: Path) -> Results:
-    """Two models; declared are UAR by sex, and accuracy by sex and by race, of which one value is enough."""
-    facts = Facts(name="d", attributes={"sex": "given", "race": "given"})
-    primary = ("gap/uar/sex", "gap/accuracy/sex", "gap/accuracy/race")
-    models = [fake_run.model("m"), fake_run.model("n")]
-    run = fake_run.FakeRun(facts, models, rows=9, slices=("sex", "race"), primary=primary)
-    for who in ("m", "n"):
-        family = {"family": f"3 primary gaps of {who}, 1 of them not testable", "role": "confirmatory"}
-        for metric, place in product(("uar", "accuracy"), (fake_run.CLEAN, ("low_light", 1, "frame"))):
-            for part in ((None, None), ("sex", "F"), ("sex", "M"), ("race", "A")):
-                run.estimate(who, metric, 0.5, part=part, place=place)
-            blank: dict[str, Any] = {"kind": "gap", "half": None, "place": place}
-            run.estimate(who, metric, 0.1, part=("sex", None), p=0.01, p_adjusted=0.03, **blank, **family)
-            few = {
-                "status": "insufficient",
-                "warning": "nothing to compare: fewer than two values hold enough",
-            }
-            role = family if metric == "accuracy" else {}
-            run.estimate(who, metric, None, part=("race", None), **blank, **few, **role)
-    return read_results(run.write(tmp_path / "run"))
-
-
-def test_primary_gaps_stand_in_the_summary_and_those_not_testable_are_named(confirmed: Results) -> None:
-    text, page = read(confirmed.run)
-    rows = page.table("Largest minus smallest reportable value of each attribute")
-    assert [(row[0], row[1], row[6]) for row in rows if len(row) > 1][1:] == [
-        ("sex", "m", ".030 (primary)"), ("sex", "n", ".030 (primary)"),
-        ("sex", "m", ".030 (primary)"), ("sex", "n", ".030 (primary)"),
-        ("race", "m", f"{DASH} (primary)"), ("race", "n", f"{DASH} (primary)"),
-    ]  # fmt: skip
-    assert [row[0] for row in rows if len(row) == 1] == ["d, UAR", "d, accuracy (WAR)"]
-    told = "Not testable on d: gap/accuracy/race (m, n: fewer than two values hold enough). A primary gap"
-    assert text.count(told) == 1, "once, though it is so under both conditions"
-    assert "Nothing to compare (fewer than two values hold enough): race (m, n: UAR)." in text
-    assert "The gaps of UAR, accuracy (WAR) stand in the summary" in text
-
-
-def test_a_test_that_is_lost_under_a_condition_alone_is_named_so(confirmed: Results) -> None:
-    clean = [r for r in confirmed.differences if r["condition"] == "clean" and r["slice"] == "race"]
-    found = replace(
-        confirmed,
-        differences=tuple({**r, "p": 0.5} if r in clean else r for r in confirmed.differences),
-    )
-    (told,) = untestable(found, found.datasets[0])
-    assert told.startswith(
-        "Not testable on d: gap/accuracy/race under other conditions (m, n: fewer than two"
-    )
-    tested = replace(found, differences=tuple({**r, "p": 0.5} for r in found.differences))
-    assert untestable(tested, tested.datasets[0]) == ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -77,7 +78,30 @@ def test_the_best_known_come_first_and_classes_last(
     assert len(rows[0]) == 3 + len(shown)
 
 
-def test_of_errors_lower_is_better_as_the_judge_has_it() -> None:
-    assert {name for name in METRICS if is_error(name)} == {
-        name for name, metric in METRICS.items() if metric.direction == "lower"
-    }
+def test_of_errors_lower_is_better() -> None:
+    errors = (
+        "rmse_arousal",
+        "mae_valence_covered",
+        "ece",
+        "nll",
+        "aurc",
+        "onset_missed",
+        "false_positive_rate/fear",
+    )
+    others = (
+        "uar",
+        "recall/fear",
+        "au_f1/au_12",
+        "auroc/fear",
+        "bias_valence",
+        "label_sd_valence",
+        "ccc_valence",
+    )
+    assert [is_error(name) for name in (*errors, *others)] == [True] * len(errors) + [False] * len(others)
+
+
+def test_a_new_metric_is_an_error_by_what_the_judge_says_of_it_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for direction in ("higher", "lower"):
+        new = replace(METRICS["accuracy"], name="loss_of_face", direction=direction)
+        monkeypatch.setitem(METRICS, "loss_of_face", new)
+        assert is_error("loss_of_face/fear") == (direction == "lower")

@@ -201,8 +201,8 @@ def test_gaps_stand_beside_what_chance_makes(gaps_run: Path) -> None:
     assert GAPS in text
     assert "0.900" not in text
     assert " ".join(text.splitlines()[-2:]) == (
-        "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate over all gaps "
-        "of a model) hold it against what chance alone makes."
+        "A gap is the largest minus the smallest reportable value. p and q (the false discovery rate) hold it "
+        "against what chance alone makes."
     )
     shown = [line.split("  ")[0].strip() for line in text.splitlines() if "precision" in line]
     assert len(shown) == 2, "the class is shown over all rows, and its gap only where it is asked for itself"
@@ -219,7 +219,7 @@ def test_gaps_in_json_are_the_rows_of_the_estimates(gaps_run: Path) -> None:
         "model": "m", "dataset": "fer", "slice": "sex", "value": None, "metric": "accuracy",
         "reference": None, "estimate": 0.0782,
         "null_mean": 0.0208, "null_p95": 0.0516, "p": 0.0023, "p_adjusted": 0.0175, "family": None,
-        "method": None, "clusters": 91, "cluster_unit": "person", "slices_left_out": 0, "warning": None,
+        "role": "exploratory", "method": None, "clusters": 91, "cluster_unit": "person", "slices_left_out": 0, "warning": None,
         "status": "reportable",
     }  # fmt: skip
     assert (gaps[1]["estimate"], gaps[1]["p"], gaps[1]["slices_left_out"]) == (None, None, 1)
@@ -280,8 +280,11 @@ def test_the_family_of_q_is_named_and_primary_gaps_are_marked(tmp_path: Path) ->
     text = printed(run.write(tmp_path / "run"), 200)
     assert "q / adjusted p" in text
     assert ".018 (primary)" in text
-    told = " ".join(text.splitlines()[-3:])
-    assert told.endswith("q / adjusted p is taken over 1 primary gap of m, in every slice and metric.")
+    told = " ".join(text.split())
+    assert told.endswith(
+        "q / adjusted p (of primary gaps, by Holm) is taken over 1 primary gap of m, of all data sets, "
+        "conditions, slices and metrics."
+    )
 
 
 def test_primary_gaps_are_shown_whatever_they_are_of_and_those_not_testable_named(tmp_path: Path) -> None:
@@ -308,7 +311,10 @@ def test_primary_gaps_are_shown_whatever_they_are_of_and_those_not_testable_name
         ["race", "m", "Cohen's", "kappa", *[DASH] * 4, "(primary)", "1", "insufficient"],
     ]
     said = " ".join(text.split())
-    assert "taken over 3 primary gaps of m, 2 of them not testable, in every slice and metric." in said
+    assert (
+        "taken over 3 primary gaps of m, 2 of them not testable, of all data sets, conditions, slices and metrics."
+        in said
+    )
     assert said.endswith(
         "Not testable on d: gap/kappa/race (m: fewer than two values hold enough); gap/ccc_valence/sex "
         "(m: unavailable). A primary gap that cannot be tested counts as p = 1."
