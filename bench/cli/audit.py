@@ -27,6 +27,10 @@ def as_text(found: Audit) -> str:
         lines.append(f"undefined      {found.undefined} values, on both sides")
     if found.largest is not None:
         lines.append(f"largest        {_line(found.largest)}")
+    for method, (checked, count) in found.intervals.items():
+        lines.append(f"intervals      {method}: {checked} of {count} made again")
+    if found.widest is not None:
+        lines.append(f"largest        {_line(found.widest)}")
     if found.withheld:
         lines.append(f"withheld       {found.withheld} values: not compared")
     for name, count in sorted(found.not_audited.items()):
@@ -76,6 +80,8 @@ def as_json(found: Audit) -> str:
         ],
         "not_audited": found.not_audited,
         "withheld": found.withheld,
+        "intervals": {name: {"checked": n, "of": total} for name, (n, total) in found.intervals.items()},
+        "largest_of_intervals": None if found.widest is None else _record(found.widest),
     }
     return json.dumps(content, indent=2, allow_nan=False)
 

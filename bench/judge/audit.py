@@ -2,15 +2,16 @@
 
 Shares no code with what it audits: tables are joined by name in pandas, groups are fairlearn's MetricFrame on
 scikit-learn's functions, all else is numpy and scipy on the raw numbers, never sums or bins: of what the
-judge takes from a histogram, only what binning cannot explain is a difference. Intervals and p are not looked
-at. Metrics and kinds of row that it does not know are counted as not audited, never as agreed. A withheld
-number is neither compared nor printed. Refuses a folder without plan or estimates.
+judge takes from a histogram, only what binning cannot explain is a difference. Intervals of values are made
+again, other ones and p are not. Metrics and kinds of row that it does not know are counted as not audited,
+never as agreed. A withheld number is neither compared nor printed. Refuses a folder without plan or
+estimates.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -29,9 +30,10 @@ from bench.spec import Suite
 __all__ = ["TOLERANCE", "Audit", "Difference", "audit"]
 
 TOLERANCE = 1e-9
-_ESTIMATES = ("estimate", "x", "y")
+_ESTIMATES, _ENDS = ("estimate", "x", "y"), ("low", "high")
 _COLUMNS = (
-    "slice", "value", "metric", "kind", "reference", "estimate", "n", "clusters", "status",
+    "slice", "value", "metric", "kind", "reference", "estimate", "n", "clusters", "status", "method",
+    "low", "high", "df", "n_eff", "level",
 )  # fmt: skip
 
 Row = dict[str, Any]
@@ -63,7 +65,8 @@ class Audit:
 
     ``compared`` counts values by metric and other rows by kind, ``undefined`` those that neither side has;
     ``largest`` is the largest difference of two estimates, ``differences`` those beyond the tolerance,
-    largest first; ``not_audited`` counts rows by metric or kind, ``withheld`` suppressed rows.
+    largest first; ``not_audited`` counts rows by metric or kind, ``withheld`` suppressed rows; ``intervals``
+    says by method how many were made again, of how many, and ``widest`` how far two ends differ at most.
     """
 
     run: Path
@@ -74,6 +77,8 @@ class Audit:
     findings: tuple[Finding, ...]
     not_audited: dict[str, int]
     withheld: int
+    intervals: dict[str, tuple[int, int]]
+    widest: Difference | None
 
     @property
     def agrees(self) -> bool:
@@ -97,12 +102,14 @@ def audit(run: Path) -> Audit:
                 withheld += 1
             elif why := again.unaudited(row):
                 skipped[why] += 1
+                again.uncertainty.skip(row)
             else:
                 numbers = list(_differences(row, again))
                 defined = numbers[0].found is not None or numbers[0].audited is not None
                 compared[row["metric"] if row["kind"] == "value" else f"kind {row['kind']}"] += defined
                 undefined += not defined
                 found += numbers
+                found += [Difference(row, *interval) for interval in again.uncertainty.numbers(row)]
         again.release(key)
     curves = audit_curves(folder.curves, cells, suite, rows)
     compared += Counter(curves.compared)
@@ -111,12 +118,18 @@ def audit(run: Path) -> Audit:
         run=run,
         compared=dict(+compared),
         undefined=undefined,
-        largest=max((d for d in found if d.field in _ESTIMATES), key=lambda d: d.size, default=None),
+        largest=_largest(found, _ESTIMATES),
         differences=tuple(sorted((d for d in found if d.size > TOLERANCE), key=lambda d: -d.size)),
-        findings=(*check_run(folder, cells, suite, rows), *curves.findings),
+        findings=(*check_run(folder, cells, suite, rows), *curves.findings, again.uncertainty.finding),
         not_audited=dict(skipped),
         withheld=withheld + curves.withheld,
+        intervals=again.uncertainty.checked,
+        widest=_largest(found, _ENDS),
     )
+
+
+def _largest(found: Sequence[Difference], fields: Sequence[str]) -> Difference | None:
+    return max((each for each in found if each.field in fields), key=lambda each: each.size, default=None)
 
 
 def _differences(row: Row, again: Recomputed) -> Iterator[Difference]:

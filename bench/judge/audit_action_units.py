@@ -16,7 +16,9 @@ import pyarrow as pa
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OnUnits", "few_of_units", "gives", "knows", "on_units"]
+__all__ = [
+    "OnUnits", "coded", "few_of_units", "gives", "in_bins", "knows", "on_units", "present",
+]  # fmt: skip
 
 _METRIC = re.compile(r"(au_f1|au_auroc|au_icc)(?:/(au_\d\d))?")
 _UNIT = re.compile(r"au_\d\d")
@@ -54,6 +56,40 @@ def on_units(rows: pd.DataFrame, metric: str, scale: str | None, targets: pa.Tab
         return OnUnits(np.nan, n, len(clusters))
     value, bound = (float(np.mean([getattr(one, name) for one in known])) for name in ("value", "bound"))
     return OnUnits(value, n, len(clusters), bound)
+
+
+def coded(rows: pd.DataFrame, metric: str, targets: pa.Table) -> pd.DataFrame:
+    """Which rows of ``joined`` the metric is of, a column a unit."""
+    stem, units = _read(metric, targets)
+    kept = rows[list(units)].notna().apply(lambda held: held & rows["said/judged"])
+    if stem != "au_f1":
+        for unit in units:
+            kept[unit] &= rows[f"said/{unit}"].notna() & (rows["said/status"] == "ok")
+    return kept.astype(bool)
+
+
+def present(rows: pd.DataFrame, metric: str, scale: str | None, targets: pa.Table) -> np.ndarray:
+    """Whether any row lacks each unit and any has it; of ``au_icc`` whether the intensities of each vary."""
+    kept = coded(rows, metric, targets)
+    found = []
+    for unit in kept.columns:
+        truth = rows.loc[kept[unit], unit].to_numpy(float)
+        if metric.startswith("au_icc"):
+            found += [len(truth) > 0 and np.ptp(truth) > 0]
+        else:
+            has = truth >= 2 if scale == "intensity" else truth > 0.5
+            found += [bool(has.any()), not has.all()]
+    return np.array(found, bool)
+
+
+def in_bins(rows: pd.DataFrame, scale: str | None) -> pd.DataFrame:
+    """The rows with what is said of each unit moved to the middle of its bin."""
+    from scipy.special import expit
+
+    said = [name for name in rows.columns if re.fullmatch(r"said/au_\d\d", str(name))]
+    places = _bins(rows[said].to_numpy(float), scale)
+    middles = places if scale == "intensity" else expit((places + 0.5) / 8)
+    return rows.assign(**dict(zip(said, middles.T, strict=True)))
 
 
 def few_of_units(
@@ -101,21 +137,24 @@ def _f1(truth: np.ndarray, said: np.ndarray, scale: str | None) -> tuple[float, 
 
 
 def _auroc(truth: np.ndarray, said: np.ndarray, scale: str | None) -> tuple[float, float]:
-    from scipy.special import logit
     from sklearn.metrics import roc_auc_score
 
     has = truth >= 2 if scale == "intensity" else truth > 0.5
     if has.all() or not has.any():
         return np.nan, 0.0
-    # Intensities below 0 and from 5 on, and logits beyond 16, share a bin.
-    if scale == "intensity":
-        bins = np.floor(np.where(said < 0, -1, np.clip(said, 0, 5) * 254 / 5 + 1e-9))
-    else:
-        with np.errstate(divide="ignore"):
-            bins = np.floor(np.clip(logit(said), -16, 15.9) * 8)
-    places, bins = np.unique(bins, return_inverse=True)
+    places, bins = np.unique(_bins(said, scale), return_inverse=True)
     here, there = (np.bincount(bins[mask], minlength=len(places)) / mask.sum() for mask in (has, ~has))
     return float(roc_auc_score(has, said)), float(here @ there / 2)
+
+
+def _bins(said: np.ndarray, scale: str | None) -> np.ndarray:
+    """Intensities below 0 and from 5 on, and logits beyond 16, share a bin."""
+    from scipy.special import logit
+
+    if scale == "intensity":
+        return np.asarray(np.floor(np.where(said < 0, -1, np.clip(said, 0, 5) * 254 / 5 + 1e-9)))
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.floor(np.clip(logit(said), -16, 15.9) * 8))
 
 
 def _icc(truth: np.ndarray, said: np.ndarray, scale: str | None) -> tuple[float, float]:

@@ -82,9 +82,7 @@ def audit_curves(path: Path, cells: Sequence[PlannedCell], suite: Suite, rows: S
 
 def _wanted(cell: PlannedCell, rows: Sequence[Row]) -> Iterator[Part]:
     """The curves that a cell should have: of the whole where it can be, of values that are reportable."""
-    assert cell.targets is not None
-    assert cell.predictions is not None
-    if not gives("ece", cell.targets, cell.predictions):
+    if not gives("ece", *cell.tables):
         return
     for row in rows:
         curve = _CURVE.get(row["metric"]) if row["kind"] == "value" else None
@@ -97,7 +95,7 @@ def _wanted(cell: PlannedCell, rows: Sequence[Row]) -> Iterator[Part]:
 
 
 def _audit_cell(found: CurveAudit, cell: PlannedCell, suite: Suite, curves: dict[Part, list[Row]]) -> None:
-    frame = rows_of(joined(cell.targets, cell.predictions, cell.facts), "ece")
+    frame = rows_of(joined(*cell.tables, cell.facts), "ece")
     names = [name for name in frame.columns if str(name).startswith("said/p_")]
     frame = frame.assign(
         **{

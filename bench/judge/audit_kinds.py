@@ -1,7 +1,7 @@
 """The second opinion on every kind of row in the estimates, made of values of one cell or of several.
 
-Each kind is written down a second time from what STATISTICS says of it. Of kinds that rest on variances
-(``spread``) or on draws nothing is said, and of the rows of a cell that cannot be read neither.
+Each kind is written down a second time from what STATISTICS says of it. Of kinds that rest on draws nothing
+is said, and of the rows of a cell that cannot be read neither.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ import numpy as np
 
 from bench.judge.audit_fairness import matched_gap, of_odds, within
 from bench.judge.audit_ranks import rank
+from bench.judge.audit_records import Records
+from bench.judge.audit_spread import spread
+from bench.judge.audit_uncertainty import Uncertainty
 from bench.judge.audit_values import CellValues, Value, measured
 from bench.judge.invariants import PlannedCell
 from bench.spec import Condition, Suite
@@ -53,7 +56,9 @@ class Recomputed:
             "degradation": self._degradation, "degradation_contrast": self._degradation_contrast,
             "area": self._area, "worst": self._worst, "stability": self._stability,
             "mce": self._corruption_error, "relative_mce": self._corruption_error, "rank": self._rank,
+            "spread": self._spread,
         }  # fmt: skip
+        self.uncertainty = Uncertainty(self._cells, suite, rows, self._shares)
 
     def audits(self, kind: str) -> bool:
         """Whether rows of the kind are looked at."""
@@ -74,6 +79,8 @@ class Recomputed:
             return str(row["metric"])
         if not all(cell.reads(m) for m in metrics for cell in needed if cell):
             return _UNREAD
+        if row["kind"] == "spread" and not self.uncertainty.affordable(row):
+            return "kind spread, beyond the sample"
         return None
 
     def value(self, row: Row) -> Value | None:
@@ -82,17 +89,20 @@ class Recomputed:
 
     def fields(self, row: Row) -> tuple[str, ...]:
         """Which numbers of a row are compared: counts where it is of one set of rows."""
+        if row["kind"] == "spread" and row["reference"] is None:
+            return ("estimate", "clusters")
         return ("estimate", "n", "clusters") if row["kind"] in _COUNTED else ("estimate",)
 
     def release(self, key: Key) -> None:
         """Let go of the rows of a cell."""
         if key in self._cells:
             self._cells[key].release()
+            self.uncertainty.release(key)
 
     def _needed(self, row: Row) -> list[Key]:
         """The cells that a row is made of."""
         key, kind = _key(row), row["kind"]
-        if kind in ("value", "gap", "contrast", "ratio", "rank"):
+        if kind in ("value", "gap", "contrast", "ratio", "rank", "spread"):
             return [key]
         everywhere = row["condition"] == "all" or kind == "worst"
         asked = self.suite.conditions if everywhere else self._conditions(row)
@@ -129,7 +139,7 @@ class Recomputed:
         if len(known) < 2:
             return None
         numbers = [value.estimate for value in known]
-        return Value(max(numbers) - min(numbers), bound=2 * max(value.bound for value in known))
+        return Value(float(np.ptp(numbers)), bound=2 * max(value.bound for value in known))
 
     def _matched(self, row: Row) -> Value | None:
         cell, shown = self._cells[_key(row)], self._values_of(row)
@@ -205,34 +215,44 @@ class Recomputed:
         return [cell.value(row["slice"], row["value"], row["metric"]) for cell in cells]
 
     def _stability(self, row: Row) -> Value | None:
-        """The share of rows judged in both cells whose decision is the same; none is a decision."""
-        if row["metric"] == _FLIPS:
-            return self._flips(row)
-        clean, cell = self._cells[_clean(row, row["model"])], self._cells[_key(row)]
-        groups = cell.groups(row["slice"])
-        if groups is None:
+        """The mean share of rows of which the decision is the same, or of flips, of steps that change it."""
+        found = self._shares(row)
+        if found is None or found.hits is None:
             return None
-        rows = cell.frame[groups == (row["value"] or "")].set_index("target")
-        rows = rows[rows.index.isin(clean.decisions.index) & rows.index.isin(cell.decisions.index)]
-        if rows.empty:
+        if not len(found.hits):
             return Value(np.nan)
-        same = clean.decisions[rows.index].eq(cell.decisions[rows.index])
-        return Value(float(same.mean()), len(rows), rows["said/cluster"].nunique())
+        return Value(float(found.hits.mean()), len(found.hits), len(set(found.cluster)))
 
-    def _flips(self, row: Row) -> Value | None:
-        """The mean, over rows judged at all of its severities, of the share of steps that change them."""
-        cells = [self._cells[key] for key in self._steps(row)]
-        groups = cells[0].groups(row["slice"])
+    def _shares(self, row: Row) -> Records | None:
+        """The rows judged in all cells of a row: whether the decision, of which none is one, is the same.
+
+        Of flips, at how many of the steps from one severity to the next it is another.
+        """
+        flips = row["metric"] == _FLIPS
+        keys = self._steps(row) if flips else [_clean(row, row["model"]), _key(row)]
+        cells = [self._cells[key] for key in keys]
+        groups = cells[-1].groups(row["slice"])
         if groups is None:
             return None
-        rows = cells[0].frame[groups == (row["value"] or "")].set_index("target")
+        frame, inside = cells[-1].frame, groups == (row["value"] or "")
+        rows = frame.loc[inside, ["target", "said/cluster"]].set_index("target")
         for cell in cells:
             rows = rows[rows.index.isin(cell.decisions.index)]
-        if rows.empty:
-            return Value(np.nan)
-        said = [cell.decisions[rows.index] for cell in cells]
-        changes = [one.ne(other) for one, other in pairwise(said)]
-        return Value(float(np.mean(changes)), len(rows), rows["said/cluster"].nunique())
+        said = [cell.decisions[rows.index].to_numpy() for cell in cells]
+        changes = np.mean([one != other for one, other in pairwise(said)], axis=0)
+        cluster, hits = rows["said/cluster"].to_numpy(), changes if flips else 1.0 - changes
+        return Records(rows.index.to_numpy(), cluster, np.any, np.any, hits=hits)
+
+    def _spread(self, row: Row) -> Value | None:
+        """How far the reportable values lie apart beyond their errors, or what is left of one of them."""
+        one = row["reference"] is not None
+        inside = {**row, "value": within(row["slice"], row["value"])} if one else row
+        found = {text: self.uncertainty.of({**row, "kind": "value", "value": text})
+                 for text in self._values_of(inside)}  # fmt: skip
+        made = spread({text: interval for text, interval in found.items() if interval is not None})
+        if one:
+            return Value(made.shrunken.get(row["value"], np.nan))
+        return Value(made.estimate, clusters=made.clusters)
 
     def _steps(self, row: Row) -> list[Key]:
         """The cells along the severities of a row, or those of the one step that it is of."""

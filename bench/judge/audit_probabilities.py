@@ -18,7 +18,7 @@ from bench.tables.frame import gives_labels
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["OnRows", "gives", "knows", "on_rows", "rows_of"]
+__all__ = ["OnRows", "by_row", "gives", "in_bins", "knows", "on_rows", "rows_of"]
 
 _ON_LABELS, _ON_VOTES = ("ece", "brier", "nll", "aurc"), ("cross_entropy", "soft_brier", "js")
 _AGREEMENT, _RANKS = "crowd_agreement", "auroc/"
@@ -67,19 +67,28 @@ def on_rows(rows: pd.DataFrame, metric: str, labels: Sequence[str]) -> OnRows:
         label = metric.removeprefix(_RANKS)
         own = (rows["said/truth"] == list(labels).index(label)).to_numpy()
         return _auroc(own, rows[f"said/p_{label}"].to_numpy(float).clip(0, 1))
+    if metric in (*_ON_VOTES, "nll"):
+        return OnRows(float(by_row(rows, metric, labels).mean()))
     p = _probabilities(rows, labels)
-    if metric in _ON_VOTES:
-        return OnRows(_soft(metric, p, rows, labels))
     truth, wrong = rows["said/truth"].to_numpy(), (rows["said/truth"] != rows["said/decision"]).to_numpy()
     if metric == "ece":
         return OnRows(_ece(p.max(axis=1), ~wrong))
     if metric == "aurc":
         return _aurc(p.max(axis=1), wrong)
-    if metric == "nll":
-        return OnRows(float(-np.log(np.fmax(p[np.arange(len(p)), truth], _LEAST)).mean()))
     from sklearn.metrics import mean_squared_error
 
     return OnRows(float(mean_squared_error(np.eye(p.shape[1])[truth], p, multioutput="raw_values").sum()))
+
+
+def by_row(rows: pd.DataFrame, metric: str, labels: Sequence[str]) -> np.ndarray:
+    """What a metric is the mean of, (N,); of NLL, the Brier score and the metrics of votes but agreement."""
+    p = _probabilities(rows, labels)
+    if metric in _ON_VOTES:
+        return _soft(metric, p, rows, labels)
+    truth = rows["said/truth"].to_numpy()
+    if metric == "nll":
+        return np.asarray(-np.log(np.fmax(p[np.arange(len(p)), truth], _LEAST)))
+    return np.asarray(np.square(np.eye(p.shape[1])[truth] - p).sum(axis=1))
 
 
 def _cast(frame: pd.DataFrame) -> pd.Series[bool]:
@@ -101,21 +110,22 @@ def _ece(confidence: np.ndarray, hit: np.ndarray) -> float:
     return float(table.groupby(bins, observed=True)["error"].sum().abs().sum() / len(table))
 
 
-def _soft(metric: str, p: np.ndarray, rows: pd.DataFrame, labels: Sequence[str]) -> float:
+def _soft(metric: str, p: np.ndarray, rows: pd.DataFrame, labels: Sequence[str]) -> np.ndarray:
     from scipy.stats import entropy
 
     votes = np.stack(rows["votes"].to_numpy())
     q = np.pad(votes / votes.sum(axis=1, keepdims=True), ((0, 0), (0, p.shape[1] - len(labels))))
     if metric == "soft_brier":
-        return float(np.square(np.linalg.norm(p - q, axis=1)).mean())
+        return np.asarray(np.square(np.linalg.norm(p - q, axis=1)))
     if metric == "cross_entropy":
-        return float(-(q * np.log(np.fmax(p, _LEAST))).sum(axis=1).mean())
+        return np.asarray(-(q * np.log(np.fmax(p, _LEAST))).sum(axis=1))
     p = p / p.sum(axis=1, keepdims=True)
     mixed = entropy((p + q) / 2, base=2, axis=1)
-    return float((mixed - (entropy(p, base=2, axis=1) + entropy(q, base=2, axis=1)) / 2).mean())
+    return np.asarray(mixed - (entropy(p, base=2, axis=1) + entropy(q, base=2, axis=1)) / 2)
 
 
-def _in_bins(p: np.ndarray) -> np.ndarray:
+def in_bins(p: np.ndarray) -> np.ndarray:
+    """The bin of each probability, eighths of a logit from -128 up; the outer two are open."""
     from scipy.special import logit
 
     return np.asarray(np.floor(np.clip(logit(p), -_LOGITS, _LOGITS - 1 / _STEP) * _STEP))
@@ -126,14 +136,14 @@ def _auroc(own: np.ndarray, p: np.ndarray) -> OnRows:
 
     if own.all() or not own.any():
         return OnRows(np.nan)
-    places, bins = np.unique(_in_bins(p), return_inverse=True)
+    places, bins = np.unique(in_bins(p), return_inverse=True)
     here, there = (np.bincount(bins[mask], minlength=len(places)) / mask.sum() for mask in (own, ~own))
     return OnRows(float(roc_auc_score(own, p)), float(here @ there / 2))
 
 
 def _aurc(confidence: np.ndarray, wrong: np.ndarray) -> OnRows:
     """By sorted rows; those of equal confidence in the mean over their orders."""
-    bins = _in_bins(confidence)
+    bins = in_bins(confidence)
     middle = _area(bins, _levelled(bins, wrong))
     orders = [_area(bins + sign * wrong / 2, wrong) for sign in (1, -1)]
     return OnRows(

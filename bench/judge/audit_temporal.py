@@ -69,9 +69,7 @@ class Followed:
 
     def gives(self, metric: str) -> bool:
         """Whether the tables hold what a metric needs."""
-        targets, predictions = self.cell.targets, self.cell.predictions
-        if targets is None or predictions is None:
-            return False
+        targets, predictions = self.cell.tables
         if metric in _STEPS:
             said = predictions if self._by_row else self._frames
             if self._by_row and metric == "flip_rate":
@@ -214,10 +212,20 @@ def _steps(metric: str, found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({"amount": amount[kept].to_numpy()}, index=found["row"][kept].to_numpy())
 
 
+def _clips(found: pd.DataFrame, *columns: str) -> Iterator[list[list[Any]]]:
+    """Some columns of the judged frames, sequence by sequence.
+
+    In lists: to take each of very many short sequences out of a frame of pandas takes hours.
+    """
+    kept = found[found["judged"].astype(bool)]
+    frames = zip(*(kept[name].tolist() for name in ("sequence", *columns)), strict=True)
+    for _, part in groupby(frames, key=lambda one: one[0]):
+        yield [values for _, *values in part]
+
+
 def _onsets(found: pd.DataFrame) -> Iterator[tuple[Any, float, bool]]:
     """The row, the lag and whether it was missed, of each change of the label."""
-    for _, part in found[found["judged"].astype(bool)].groupby("sequence", sort=False):
-        frames = list(zip(part["row"], part["at"], part["truth"], part["said/decision"], strict=True))
+    for frames in _clips(found, "row", "at", "truth", "said/decision"):
         runs = [list(run) for _, run in groupby(frames, key=lambda one: one[2])]
         for k, (before, run) in enumerate(pairwise(runs), 1):
             if before[0][2] < 0 or run[0][2] < 0:
@@ -229,13 +237,15 @@ def _onsets(found: pd.DataFrame) -> Iterator[tuple[Any, float, bool]]:
 
 def _segments(found: pd.DataFrame) -> Iterator[tuple[Any, float, bool]]:
     """The first row and whether it agrees, of each segment of the labels and each predicted."""
-    for _, part in found[found["judged"].astype(bool)].groupby("sequence", sort=False):
-        labelled = part["truth"] >= 0
-        for _, block in part[labelled].groupby((labelled != labelled.shift()).cumsum()[labelled], sort=False):
-            true, said = (_runs(block[name]) for name in ("truth", "said/decision"))
+    for frames in _clips(found, "row", "truth", "said/decision"):
+        for labelled, block in groupby(frames, key=lambda one: one[1] >= 0):
+            if not labelled:
+                continue
+            row, *codes = zip(*block, strict=True)
+            true, said = (_runs(each) for each in codes)
             said = [run for run in said if run[0] >= 0]
             starts, ends = [run[1] for run in true], [run[2] for run in true]
-            used, row = [False] * len(true), block["row"].to_numpy()
+            used = [False] * len(true)
             for label, start, end in said:
                 # Of the segments of the labels, which fill the block, those that overlap.
                 near = range(bisect_right(ends, start), bisect_left(starts, end))
@@ -254,7 +264,7 @@ def _share(true: tuple[int, int, int], said: tuple[int, int, int]) -> float:
     return (min(end, e) - max(start, s)) / (max(end, e) - min(start, s)) * (label == name)
 
 
-def _runs(codes: pd.Series[int]) -> list[tuple[int, int, int]]:
+def _runs(codes: Sequence[int]) -> list[tuple[int, int, int]]:
     """Longest runs of equal codes: the code, the first place, and the one after the last."""
     found, place = [], 0
     for code, run in groupby(codes):

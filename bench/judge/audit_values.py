@@ -25,7 +25,7 @@ from bench.tables.frame import grouped, joined, labelled, metric_frame
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["CellValues", "Value", "measured"]
+__all__ = ["CellValues", "Family", "Value", "measured"]
 
 _UNMEASURED = "unmeasured"
 
@@ -39,7 +39,7 @@ class Value(NamedTuple):
     bound: float = 0.0
 
 
-class _Family(NamedTuple):
+class Family(NamedTuple):
     """Metrics over the same rows: the columns of truth and prediction, and the functions of them."""
 
     rows: pd.DataFrame
@@ -71,8 +71,7 @@ class CellValues:
     @cached_property
     def frame(self) -> pd.DataFrame:
         """Targets and predictions side by side."""
-        assert self.cell.predictions is not None
-        return joined(self.cell.targets, self.cell.predictions, self.facts)
+        return joined(*self.cell.tables, self.facts)
 
     @cached_property
     def decisions(self) -> pd.Series[int]:
@@ -149,14 +148,12 @@ class CellValues:
         if temporal.knows(metric):
             return self.followed.gives(metric)
         if units.knows(metric):
-            held = self.cell.targets, self.cell.predictions
-            return all(table is not None for table in held) and units.gives(metric, *held)
+            return units.gives(metric, *self.cell.tables)
         if not self._is_by_row(metric):
             return self.cell.gives(metric)
         if metric == AGREEMENT:
             return self.cell.holds("votes")
-        tables = self.cell.targets, self.cell.predictions
-        return all(table is not None for table in tables) and gives(metric, *tables)
+        return gives(metric, *self.cell.tables)
 
     def _by_group(self, groups: pd.Series[str], metric: str) -> dict[str, dict[str, Value]]:
         """The values of a metric, and of those over the same rows, in each group that has a row."""
@@ -167,7 +164,7 @@ class CellValues:
             return {metric: {str(name): self._on_units(part, metric) for name, part in rows.groupby(groups)}}
         if self._is_by_row(metric):
             return {metric: self._on_rows(groups, metric)}
-        family = self._family(metric)
+        family = self.family(metric)
         rows = family.rows[family.rows.index.isin(groups.index)]
         if rows.empty:
             return {name: {} for name in family.functions}
@@ -204,15 +201,15 @@ class CellValues:
             found[str(name)] = Value(value, len(part), part["said/cluster"].nunique(), bound)
         return found
 
-    def _family(self, metric: str) -> _Family:
+    def family(self, metric: str) -> Family:
         """The metrics that are asked for over the same rows as one, with those rows."""
         frame = self.frame
         if metric == "coverage":
             covered: dict[str, Function] = {metric: lambda _, said: float(np.mean(said))}
-            return _Family(frame[frame["said/judged"]], ("said/covered", "said/covered"), covered)
+            return Family(frame[frame["said/judged"]], ("said/covered", "said/covered"), covered)
         if metric in self._labels:
             asked = {name: f for name, f in self._labels.items() if name in {metric, *self.asked}}
-            return _Family(labelled(frame), ("said/truth", "said/decision"), asked)
+            return Family(labelled(frame), ("said/truth", "said/decision"), asked)
         column, end = affect(metric) or ("", "")
         said = f"said/{column}"
         rows = frame[frame["said/judged"] & np.isfinite(frame[column].astype(float))]
@@ -220,6 +217,6 @@ class CellValues:
         missing = self.suite.missing_constant
         rows = rows[present] if end else rows.assign(**{said: rows[said].where(present, missing)})
         functions = {f"{name}_{column}{end}": f for name, f in AFFECT_FUNCTIONS.items()}
-        return _Family(
+        return Family(
             rows, (column, said), {n: f for n, f in functions.items() if n in {metric, *self.asked}}
         )

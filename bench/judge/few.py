@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bench.judge.audit_action_units import few_of_units
 from bench.spec import Facts, Suite
-from bench.tables.frame import gives_labels, grouped, joined, labelled
+from bench.tables.frame import CLUSTER, gives_labels, grouped, joined, labelled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,7 +23,6 @@ __all__ = ["Few", "few_people"]
 Few = tuple[str, str, str | None]
 """A slice, a value of it, and the metric that rests on few people there; None for every metric."""
 
-_CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
 _OF_DECISIONS = ("precision", "selection_rate", "false_positive_rate")
 
 
@@ -36,7 +35,7 @@ def few_people(
     those decided as it are. Classes are counted where there are predictions, rows one per target.
     """
     floor = suite.slice_rule.suppress_below
-    frame, people = targets.to_pandas(), _CLUSTER[facts.cluster_unit]
+    frame, people = targets.to_pandas(), CLUSTER[facts.cluster_unit]
     both = None if predictions is None else joined(targets, predictions, facts)
     rows = None
     if predictions is not None and both is not None and facts.labels and gives_labels(predictions):

@@ -21,7 +21,8 @@ from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
 from bench.judge.few import Few, few_people
 from bench.spec import Facts, Suite, members
-from bench.tables.frame import gives_labels, grouped
+from bench.tables import read_targets
+from bench.tables.frame import CLUSTER, gives_labels, grouped
 
 __all__ = ["Finding", "PlannedCell", "check_run", "planned_cells"]
 
@@ -44,7 +45,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell of the plan and its tables as they lie on disk, None where they cannot be read."""
+    """A cell of the plan and its tables as they lie on disk, None where they cannot be read or used."""
 
     KEY: ClassVar = ("model", "dataset", "condition", "severity", "where")
 
@@ -62,7 +63,7 @@ class PlannedCell:
     @cached_property
     def predictions(self) -> pa.Table | None:
         """The predictions."""
-        return _read(self.folder.predictions)
+        return _read(self.folder.predictions, {"target", "status", "predicted"})
 
     @property
     def frames(self) -> pa.Table | None:
@@ -77,34 +78,45 @@ class PlannedCell:
     @cached_property
     def joins(self) -> bool:
         """Whether every target is there once on both sides."""
-        if self.targets is None or self.predictions is None or "target" not in self.predictions.column_names:
+        if self.targets is None or self.predictions is None:
             return False
         here, there = self.targets["target"], self.predictions["target"]
         return sorted(here.to_pylist(), key=str) == sorted(there.to_pylist(), key=str) and (
             pc.count_distinct(there, mode="all").as_py() == len(there)
         )
 
+    @property
+    def tables(self) -> tuple[pa.Table, pa.Table]:
+        """The targets and predictions of a cell that ``joins``."""
+        assert self.targets is not None
+        assert self.predictions is not None
+        return self.targets, self.predictions
+
     def gives(self, metric: str) -> bool:
-        """Whether both tables hold what a metric that the audit knows needs."""
+        """Whether both tables, of a cell that ``joins``, hold what a metric that the audit knows needs."""
+        targets, predictions = self.tables
         if metric == "coverage":
             return True
-        if self.targets is None or self.predictions is None:
-            return False
         if metric in _LABEL_METRICS or metric.startswith("recall/"):
-            return _holds(self.targets, "label") and gives_labels(self.predictions)
+            return _holds(targets, "label") and gives_labels(predictions)
         column = metric.removesuffix("_covered").rpartition("_")[2]
-        return _holds(self.targets, column) and column in self.predictions.column_names
+        return _holds(targets, column) and column in predictions.column_names
 
     def holds(self, column: str) -> bool:
         """Whether any target has a value in the column."""
-        return self.targets is not None and _holds(self.targets, column)
+        return _holds(self.tables[0], column)
 
 
 def planned_cells(folder: RunFolder) -> Iterator[PlannedCell]:
     """The cells of the plan, in its order."""
     plan = folder.plan
     facts = {entry["name"]: Facts.model_validate(entry["facts"]) for entry in plan["datasets"]}
-    targets = {name: _read(folder.targets_path(name)) for name in facts}
+    cuts = Suite.model_validate(plan["suite"]).slicings
+    columns = {name for each in cuts for name in (*each.attributes, *filter(None, [each.control]))}
+    targets = {
+        name: _read(folder.targets_path(name), {"target", CLUSTER[one.cluster_unit], *columns})
+        for name, one in facts.items()
+    }
     doubles = {entry["name"] for entry in plan["models"] if entry["double"]}
     for model, dataset, condition in plan["cells"]:
         name = model, dataset, condition
@@ -162,7 +174,7 @@ def _not_once(cells: Sequence[PlannedCell]) -> Iterator[str]:
 def _changed(folder: RunFolder, cells: Sequence[PlannedCell]) -> Iterator[str]:
     for entry in folder.plan["datasets"]:
         try:
-            targets = folder.targets(entry["name"])
+            targets = read_targets(folder.targets_path(entry["name"]))
         except UserError as error:
             yield str(error)
             continue
@@ -180,7 +192,7 @@ def _changed_cell(cell: PlannedCell) -> Iterator[str]:
             yield f"{path.name} is not what cell.json was written for"
     if cell.record.get("frames_sha256") and cell.frames is None:
         yield "frames.parquet cannot be read"
-    if cell.predictions is not None and "status" in cell.predictions.column_names:
+    if cell.predictions is not None:
         counts = Counter(cell.predictions["status"].to_pylist())
         if counts != Counter({k: v for k, v in cell.record.get("statuses", {}).items() if v}):
             yield "cell.json counts other statuses than the predictions have"
@@ -291,7 +303,7 @@ def _at(name: Sequence[Any]) -> str:
     return " / ".join(str(part) for part in name if part is not None)
 
 
-def _read(path: Path, columns: Set[str] = frozenset()) -> pa.Table | None:
+def _read(path: Path, columns: Set[str]) -> pa.Table | None:
     import pyarrow.parquet as pq
 
     try:

@@ -225,9 +225,6 @@ def _compare(known: Sequence[_Standing], suite: Suite) -> tuple[Ranks, str]:
 def _abreast(found: Sequence[Influence]) -> Influence:
     """The influences on models that were judged on the same rows, side by side as values of one slice."""
     first = found[0]
-    names = [each.cluster for each in found if each.cluster is not None]
-    if len(names) < len(found) or any(not np.array_equal(name, names[0]) for name in names):
-        raise ValueError("models that are ranked are judged on the same clusters")
     estimate, clusters = (
         np.concatenate([getattr(each, n) for each in found]) for n in ("estimate", "clusters")
     )

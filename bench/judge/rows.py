@@ -121,11 +121,11 @@ class Rows:
 
     @property
     def ballots(self) -> Floats:
-        """The votes for each label, (N, labels); 0 where a row has none."""
+        """The votes for each label, (N, labels), of targets that have some; 0 where a row has none."""
+        assert self.votes is not None, "a metric of votes is refused where there are none"
         found = np.zeros((len(self.truth), self.labels))
-        if self.votes is not None:
-            cast = pc.is_valid(self.votes).to_numpy()
-            found[cast] = self.votes.combine_chunks().flatten().to_numpy().reshape(-1, self.labels)
+        cast = pc.is_valid(self.votes).to_numpy()
+        found[cast] = self.votes.combine_chunks().flatten().to_numpy().reshape(-1, self.labels)
         return found
 
 

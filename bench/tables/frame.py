@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from fairlearn.metrics import MetricFrame
 
-__all__ = ["gives_labels", "grouped", "joined", "label_metrics", "labelled", "metric_frame", "outputs"]
+__all__ = [
+    "CLUSTER", "gives_labels", "grouped", "joined", "label_metrics", "labelled", "metric_frame", "outputs",
+]  # fmt: skip
 
-_CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
+CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
+"""The column of targets that names the cluster, by the unit that is one."""
 _AFFECT = ("valence", "arousal", "dominance")
 _UNMEASURED = "unmeasured"
 
@@ -45,7 +48,7 @@ def joined(targets: pa.Table, predictions: pa.Table, facts: Facts) -> pd.DataFra
     if not (frame["said/side"] == "both").all():
         raise pd.errors.MergeError("a target stands on one side alone")
     ok = frame["said/status"] == "ok"
-    frame["said/cluster"] = frame[_CLUSTER[facts.cluster_unit]]
+    frame["said/cluster"] = frame[CLUSTER[facts.cluster_unit]]
     frame["said/judged"] = frame["said/status"] != "decode_error"
     frame["said/covered"] = ok & _has_output(frame, predictions.column_names)
     codes = {label: code for code, label in enumerate(facts.labels)}

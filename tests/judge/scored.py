@@ -13,9 +13,11 @@ import pyarrow.parquet as pq
 
 from bench import workflow
 from bench.digest import digest_file
-from bench.folder import RunFolder
+from bench.folder import RunFolder, write_json
 from bench.judge.audit import Audit
+from bench.judge.score import Cell
 from bench.question import Question
+from bench.spec import Suite
 from tests.judge.made import LABELS, make_suite, make_targets
 
 SLICES = ("sex", "race", "light", "age", ("race", "sex"), ("age", "light"))
@@ -79,6 +81,34 @@ def finished(folder: Path, **suite: Any) -> RunFolder:
     asked = make_suite(slices=SLICES, bins={"age": (30, 45.5, 60)}, missing_constant=0.1, **suite)
     question = Question(asked, {"made": make_targets(columns)}, lambda kind, name: f"{kind} {name}")
     run = workflow.score(question, made_predictions(rng, truth, folder), {}, folder / "run")
+    workflow.finish(run)
+    return run
+
+
+def of_cells(folder: Path, cells: Sequence[Cell], asked: Suite) -> RunFolder:
+    """A judged run, without a report, of cells of one data set: those of clean media are scored."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clean = [cell for cell in cells if cell.condition == "clean"]
+    files = {cell.model: folder / f"{cell.model}.parquet" for cell in clean}
+    for cell in clean:
+        pq.write_table(cell.predictions, files[cell.model])
+    question = Question(asked, {"made": clean[0].targets}, lambda kind, name: f"{kind} {name}")
+    run = workflow.score(question, files, {}, folder / "run")
+    plan = run.plan
+    for cell in cells:
+        if cell.condition == "clean":
+            continue
+        name = f"{cell.condition}-{cell.severity}-{cell.where}"
+        under, facts = run.cell(cell.model, "made", name), run.cell(cell.model, "made", "clean").facts
+        assert facts is not None
+        under.path.mkdir(parents=True)
+        pq.write_table(cell.predictions, under.predictions)
+        own = {"condition": cell.condition, "severity": cell.severity, "where": cell.where, "key": name}
+        counts = cell.predictions["status"].value_counts().to_pylist()
+        under.finish({**facts, **own, "statuses": {c["values"]: c["counts"] for c in counts}})
+        plan["cells"].append([cell.model, "made", name])
+    if len(cells) > len(clean):
+        write_json(run.path / "run.json", {**plan, "kind": "run"})
     workflow.finish(run)
     return run
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
+from bench.judge.audit import audit
 from bench.judge.audit_action_units import few_of_units, gives, knows, on_units
 from bench.judge.score import judge
 from bench.tables.frame import joined
 from tests.judge.coded import UNITS, coded_cell
 from tests.judge.made import make_suite, row
+from tests.judge.scored import change_estimates, faults, of_cells
 
 
 @pytest.mark.parametrize("scale", ["occurrence", "intensity"])
@@ -35,6 +39,34 @@ def test_both_ways_agree_on_value_rows_and_clusters(scale, lacking):
             assert (again.n, again.clusters) == (one["n"], one["clusters"])
             assert abs(again.value - one["estimate"]) <= again.bound + 1e-12
             assert (again.bound > 0) == ("auroc" in name)
+
+
+def test_a_run_of_units_is_agreed_with_and_one_changed_number_is_found(tmp_path: Path, no_report: None):
+    """In every slice; of a unit that the model lacks, and of all units at once for it, there is none."""
+    cell = coded_cell("occurrence", count=400, lacking="au_04")
+    names = ("au_f1", "au_auroc", "au_f1/au_12", "au_f1/au_04")
+    run = of_cells(tmp_path, [cell], make_suite(metrics=names, slices=("sex", "light")))
+    found = audit(run.path)
+    assert found.agrees, (found.differences[:3], faults(found))
+    assert {name: found.compared.get(name, 0) for name in names} == {
+        "au_f1": 6, "au_f1/au_12": 6, "au_auroc": 0, "au_f1/au_04": 0,
+    }  # fmt: skip
+    assert found.undefined == 12
+
+    def alter(rows):
+        for one in rows:
+            if (one["kind"], one["value"], one["metric"]) == ("value", "male", "au_f1/au_12"):
+                one["estimate"] += 1e-6
+                one["clusters"] -= 1
+            if (one["kind"], one["value"], one["metric"]) == ("value", "male", "au_auroc"):
+                one["estimate"] = 0.5
+        return rows
+
+    change_estimates(run, alter)
+    wrong = [(d.row["value"], d.row["metric"], d.field) for d in audit(run.path).differences]
+    assert sorted(wrong) == [
+        ("male", "au_auroc", "estimate"), ("male", "au_f1/au_12", "clusters"), ("male", "au_f1/au_12", "estimate"),
+    ]  # fmt: skip
 
 
 def frame_of(truth, said, status=None):

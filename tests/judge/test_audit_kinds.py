@@ -100,7 +100,7 @@ def test_an_honest_run_is_agreed_with(judged: Path) -> None:
     found = audit(judged)
     assert found.agrees, (found.differences[:3], faults(found))
     assert {f"kind {kind}" for kind in KINDS} - {"kind value"} <= set(found.compared)
-    assert set(found.not_audited) == {"kind spread", "kind rank, not ranked"}
+    assert set(found.not_audited) == {"kind rank, not ranked"}
     assert found.largest is not None
     assert found.largest.size < 1e-12
     rows = pq.read_table(judged / "estimates.parquet").num_rows
@@ -194,7 +194,7 @@ def unmeasured_compared(patch: pytest.MonkeyPatch) -> None:
         (area_without_clean, {"area"}),
         (least, {"worst"}),
         (errors_of_right_answers, {"mce", "relative_mce"}),
-        (unmeasured_compared, {"gap", "contrast", "ratio"}),
+        (unmeasured_compared, {"gap", "contrast", "ratio", "spread"}),
     ],
 )
 def test_each_mistake_is_found(

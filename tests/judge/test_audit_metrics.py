@@ -15,7 +15,7 @@ from bench.judge import audit_action_units as units
 from bench.judge import formulas, kernels, sums
 from bench.judge.audit import audit
 from bench.judge.audit_fairness import AGREEMENT
-from bench.judge.audit_metrics import affect, counted, label_functions
+from bench.judge.audit_metrics import AFFECT_FUNCTIONS, affect, counted, label_functions
 from bench.judge.audit_probabilities import knows
 from bench.judge.audit_temporal import knows as follows
 from bench.judge.metrics import METRICS, expand
@@ -71,6 +71,16 @@ def test_what_is_undefined_is_nan() -> None:
     assert np.isnan(of["mcc"](same, mixed))
     assert np.isnan(of["mcc"](mixed.clip(0), same))
     assert of["kappa"](same, mixed) == 0
+
+
+def test_a_side_that_never_varies_has_no_correlation_and_no_spread() -> None:
+    """Rounding of equal numbers is no variance; an error is one all the same."""
+    still, moving = 0.3 + np.array([0, 1e-17, 0, 1e-8, 0]), np.array([-0.3, 0.1, 0.2, 0.5, 0.9])
+    for name in ("ccc", "pcc"):
+        assert np.isnan(AFFECT_FUNCTIONS[name](still, moving))
+        assert np.isnan(AFFECT_FUNCTIONS[name](moving, still))
+    assert AFFECT_FUNCTIONS["label_sd"](still, moving) == 0
+    assert AFFECT_FUNCTIONS["rmse"](moving, still) == pytest.approx(np.sqrt(np.mean((moving - 0.3) ** 2)))
 
 
 def without_misses(formula: Callable[[Any], Any]) -> Callable[[Any], Any]:

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy.stats import pearsonr
 
 from bench import workflow
 from bench.folder import RunFolder
@@ -19,8 +20,8 @@ from bench.judge import audit_temporal, clips, score, sequences, temporal
 from bench.judge.audit import audit
 from bench.question import Question
 from tests.judge.followed import ON_SEQUENCES
-from tests.judge.made import LABELS, make_suite, make_targets
-from tests.judge.scored import faults
+from tests.judge.made import LABELS, make_cell, make_suite, make_targets
+from tests.judge.scored import change_estimates, faults, of_cells
 from tests.judge.test_temporal_frames import scored
 
 pytestmark = pytest.mark.usefixtures("no_report")
@@ -90,6 +91,36 @@ def test_an_honest_run_is_agreed_with_to_rounding(tmp_path: Path) -> None:
     assert all(name.startswith("kind ") for name in found.not_audited)
     assert found.largest is not None
     assert found.largest.size < 1e-12
+
+
+def test_what_never_moves_within_a_clip_correlates_between_clips_alone(tmp_path: Path) -> None:
+    """A model says one number a clip: within them nothing but the rounding of means is left."""
+    rng = np.random.default_rng(1)
+    clip = np.repeat(np.arange(20), 7)
+    level = rng.uniform(-0.5, 0.5, 20)
+    truth = level[clip] + rng.uniform(-0.3, 0.3, 140)
+    columns = {
+        "subject": [f"s{c}" for c in clip],
+        "clip": [f"c{c}" for c in clip],
+        "frame": np.tile(range(7), 20),
+    }
+    cell = make_cell(make_targets({**columns, "valence": truth}), {"valence": level[clip]})
+    names = [f"{name}_{part}_valence" for name in ("ccc", "pcc") for part in ("within", "between")]
+    run = of_cells(tmp_path, [cell], make_suite(metrics=tuple(names)))
+    found = audit(run.path)
+    assert found.agrees, (found.differences[:3], faults(found))
+    values = {
+        r["metric"]: r["estimate"] for r in pq.read_table(run.estimates).to_pylist() if r["kind"] == "value"
+    }
+    means = truth.reshape(20, 7).mean(axis=1)
+    between = pearsonr(means, level).statistic
+    assert values["pcc_between_valence"] == pytest.approx(between, abs=1e-12)
+    assert (values["ccc_within_valence"], values["pcc_within_valence"]) == (None, None)
+    assert found.undefined == 2
+    change_estimates(run, lambda rows: [{**r, "estimate": r["estimate"] or 0.0} for r in rows])
+    assert {(d.row["metric"], d.audited) for d in audit(run.path).differences if d.row["kind"] == "value"} == {
+        ("ccc_within_valence", None), ("pcc_within_valence", None),
+    }  # fmt: skip
 
 
 def over_gaps(patch: pytest.MonkeyPatch) -> None:
@@ -211,6 +242,14 @@ def test_segments_are_held_against_those_that_they_overlap_alone(monkeypatch: py
             for each, at in zip((truth, said), edges, strict=True)]  # fmt: skip
     alike = [sum(x == y and 2 * len(a & b) >= len(a | b) for x, a in sets[0]) for y, b in sets[1]]
     assert sum(found[: runs[1]]) == sum(each > 0 for each in alike)
+
+
+def test_frames_are_taken_clip_by_clip() -> None:
+    found = pd.DataFrame(
+        {"sequence": list("ccaab"), "judged": [True, False, True, True, True], "row": [4, 3, 2, 1, 0],
+         "truth": [1, 1, -1, 2, 2]}
+    )  # fmt: skip
+    assert list(audit_temporal._clips(found, "row", "truth")) == [[[4, 1]], [[2, -1], [1, 2]], [[0, 2]]]
 
 
 def test_the_wrong_face_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

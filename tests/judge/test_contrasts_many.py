@@ -1,4 +1,4 @@
-"""Contrasts of many groups and of very many clusters: the rest, and what would be seen."""
+"""Contrasts of many groups, of very many clusters and of values that never differ: what would be seen."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bench.judge.atoms import Tally
 from bench.judge.contrasts import against_rest, contrast, pairs
 from bench.judge.influence import influence
 from bench.judge.spread import sdd80
-from tests.judge.test_contrasts import ACCURACY, means
+from tests.judge.test_contrasts import ACCURACY, accuracy_tally, means
 from tests.judge.test_influence import random_tally
 
 
@@ -76,3 +76,23 @@ def test_the_rest_of_collapsed_rows_keeps_their_multiplicity():
     assert found.variance(weights[[0]])[0] == pytest.approx(expected, rel=1e-12)
     result = contrast(found, weights, 0.95, seed=1, draws=999)
     assert result.reason == (None, None, None)
+
+
+def test_values_that_are_alike_in_every_person_have_a_difference_of_0_without_an_interval():
+    """Eight persons answer alike by day and by night, and worse in the rain."""
+    dry, rain, persons = [5, 3, 4, 6, 2, 5, 6, 4], [2, 3, 1, 4, 2, 3, 5, 1], np.arange(8)
+    tally = accuracy_tally([*dry, *dry, *rain], [6] * 24, np.repeat([0, 1, 2], 8), 3, np.tile(persons, 3))
+    weights, both = pairs(np.ones(3, bool))
+    assert both == [(0, 1), (0, 2), (1, 2)]
+    found = contrast(influence(ACCURACY, tally), weights, 0.95, seed=1, draws=999)
+    same = "no interval: the difference is the same without any one cluster"
+    assert found.reason == (same, None, None)
+    assert (found.estimate[0], found.se[0]) == (0, 0)
+    for name in ("df", "low", "high", "p", "p_adjusted", "critical"):
+        assert np.isnan(getattr(found, name)[0])
+    # The other two are one and the same pairing, person by person.
+    apart = (np.array(dry) - rain) / 6
+    assert found.estimate[1:] == pytest.approx([apart.mean()] * 2, abs=1e-15)
+    assert found.se[1:] == pytest.approx([apart.std(ddof=1) / np.sqrt(8)] * 2, rel=1e-12)
+    assert found.df[1:].tolist() == [found.df[1]] * 2
+    assert 1 < found.df[1] <= 7

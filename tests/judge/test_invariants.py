@@ -58,6 +58,44 @@ def test_a_plan_without_one_of_its_cells_is_found(run: RunFolder) -> None:
     )
 
 
+def test_a_cell_that_the_plan_has_no_model_for_is_found(run: RunFolder) -> None:
+    plan = json.loads((run.path / "run.json").read_text())
+    plan["models"] = [model for model in plan["models"] if model["name"] == "soft"]
+    (run.path / "run.json").write_text(json.dumps(plan))
+    assert faults(audit(run.path))["every cell of the plan is there"] == (
+        "hard / made / clean: it is in the plan, but not of its models, data sets and conditions",
+    )
+
+
+@pytest.mark.parametrize("how", ["lost", "broken", "subject", "sex"])
+def test_targets_that_cannot_be_read_are_found_and_nothing_is_compared(run: RunFolder, how: str) -> None:
+    """Not there, no table, or without the column of the persons or of a slice."""
+    path = run.targets_path("made")
+    table = pq.read_table(path)
+    path.unlink()
+    if how == "broken":
+        path.write_bytes(b"PAR1")
+    elif how != "lost":
+        pq.write_table(table.drop_columns(how), path)
+    found = audit(run.path)
+    (fault,) = faults(found)["files are as their digests say"]
+    assert fault.startswith("targets of made: " if how == "sex" else f"{path}: ")
+    assert not found.compared
+    assert not found.differences
+    assert found.not_audited["rows of cells that cannot be read"] > 0
+
+
+@pytest.mark.parametrize("column", ["target", "status", "predicted"])
+def test_predictions_without_one_of_their_columns_cannot_be_read(run: RunFolder, column: str) -> None:
+    rewrite(run, "hard", lambda table: table.drop_columns(column), digest=True)
+    found = audit(run.path)
+    assert faults(found)["every target is there once in every cell"] == (
+        "hard / made / clean: there are no readable predictions",
+    )
+    assert {d.row["kind"] for d in found.differences} == {"rank"}  # the other has no rival left
+    assert found.not_audited["rows of cells that cannot be read"] > 0
+
+
 def test_cells_that_changed_places_are_found(run: RunFolder) -> None:
     one, two = (run.cell(model, "made", "clean").path for model in ("soft", "hard"))
     one.rename(one.with_name("aside"))
@@ -81,6 +119,21 @@ def test_estimates_that_do_not_follow_are_found(run: RunFolder, what: str) -> No
 
     change_estimates(run, alter)
     assert list(faults(audit(run.path))) == ["estimates follow from plan and tables"]
+
+
+def test_metrics_that_the_tables_do_not_allow_are_found(run: RunFolder) -> None:
+    """Nobody named metrics, and neither the targets nor the models have dominance."""
+
+    def invent(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        values = [r for r in rows if (r["kind"], r["metric"]) == ("value", "accuracy")]
+        return [*rows, *({**r, "metric": "rmse_dominance"} for r in values)]
+
+    change_estimates(run, invent)
+    found = audit(run.path)
+    (soft, hard) = faults(found)["estimates follow from plan and tables"]
+    for fault in (soft, hard):
+        assert fault.endswith("the estimates have rmse_dominance, which the tables do not allow")
+    assert {(d.row["metric"], d.audited) for d in found.differences} == {("rmse_dominance", None)}
 
 
 def test_a_withheld_number_and_a_small_group_shown_are_found(run: RunFolder) -> None:

@@ -17,7 +17,7 @@ from bench.errors import UserError
 from bench.judge.audit import audit
 from bench.judge.metrics import expand
 from bench.judge.score import judge
-from tests.judge.made import LABELS, frame, judged, make_suite, random_cell, row
+from tests.judge.made import LABELS, frame, judged, make_cell, make_suite, random_cell, row
 from tests.judge.scored import change_estimates, faults, finished
 from tests.judge.test_fairness import of_kind
 
@@ -103,6 +103,16 @@ def test_without_one_of_the_gaps_there_is_none_and_it_says_so(cell: Any) -> None
     (gap,) = of_kind(table, "gap", metric="equalised_odds/fear")
     assert (gap["estimate"], gap["p"], gap["status"]) == (None, None, "insufficient")
     assert gap["warning"].startswith("no gap: recall/fear")
+
+
+def test_a_model_without_labels_has_no_row_of_it_and_its_other_gaps_all_the_same(cell: Any) -> None:
+    said = {name: cell.predictions[name] for name in ("status", "valence")}
+    suite = make_suite(slices=("sex",), metrics=("equalised_odds", "rmse_valence"), slice_rule=FEW)
+    table = judge([make_cell(cell.targets, said)], suite)
+    assert [r["metric"] for r in of_kind(table, "gap")] == ["rmse_valence"]
+    missing = row(table, metric="recall/fear")
+    assert (missing["estimate"], missing["status"]) == (None, "insufficient")
+    assert missing["warning"].startswith("unavailable: the predictions have no output for recall/fear")
 
 
 def test_it_says_where_the_two_gaps_are_of_different_values(cell: Any) -> None:

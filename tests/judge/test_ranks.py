@@ -228,6 +228,12 @@ def test_conditions_are_ranked_apart_and_forgotten_at_once(monkeypatch):
     assert len(found) == 8
     assert (found["low_light", 1, "a"], found["low_light", 3, "a"], found["clean", 0, "a"]) == (1, 2, 2)
     assert kept == [1, 0] * 4
+    partly = [r for r in judge(cells[:-1], suite(), ranked=("a", "b")).to_pylist() if r["kind"] == "rank"]
+    assert len(partly) == 7
+    for r in partly:
+        alone = r["condition"] == "sensor_noise"
+        assert r["estimate"] == (None if alone else found[r["condition"], r["severity"], r["model"]])
+        assert alone == (r["warning"] or "").startswith("not ranked: fewer than two models have a value")
 
 
 def test_rows_that_are_their_own_clusters():

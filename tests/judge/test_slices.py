@@ -117,6 +117,18 @@ REFUSED = [
 ]
 
 
+@pytest.mark.parametrize("codes", [["9007199254740993", "1", None], [None] * 3])
+def test_bins_of_text_name_no_row_where_no_single_one_makes_it_text(codes):
+    """Numbers that float64 would round stay text, and so does a column that is empty throughout."""
+    targets = make_targets({"subject": list("abc"), "label": ["fear"] * 3, "code": codes})
+    with pytest.raises(UserError) as caught:
+        check(make_suite(slices=("code",), bins={"code": (5,)}), targets, where)
+    assert str(caught.value).startswith(
+        "bins:code: bins cut 'code', which is text in made. Bins cut numbers."
+    )
+    check(make_suite(slices=("code",)), targets, where)
+
+
 @pytest.mark.parametrize(("asked", "message"), REFUSED)
 def test_refusals_name_the_place(asked, message):
     columns = {n: TARGETS.table[n].to_pylist() for n in ("subject", "label", "age", "monk", "gender")}
