@@ -66,7 +66,8 @@ def test_the_same_bytes_again(perturbation: Perturbation, severity: int) -> None
     once, again = perturbation(clip, severity, 5), perturbation(clip, severity, 5)
     assert torch.equal(once.frames, again.frames)
     assert torch.equal(clip.frames, before)
-    assert difference(once, perturbation(clip, severity, 6)) > 0.1
+    other = perturbation(clip, severity, 6)
+    assert difference(once, other) > 0.1 if perturbation.random else torch.equal(once.frames, other.frames)
 
 
 def test_windows_do_not_matter(perturbation: Perturbation) -> None:
@@ -87,7 +88,8 @@ def test_parts_do_not_matter(perturbation: Perturbation, monkeypatch: pytest.Mon
 
 def test_clips_differ(perturbation: Perturbation) -> None:
     one, other = draw(name="one"), draw(name="other")
-    assert difference(perturbation(one, 2, 0), perturbation(other, 2, 0)) > 0.1
+    found = difference(perturbation(one, 2, 0), perturbation(other, 2, 0))
+    assert found > 0.1 if perturbation.random else found == 0
 
 
 def test_harm_grows_with_severity(perturbation: Perturbation) -> None:
