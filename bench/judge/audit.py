@@ -1,11 +1,11 @@
 """The second opinion on a finished run: its estimates again, from the row tables, by another way.
 
 Shares no code with what it audits: tables are joined by name in pandas, groups are fairlearn's MetricFrame on
-scikit-learn's functions, all else is numpy and scipy on the raw numbers, never sums or bins: of what the
-judge takes from a histogram, only what binning cannot explain is a difference. Intervals of values are made
-again, other ones and p are not. Metrics and kinds of row that it does not know are counted as not audited,
-never as agreed. A withheld number is neither compared nor printed. Refuses a folder without plan or
-estimates.
+scikit-learn's functions, all else is numpy and scipy on the raw numbers: of what the judge takes from a
+histogram, only what binning cannot explain is a difference. Intervals of values and of stability are made
+again, from counts and bins of its own; other ones and p are not. Metrics and kinds of row that it does not
+know are counted as not audited, never as agreed. A withheld number is neither compared nor printed. Refuses a
+folder without plan or estimates.
 """
 
 from __future__ import annotations

@@ -176,7 +176,9 @@ def _on(scale: str, values: np.ndarray) -> np.ndarray:
 
     with np.errstate(divide="ignore", invalid="ignore"):
         if scale == "logit":
-            return np.asarray(logit(values))
+            return np.asarray(
+                logit(np.where(values < _NOTHING, 0, np.where(values > 1 - _NOTHING, 1, values)))
+            )
         if scale == "atanh":
             return np.arctanh(np.where(abs(values) > 1 - _NOTHING, np.sign(values), values))
         return np.log(np.where(values < _NOTHING, 0.0, values)) if scale == "log" else values

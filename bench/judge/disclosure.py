@@ -3,8 +3,9 @@
 Every number here is a sum over unknowns, and its membership, a column of a matrix, says over which. A number
 follows if its column is a linear combination of shown columns; a few follow together if a combination of
 theirs is one. To withhold more against that is what statistical disclosure control calls complementary
-suppression: here as many as are needed, none of which could be shown after all, chosen by who is in them and
-never by what a metric says of them. It knows no slices, classes or metrics, and takes from its caller which
+suppression: chosen by who is in them and never by what a metric says of them, none of which could be shown
+after all by a rule that errs towards withholding: where several sums follow together, any two are taken for
+one. It knows no slices, classes or metrics, and takes from its caller which
 numbers are guarded.
 """
 

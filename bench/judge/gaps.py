@@ -88,7 +88,11 @@ def gap(metric: Metric, tally: Tally, included: Bools, seed: int, draws: int = 9
 
 def _compare(found: Gap, null: _Null) -> Gap:
     if np.isnan(null.observed):
-        return replace(found, reason="no test: a value is undefined, or loses a class, without some cluster")
+        return replace(
+            found,
+            reason="no test: a value is undefined, loses a class or lies on the bound of its range, as it is "
+            "or without some cluster",
+        )
     spread, statistic = (drawn[~np.isnan(drawn)] for drawn in (null.spread, null.statistic))
     fewest = (1 - _MOST_UNDEFINED) * len(null.statistic)
     if len(spread) >= fewest:
@@ -131,7 +135,9 @@ def _permute(metric: Metric, tally: Tally, rng: np.random.Generator, draws: int)
     def evaluate(deal: Deal) -> _Groups:
         return _ratio(pool, deal) if leave is None else _jackknife(metric, leave, deal)
 
-    observed = _studentised(evaluate(pool.observed()))[0]
+    # One over an error has units, and what is rounding depends on them.
+    rounding = ROUNDING * (abs(limit.scaled) if metric.kind in ("plain", "root") else 1.0)
+    observed = _studentised(evaluate(pool.observed()), rounding)[0]
     if np.isnan(observed):
         draws = 0
     held = leave.held if leave else (2, 1)
@@ -140,7 +146,7 @@ def _permute(metric: Metric, tally: Tally, rng: np.random.Generator, draws: int)
         groups = evaluate(deal)
         if few < len(pool.size):
             groups = groups.beside(limit.left(pool, deal, normal))
-        drawn.append(np.stack([_studentised(groups), np.ptp(groups.value, axis=-1)]))
+        drawn.append(np.stack([_studentised(groups, rounding), np.ptp(groups.value, axis=-1)]))
     return _Null("permutation-studentised", float(observed), *np.concatenate(drawn, axis=1))
 
 
@@ -233,14 +239,14 @@ def _limit(metric: Metric, shape: tuple[int, ...], pool: Pool) -> _Limit:
     return _Limit(float(value), float(scaled), float(slope), effect, fewest)
 
 
-def _studentised(groups: _Groups) -> Floats:
+def _studentised(groups: _Groups, rounding: float) -> Floats:
     """The maximum over pairs of |l_g - l_h| / sqrt(W_g + W_h), (m,); infinite where no variance is left."""
     one, other = np.triu_indices(groups.scaled.shape[1], 1)
     apart = abs(groups.scaled[:, one] - groups.scaled[:, other])
-    variance = np.where(groups.variance < ROUNDING**2, 0.0, groups.variance)
+    variance = np.where(groups.variance < rounding**2, 0.0, groups.variance)
     error = np.sqrt(variance[:, one] + variance[:, other])
     ratio = apart / error
-    ratio[(apart < ROUNDING) & ~np.isnan(error)] = 0.0
+    ratio[(apart < rounding) & ~np.isnan(error)] = 0.0
     return np.asarray(ratio.max(axis=-1), np.float64)
 
 

@@ -23,7 +23,7 @@ from bench.judge.rows import Bools, Floats, Ints
 
 __all__ = [
     "FEWEST_CLUSTERS", "ROUNDING", "Inference", "clopper_pearson", "design_effect", "effective", "freedom",
-    "infer", "leave_one_out", "linearised", "wilson",
+    "infer", "leave_one_out", "linearised", "residuals", "wilson",
 ]  # fmt: skip
 
 FEWEST_CLUSTERS = 5
@@ -65,9 +65,14 @@ class _Scale:
 _ATANH = _Scale(
     "jackknife-atanh", lambda r: np.arctanh(np.where(abs(r) > 1 - ROUNDING, np.sign(r), r)), np.tanh
 )
+_LOGIT = _Scale(
+    "jackknife-logit",
+    lambda p: logit(np.where(abs(p - 0.5) > 0.5 - ROUNDING, np.where(p > 0.5, 1.0, 0.0), p)),
+    expit,
+)
 _LOG = _Scale("jackknife-log", lambda e: np.log(np.where(e < ROUNDING, 0, e)), np.exp)
 _SCALES = {
-    "rate": _Scale("jackknife-logit", logit, expit),
+    "rate": _LOGIT,
     "correlation": _ATANH,
     "agreement": _ATANH,
     "plain": _LOG,
@@ -102,8 +107,14 @@ def linearised(successes: Floats, trials: Floats, tally: Tally) -> tuple[Floats,
     """
     size, clusters = tally.sum(trials), tally.clusters.astype(np.float64)
     theta = tally.sum(successes) / size
+    squares = tally.sum(residuals(successes, trials, theta, tally) ** 2)
+    return theta, np.where(clusters > 1, clusters / (clusters - 1) * squares / size**2, np.nan)
+
+
+def residuals(successes: Floats, trials: Floats, theta: Floats, tally: Tally) -> Floats:
+    """e_i = a_i - theta b_i of every entry, (P,); 0 where clusters agree and only rounding is left."""
     residual = successes - theta[tally.value] * trials
-    return theta, clusters / (clusters - 1) * tally.sum(residual**2) / size**2
+    return np.where(np.abs(residual) <= ROUNDING * trials, 0.0, residual)
 
 
 def design_effect(p: Floats, variance: Floats, n: Floats) -> Floats:
@@ -157,9 +168,7 @@ def _proportion(metric: Metric, tally: Tally, level: float) -> Inference:
     # At p = 0 or 1 no variance was estimated, so no t correction: clusters that agree within themselves
     # make the number of successful clusters binomial, and Clopper-Pearson on G is exact.
     certain = (p == 0) | (p == 1)
-    residual = successes - p[tally.value] * trials
-    # Of clusters that agree nothing but rounding is left, which has the heaviest of tails.
-    residual[np.abs(residual) <= ROUNDING * trials] = 0.0
+    residual = residuals(successes, trials, p, tally)
     df = freedom(tally.sum(residual**2), tally.sum(residual**4), clusters.astype(np.float64))
     shrink = np.where(certain, 1.0, (ndtri((1 + level) / 2) / stdtrit(df, (1 + level) / 2)) ** 2)
     extreme = np.minimum(p, 1 - p) < _EXTREME

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judge.atoms import Tally, combine
-from bench.judge.infer import leave_one_out, linearised
+from bench.judge.infer import leave_one_out, linearised, residuals
 from bench.judge.metrics import Metric
 from bench.judge.rows import Floats, Ints
 
@@ -89,9 +89,8 @@ def influence(metric: Metric, tally: Tally) -> Influence:
 def _ratio(metric: Metric, tally: Tally, clusters: Floats) -> tuple[Floats, Floats]:
     successes, trials = (np.asarray(part, np.float64) for part in metric.formula(tally.stats))
     theta, _ = linearised(successes, trials, tally)
-    residual = successes - theta[tally.value] * trials
     scale = np.sqrt(clusters / (clusters - 1)) / tally.sum(trials)
-    return theta, scale[tally.value] * residual
+    return theta, scale[tally.value] * residuals(successes, trials, theta, tally)
 
 
 def _jackknife(metric: Metric, tally: Tally, clusters: Floats) -> tuple[Floats, Floats]:

@@ -31,7 +31,7 @@ class LeftOut(Protocol):
 
     Called: the values of the groups, (m, groups), NaN for a group without some class of the pool, whose mean
     would be over other classes than that of the others; and the values without each entry's cluster, (m, E),
-    NaN where a class is lost with it. What a group has no cluster of has any value.
+    NaN at least where a class is lost with it. What a group has no cluster of has any value.
     """
 
     @property

@@ -21,7 +21,7 @@ from bench.judge.rows import Floats
 
 __all__ = ["ends", "scale", "slope"]
 
-_MOST = 700.0  # e to this is the largest power that is finite
+_MOST = 300.0  # the square of e to this is finite
 
 
 def scale(kind: str, value: Floats) -> Floats:
@@ -50,7 +50,8 @@ def ends(kind: str, value: Floats, se: Floats, c: Floats) -> tuple[Floats, Float
     """The interval of each value as part of a difference: c standard errors to each side on its scale.
 
     Rates are on the logit scale. The upper end of an error is that of its scale to second order, with
-    h = c se / e that error times e^(h + h^2 / 2), or e^(h + h^2): one over it has none from some h on.
+    h = c se / e that error times e^(h + h^2 / 2), or e^(h + h^2); from h = 1/2 on the exponent is linear, for
+    one over an error has no upper end then.
     """
     if kind == "proportion":
         return _wilson(value, se, c)
@@ -66,8 +67,9 @@ def ends(kind: str, value: Floats, se: Floats, c: Floats) -> tuple[Floats, Float
         return np.tanh(np.arctanh(value) - half), np.tanh(np.arctanh(value) + half)
     if kind in ("plain", "root"):
         power, half = _power(kind), c * se / value
-        above = np.exp(np.minimum(half + power * half**2 / 2, _MOST))
-        return value * (1 + power * half) ** (-1 / power), value * above
+        bent = np.minimum(half, 0.5)
+        above = half + power * bent * (half - bent / 2)
+        return value * (1 + power * half) ** (-1 / power), value * np.exp(np.minimum(above, _MOST))
     return value - c * se, value + c * se
 
 

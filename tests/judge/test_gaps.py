@@ -143,7 +143,10 @@ def test_a_class_that_can_be_lost_leaves_no_test(shared):
     found = gap(UAR, tally, np.ones(2, bool), 0, 199)
     assert found.estimate > 0
     assert math.isnan(found.p)
-    assert found.reason == "no test: a value is undefined, or loses a class, without some cluster"
+    assert found.reason == (
+        "no test: a value is undefined, loses a class or lies on the bound of its range, as it is or without some "
+        "cluster"
+    )
 
 
 def test_a_class_held_by_few_clusters_is_lost_in_too_many_draws():

@@ -57,7 +57,14 @@ def test_ends_of_errors_are_those_of_one_over_them(kind, power):
         exact = [VALUES * (1 + sign * power * half) ** (-1 / power) for sign in (1, -1)]
         assert low == pytest.approx(exact[0], rel=1e-12)
         assert high == pytest.approx(exact[1], rel=near)  # to second order: what is left is of the third
-    assert np.isfinite(scales.ends(kind, VALUES, 50 * VALUES, np.array(4.0))).all()
+    # From there on the exponent is linear, and the interval finite however unsure the value.
+    ends = [
+        np.log(scales.ends(kind, VALUES, half * VALUES, np.array(1.0))[1] / VALUES)
+        for half in (0.5, 1, 2, 900)
+    ]
+    assert ends[0] == pytest.approx(np.full(4, 0.5 + power / 8))
+    assert ends[2] - ends[1] == pytest.approx(np.full(4, 1 + power / 2))
+    assert ends[3] == pytest.approx(np.full(4, 300.0))
 
 
 def test_ends_of_proportions_are_wilson_s():

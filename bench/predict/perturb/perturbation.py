@@ -18,8 +18,8 @@ class Perturbation:
     ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
     ``apply(clip, amount, stream)`` returns the clip with other pixels (or sound) and the same times.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
-    such severities stay out of gates. ``random``: whether seed and clip change the pixels. ``version`` goes up
-    when pixels change.
+    such severities stay out of gates. ``random``: whether seed and clip change the pixels. ``version``
+    goes up when pixels change.
     """
 
     name: str
