@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -27,8 +28,22 @@ def list_() -> None:
 
 
 @app.command()
-def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) -> None:
-    """Print the data, conditions, slices, metrics and tests of a suite, with the amount of every severity."""
+def show(
+    name: Annotated[str, typer.Argument(help="A name or a YAML file.")],
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="FILE.png", help="Draw each condition at every severity."),
+    ] = None,
+    clip: Annotated[
+        Path | None,
+        typer.Option("--clip", metavar="MEDIUM", help="Whose middle frame is drawn; default: a drawn face."),
+    ] = None,
+) -> None:
+    """Print the data, conditions, slices, metrics and tests of a suite, with the amount of every severity.
+
+    With --pictures also a contact sheet: a row for each condition, severity 0 to 5 from left to right.
+    """
+    from bench.cli.pictures import draw_pictures
     from bench.predict.datasets import find_adapter
     from bench.predict.perturb import find_perturbation
     from bench.suite import find_suite, read_suite
@@ -38,6 +53,7 @@ def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) ->
     for source in suite.data:
         find_adapter(source, plan.place("adapter", source.adapter))
     harms = [find_perturbation(c.perturb, plan.place("perturbation", c.perturb)) for c in suite.conditions]
+    drawn = draw_pictures(suite, harms, pictures, clip)
     typer.echo(f"{suite.suite}: {suite.about}".rstrip(": "))
     for source in suite.data:
         typer.echo(f"data       {source.key} (adapter {source.adapter}, split {source.split or 'all'})")
@@ -48,6 +64,8 @@ def show(name: Annotated[str, typer.Argument(help="A name or a YAML file.")]) ->
         typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {harm.unit})")
     for what, text in _measured(suite):
         typer.echo(f"{what:<10} {text}")
+    for text in drawn:
+        typer.echo(f"pictures   {text}")
 
 
 def _measured(suite: Suite) -> Iterator[tuple[str, str]]:

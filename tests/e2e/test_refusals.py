@@ -70,8 +70,9 @@ REFUSALS = {
     ),
     "unknown model": (
         ["--model", "orakle"],
-        "--model: there is no model 'orakle' in the zoo. Did you mean 'oracle'? It has: chance, majority, "
-        "mini-xception, oracle, planted_bias, yunet. Name one of them, or add a folder with --zoo DIR.",
+        "--model: there is no model 'orakle' in the zoo. Did you mean 'oracle'? It has: chance, haar, "
+        "majority, mini-xception, oracle, planted_bias, retinaface, ultraface, yunet. Name one of them, or add a "
+        "folder with --zoo DIR.",
     ),
     "a detector as a model": (
         ["--model", "yunet"],

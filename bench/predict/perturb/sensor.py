@@ -1,14 +1,26 @@
-"""Sensor noise: additive Gaussian noise, independent for each pixel, channel and frame."""
+"""Sensor: noise, wrong values, too few of them, and white that is not white.
+
+Noise is drawn anew for each pixel, channel and frame, as a sensor does; an error of the white balance or of
+the converter is the same for the whole clip.
+"""
 
 from __future__ import annotations
+
+import math
+from functools import cache
 
 import torch
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.srgb import encode_light, linear, to_bytes
 from bench.predict.perturb.stream import Stream, inverse_normal
+from bench.predict.perturb.tone import map_bytes
 
-__all__ = ["SENSOR_NOISE"]
+__all__ = ["BIT_DEPTH", "IMPULSE_NOISE", "SENSOR_NOISE", "SHOT_NOISE", "WHITE_BALANCE"]
+
+# Equally likely photon counts, by 12 of 16 bits: what is rarer than 1 in 8,192 is left out.
+_CHANCES = 1 << 12
 
 
 def add_noise(clip: Clip, sigma: float, stream: Stream) -> Clip:
@@ -28,6 +40,96 @@ def add_noise(clip: Clip, sigma: float, stream: Stream) -> Clip:
     return clip.with_frames(noisy)
 
 
+def add_impulses(clip: Clip, share: float, stream: Stream) -> Clip:
+    """Set a ``share`` of all values to black or white, half each; the rest stays as it is."""
+    frames = clip.frames
+    count = frames[0].numel()
+    half = round(share / 2 * (1 << 16))
+    noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for part in stream.parts(clip.index, count):
+        bits = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
+        white = (bits >= (1 << 16) - half).to(torch.uint8).mul_(255)
+        noisy[part] = (frames[part] * (bits >= half)).bitwise_or_(white)
+    return clip.with_frames(noisy)
+
+
+def count_photons(clip: Clip, noise: float, stream: Stream) -> Clip:
+    """Count so few photons that white has the relative ``noise``, 1 / sqrt(photons); values clamp.
+
+    Photons fall in proportion to linear light and are counted by the exact Poisson law: at three of them its
+    Gaussian limit is another picture. Noise is drawn anew for each pixel, channel and frame.
+    """
+    frames = clip.frames
+    count = frames[0].numel()
+    table = _counted(noise, frames.device)
+    noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for part in stream.parts(clip.index, count):
+        chances = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
+        chances.bitwise_right_shift_(4).add_(frames[part], alpha=_CHANCES)
+        noisy[part] = table.index_select(0, chances.flatten()).view(frames[part].shape)
+    return clip.with_frames(noisy)
+
+
+@cache
+def _counted(noise: float, device: torch.device) -> torch.Tensor:
+    """Give the bytes seen of each byte, one for each chance, uint8 [256 * _CHANCES]."""
+    photons = noise**-2
+    expected = (linear(device) * photons)[:, None]
+    # Up to ten standard deviations and ten photons above white's: no chance lies beyond.
+    counts = torch.arange(math.ceil(photons + 10 / noise + 10), dtype=torch.float64, device=device)
+    below = torch.special.gammaincc(counts + 1, expected)
+    chances = (torch.arange(_CHANCES, dtype=torch.float64, device=device) + 0.5) / _CHANCES
+    counted = torch.searchsorted(below, chances.expand(256, _CHANCES).contiguous())
+    return to_bytes(encode_light((counted / photons).clamp_(max=1))).flatten()
+
+
+def drop_bits(clip: Clip, bits: float, stream: Stream) -> Clip:
+    """Leave 8 - ``bits`` bits of each encoded value: evenly spaced levels, black and white among them."""
+    highest = 2 ** (8 - int(bits)) - 1
+    values = torch.arange(256, dtype=torch.float64, device=clip.frames.device)
+    table = ((values * highest / 255).round() * 255 / highest).round().to(torch.uint8)
+    return map_bytes(clip, table[None], stream)
+
+
+def shift_white(clip: Clip, degrees: float, stream: Stream) -> Clip:
+    """Multiply the channels by gains, in linear light, that turn grey by ``degrees`` towards one hue.
+
+    The angle is that between the RGB of a white surface and grey; the hue is drawn for the clip, from all of
+    them. White keeps its luminance (BT.709), so that the exposure is not touched; values clamp.
+    """
+    frames = clip.frames
+    turn, hue = math.tan(math.radians(degrees)), 2 * math.pi * stream.uniform("hue")
+    gains = [1 + turn * math.sqrt(2) * math.cos(hue - 2 * math.pi * channel / 3) for channel in range(3)]
+    luminance = sum(share * gain for share, gain in zip((0.2126, 0.7152, 0.0722), gains, strict=True))
+    light = linear(frames.device)
+    shifted = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for channel, gain in enumerate(gains):
+        table = to_bytes(encode_light((light * (gain / luminance)).clamp_(max=1)))
+        plane = clip.with_frames(frames[:, channel : channel + 1])
+        shifted[:, channel : channel + 1] = map_bytes(plane, table[None], stream).frames
+    return clip.with_frames(shifted)
+
+
+BIT_DEPTH = Perturbation(
+    name="bit_depth",
+    version=1,
+    levels=(3.0, 4.0, 5.0, 6.0, 7.0),
+    unit="bits lost of 8",
+    source="a range chosen here: from the 5 bits a channel of 15-bit high colour to a single one",
+    apply=drop_bits,
+    destroys_label_from=5,
+    random=False,
+)
+
+IMPULSE_NOISE = Perturbation(
+    name="impulse_noise",
+    version=1,
+    levels=(0.03, 0.06, 0.09, 0.17, 0.27),
+    unit="share of values that are black or white",
+    source="impulse_noise of ImageNet-C: Hendrycks and Dietterich 2019, arXiv:1903.12261",
+    apply=add_impulses,
+)
+
 SENSOR_NOISE = Perturbation(
     name="sensor_noise",
     version=1,
@@ -35,4 +137,29 @@ SENSOR_NOISE = Perturbation(
     unit="standard deviation as a fraction of full scale",
     source="gaussian_noise of ImageNet-C: Hendrycks and Dietterich 2019, arXiv:1903.12261",
     apply=add_noise,
+)
+
+SHOT_NOISE = Perturbation(
+    name="shot_noise",
+    version=1,
+    levels=(0.1291, 0.2, 0.2887, 0.4472, 0.5774),
+    unit="noise to signal at white, 1 / sqrt(photons)",
+    source=(
+        "shot_noise of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): 60, 25, 12, 5 and 3 "
+        "photons at white. There they follow encoded values, here linear light"
+    ),
+    apply=count_photons,
+    destroys_label_from=5,
+)
+
+WHITE_BALANCE = Perturbation(
+    name="white_balance",
+    version=1,
+    levels=(3.0, 6.0, 10.0, 15.0, 21.0),
+    unit="degrees of reproduction angular error",
+    source=(
+        "the unit of Finlayson and Zakizadeh 2014 (Reproduction angular error, BMVC). A range chosen here, "
+        "from a slight cast to a wrong setting"
+    ),
+    apply=shift_white,
 )

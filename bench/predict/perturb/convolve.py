@@ -1,0 +1,81 @@
+"""Convolution of linear light with one kernel of whole numbers, the same bytes on every device.
+
+Sums of integers have no order, so that no batch, window, thread or device moves a pixel. The cost is a
+shifted addition for each tap, or for each place where a row of the kernel changes, whichever are fewer: a
+disk of radius r costs its outline, not its area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from bench.predict.clip import Clip
+from bench.predict.perturb.srgb import WHITE, encoded, linear
+
+__all__ = ["LARGEST_SUM", "convolve_light"]
+
+_LIGHT = 16383  # 14 bits tell all 256 bytes apart in linear light, and leave 17 for the kernel
+
+# Kernels that sum to at most this are added in 32 bits, larger ones in 64.
+LARGEST_SUM = (2**31 - 1) // _LIGHT
+
+# Pixels added at a time: what stays in a processor's cache, and what fills any other device.
+_AT_ONCE = 1 << 18
+_AT_ONCE_ELSEWHERE = 1 << 25
+
+
+def convolve_light(clip: Clip, kernel: np.ndarray) -> Clip:
+    """Convolve all frames with ``kernel``, int64 [2a + 1, 2b + 1] of at least 0, divided by its sum.
+
+    Beyond its edges the frame is mirrored, as often as the kernel needs.
+    """
+    frames = clip.frames
+    device, (height, width) = frames.device, frames.shape[-2:]
+    up, left = kernel.shape[0] // 2, kernel.shape[1] // 2
+    # The column more on the left is what a running sum has seen before its first difference.
+    rows, columns = _mirrored(height, up, up, device), _mirrored(width, left + 1, left, device)
+    taps, running = _taps(kernel)
+    total = int(kernel.sum())
+    whole = torch.int32 if total <= LARGEST_SUM else torch.int64
+    light = (linear(device) * _LIGHT).round().to(whole)
+    planes = frames.reshape(-1, height, width)
+    blurred = torch.empty_like(planes, memory_format=torch.contiguous_format)
+    at_once = _AT_ONCE if device.type == "cpu" else _AT_ONCE_ELSEWHERE
+    for part, band in _bands(len(planes), height, width, at_once):
+        seen = planes[part].index_select(1, rows[band.start : band.stop + 2 * up]).index_select(2, columns)
+        values = light.index_select(0, seen.flatten().to(torch.int32)).view(seen.shape)
+        if running:
+            values = values.cumsum(-1, dtype=whole)  # may wrap: the differences come out right all the same
+        sums = torch.zeros_like(planes[part, band], dtype=whole, memory_format=torch.contiguous_format)
+        for y, x, weight in taps:
+            sums.add_(values[:, y : y + sums.shape[1], x : x + width], alpha=weight)
+        counts = (sums * (WHITE / (_LIGHT * total))).round_().to(torch.int32)
+        blurred[part, band] = encoded(device).index_select(0, counts.flatten()).view(counts.shape)
+    return clip.with_frames(blurred.view(frames.shape))
+
+
+def _bands(count: int, height: int, width: int, at_once: int) -> Iterator[tuple[slice, slice]]:
+    """Cut ``count`` planes into parts of ``at_once`` pixels: some planes, or some rows of one."""
+    planes, rows = max(1, at_once // (height * width)), min(height, max(1, at_once // width))
+    for first in range(0, count, planes):
+        for top in range(0, height, rows):
+            yield slice(first, first + planes), slice(top, min(top + rows, height))
+
+
+def _mirrored(size: int, before: int, after: int, device: torch.device) -> torch.Tensor:
+    """Places within ``size`` for those from -``before`` to ``size`` + ``after``, edges repeated, int64."""
+    places = torch.arange(-before, size + after, device=device).remainder_(2 * size)
+    return torch.minimum(places, 2 * size - 1 - places)
+
+
+def _taps(kernel: np.ndarray) -> tuple[list[tuple[int, int, int]], bool]:
+    """Row, column and weight of each addition, and whether they are of running sums along the rows."""
+    steps = -np.diff(kernel, axis=1, prepend=0, append=0)
+    running = bool(np.count_nonzero(steps) < np.count_nonzero(kernel))
+    # Value x stands at x + 1 of the frame with its column more, the sum of all before it at x.
+    weights, first = (steps, 0) if running else (kernel, 1)
+    found = [(int(y), int(x) + first, int(weights[y, x])) for y, x in np.argwhere(weights)]
+    return found, running

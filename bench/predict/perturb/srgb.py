@@ -1,0 +1,39 @@
+"""sRGB (IEC 61966-2-1): from encoded values to linear light and back.
+
+Pixels are taken as sRGB, whatever made them: no medium here says more. Its curve is close to that of video
+(BT.1886), not the same.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+import torch
+
+__all__ = ["WHITE", "encode_light", "encoded", "linear", "to_bytes"]
+
+WHITE = 65535  # linear light is counted in 16 bits, as by a converter finer than any camera's
+
+
+@cache
+def linear(device: torch.device) -> torch.Tensor:
+    """Give the linear light in [0, 1] of each byte, float64 [256]."""
+    codes = torch.arange(256, dtype=torch.float64, device=device) / 255
+    return torch.where(codes <= 0.04045, codes / 12.92, ((codes + 0.055) / 1.055) ** 2.4)
+
+
+@cache
+def encoded(device: torch.device) -> torch.Tensor:
+    """Give the byte of each count of linear light from 0 to ``WHITE``, uint8 [65536]."""
+    return to_bytes(encode_light(torch.arange(WHITE + 1, dtype=torch.float64, device=device) / WHITE))
+
+
+def encode_light(light: torch.Tensor) -> torch.Tensor:
+    """Encoded values of linear light, both in [0, 1]."""
+    bright = 1.055 * light ** (1 / 2.4) - 0.055
+    return torch.where(light <= 0.0031308, light * 12.92, bright)
+
+
+def to_bytes(values: torch.Tensor) -> torch.Tensor:
+    """The nearest bytes of encoded values, clamped to [0, 1]; halves round to even."""
+    return (values.clamp(0, 1) * 255).round().to(torch.uint8)

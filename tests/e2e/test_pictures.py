@@ -1,0 +1,99 @@
+"""``affectbench suite show NAME --pictures``: what the conditions of a suite look like."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli.app import app
+from bench.errors import UserError
+from bench.report.contact import COLUMN, HEAD, LABEL, MARGIN, SIDE
+from tests.e2e.conftest import Affectbench
+
+SUITE = """\
+suite: seen
+data: [{adapter: manifest, targets: T.csv}]
+conditions: [{perturb: roll}, {perturb: sensor_noise, severities: [1, 3], where: crop}]
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    path = tmp_path / "S.yaml"
+    path.write_text(SUITE)
+    return path
+
+
+def cells(file: Path, rows: int, height: int) -> list[list[np.ndarray]]:
+    """The pictures of a sheet, cut out by its stated grid."""
+    sheet = cv2.imread(str(file))
+    assert sheet.shape == (HEAD + rows * (height + LABEL), MARGIN + 6 * COLUMN, 3)
+    tops = [HEAD + row * (height + LABEL) for row in range(rows)]
+    lefts = [MARGIN + number * COLUMN for number in range(6)]
+    return [[sheet[top : top + height, left : left + SIDE] for left in lefts] for top in tops]
+
+
+def test_a_drawn_face_at_every_severity(suite: Path, tmp_path: Path) -> None:
+    file = tmp_path / "made" / "sheet.png"
+    plain = CliRunner().invoke(app, ["suite", "show", str(suite)])
+    done = CliRunner().invoke(app, ["suite", "show", str(suite), "--pictures", str(file)])
+    assert done.exit_code == 0, done.output
+    told = f"pictures   {file}: 2 conditions at severity 0 to 5, of a drawn face\n"
+    assert done.output == plain.output + told
+    roll, noise = cells(file, 2, SIDE)
+    assert np.array_equal(roll[0], noise[0])
+    shown = [cell.tobytes() for cell in (*roll, *noise[1:])]
+    assert len(set(shown)) == 11
+
+
+def test_the_middle_frame_of_a_clip(suite: Path, tmp_path: Path) -> None:
+    picture = np.zeros((90, 160, 3), np.uint8)
+    picture[:, :80] = (0, 0, 255)  # OpenCV's red
+    cv2.imwrite(str(tmp_path / "clip.png"), picture)
+    file = tmp_path / "sheet.png"
+    words = ["suite", "show", str(suite), "--pictures", str(file), "--clip", str(tmp_path / "clip.png")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert done.output.endswith(f"of {tmp_path / 'clip.png'}\n")
+    assert np.array_equal(cells(file, 2, 90)[0][0][:, :160], picture)
+
+
+def test_a_clip_that_is_not_there(suite: Path, tmp_path: Path, affectbench: Affectbench) -> None:
+    words = ["suite", "show", suite, "--pictures", "sheet.png", "--clip", "none.mp4"]
+    done = affectbench(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    told = "--clip: none.mp4: No such file or directory. An image or a video that decodes. Correct the path."
+    assert done.stderr == f"error: {told}\n"
+    assert not (tmp_path / "sheet.png").exists()
+
+
+def test_what_cannot_be_drawn_is_refused(
+    suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("clip.png").write_bytes(b"a picture of mine")
+    Path("bare.yaml").write_text("suite: bare\ndata: [{adapter: manifest, targets: T.csv}]\n")
+    refusals = {
+        ("S.yaml", "--clip", "clip.png"): "--clip: nothing is drawn.",
+        ("S.yaml", "--pictures", "sheet.jpg"): "--pictures: sheet.jpg is no PNG file.",
+        (
+            "S.yaml",
+            "--pictures",
+            "clip.png",
+            "--clip",
+            "clip.png",
+        ): "--pictures: clip.png is the clip itself.",
+        ("S.yaml", "--pictures", "sheet.png", "--clip", "clip.png"): "--clip: clip.png: ",
+        ("bare.yaml", "--pictures", "sheet.png"): "--pictures: no condition of bare changes a pixel",
+    }
+    for words, told in refusals.items():
+        done = CliRunner().invoke(app, ["suite", "show", *words])
+        assert isinstance(done.exception, UserError), done.output
+        assert str(done.exception).startswith(told)
+        assert done.output == ""
+    assert Path("clip.png").read_bytes() == b"a picture of mine"
+    assert not Path("sheet.png").exists()
