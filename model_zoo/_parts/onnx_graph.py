@@ -7,7 +7,7 @@ not know, settings of known operators that it does not honour, weights outside t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,28 +29,32 @@ Settings = dict[str, Any]
 class OnnxGraph(nn.Module):
     """The graph of an ONNX file; ``forward`` takes its one input and returns every output by name.
 
+    ``outputs``: the names of other values to return instead; what only others need is left out.
     ``batch``: the batch size the file is fixed to, None where it takes any.
     Raises UserError for a file that is not a self-contained ONNX graph of the known operators.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, outputs: Sequence[str] = ()) -> None:
         super().__init__()
         self._path = path
         graph = _read(path).graph
+        self._outputs = list(outputs or (value.name for value in graph.output))
+        nodes = self._needed(graph)
         # Second and later inputs of these operators are shapes and factors, not weights.
-        steering = {name for node in graph.node if node.op_type in _SHAPED for name in node.input[1:]}
+        steering = {name for node in nodes if node.op_type in _SHAPED for name in node.input[1:]}
         self._constants: dict[str, np.ndarray] = {}
         self._buffer_of: dict[str, str] = {}
-        for tensor in graph.initializer:
-            self._keep(tensor, on_host=tensor.name in steering)
+        tensors = {tensor.name: tensor for tensor in graph.initializer}
+        tensors |= {node.output[0]: self._constant(node) for node in nodes if node.op_type == "Constant"}
+        for name, tensor in tensors.items():
+            self._keep(name, tensor, on_host=name in steering)
         inputs = [value for value in graph.input if value.name not in self._constants | self._buffer_of]
         if len(inputs) != 1:
             raise _refusal(path, f"the graph has {len(inputs)} inputs", "One input")
         self._input = inputs[0].name
         first = inputs[0].type.tensor_type.shape.dim[0]
         self.batch: int | None = first.dim_value if first.HasField("dim_value") else None
-        self._outputs = [value.name for value in graph.output]
-        self._steps = [self._step(node) for node in graph.node]
+        self._steps = [self._step(node) for node in nodes if node.op_type != "Constant"]
         last = {name: place for place, step in enumerate(self._steps) for name in step.sources}
         made = {step.target for step in self._steps} - set(self._outputs)
         self._done = [[name for name in made if last.get(name) == place] for place in range(len(self._steps))]
@@ -65,17 +69,32 @@ class OnnxGraph(nn.Module):
                 del known[name]
         return {name: known[name] for name in self._outputs}
 
-    def _keep(self, tensor: onnx.TensorProto, *, on_host: bool) -> None:
+    def _needed(self, graph: onnx.GraphProto) -> list[onnx.NodeProto]:
+        """The nodes that the outputs need, in the order of the file."""
+        wanted, nodes = set(self._outputs), list[onnx.NodeProto]()
+        for node in reversed(graph.node):
+            if wanted & set(node.output):
+                wanted |= set(node.input) - {""}
+                nodes.append(node)
+        if missing := set(self._outputs) - {name for node in nodes for name in node.output}:
+            raise _refusal(self._path, f"there is no value {listed(sorted(missing))}", "Values of the graph")
+        return nodes[::-1]
+
+    def _constant(self, node: onnx.NodeProto) -> onnx.TensorProto:
+        if [item.name for item in node.attribute] != ["value"]:
+            found = f"Constant of node {node.name!r} has {listed(item.name for item in node.attribute)}"
+            raise _refusal(self._path, found, "A tensor as its value")
+        return node.attribute[0].t
+
+    def _keep(self, name: str, tensor: onnx.TensorProto, *, on_host: bool) -> None:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise _refusal(
-                self._path, f"tensor {tensor.name!r} lies outside the file", "One file with all weights"
-            )
+            raise _refusal(self._path, f"tensor {name!r} lies outside the file", "One file with all weights")
         array = numpy_helper.to_array(tensor)
         if on_host or array.dtype != np.float32:
-            self._constants[tensor.name] = array
+            self._constants[name] = array
         else:
-            self._buffer_of[tensor.name] = f"constant_{len(self._buffer_of)}"
-            self.register_buffer(self._buffer_of[tensor.name], torch.from_numpy(array.copy()))
+            self._buffer_of[name] = f"constant_{len(self._buffer_of)}"
+            self.register_buffer(self._buffer_of[name], torch.from_numpy(array.copy()))
 
     def _step(self, node: onnx.NodeProto) -> _Step:
         if node.op_type not in _OPERATORS or node.domain not in ("", "ai.onnx") or len(node.output) != 1:
@@ -130,6 +149,16 @@ def _convolve(
     )
 
 
+def _normalise(settings: Settings, x: torch.Tensor, *weights: torch.Tensor) -> torch.Tensor:
+    scale, shift, mean, variance = weights
+    return F.batch_norm(x, mean, variance, scale, shift, eps=settings.get("epsilon", 1e-5))
+
+
+def _join(settings: Settings, *parts: Any) -> Any:
+    join = torch.cat if isinstance(parts[0], torch.Tensor) else np.concatenate
+    return join(parts, settings["axis"])
+
+
 def _pool(settings: Settings, x: torch.Tensor) -> torch.Tensor:
     return F.max_pool2d(x, settings["kernel_shape"], settings.get("strides", 1))
 
@@ -153,11 +182,12 @@ _RESIZE = {
     "nearest_mode": (b"floor",),
     "cubic_coeff_a": _ANY,  # means nothing under nearest
 }
-# Each operator's function, and the settings it honours. Shape, Gather, Unsqueeze and Concat are known for
-# shapes alone: they see numpy.
+# Each operator's function, and the settings it honours. Shape, Gather and Unsqueeze are known for shapes
+# alone: they see numpy.
 _OPERATORS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Add": (lambda _, x, y: x + y, {}),
-    "Concat": (lambda _, *parts: np.concatenate(parts), {"axis": (0,)}),
+    "BatchNormalization": (_normalise, {"epsilon": _ANY, "momentum": _ANY, "training_mode": (0,)}),
+    "Concat": (_join, {"axis": _ANY}),
     "Conv": (_convolve, {**_CONV, "auto_pad": (b"NOTSET",)}),
     "Gather": (lambda _, x, places: x[places], {"axis": (0,)}),
     "MaxPool": (_pool, {**_POOL, "auto_pad": (b"NOTSET",)}),

@@ -77,6 +77,46 @@ def test_uneven_padding_strides_groups_and_repeats(graph_of, tmp_path):
     np.testing.assert_allclose(found["y"].numpy(), by_onnxruntime(path, pixels)["y"], atol=1e-5)
 
 
+def test_normalisation_constants_and_channels_side_by_side(graph_of, tmp_path):
+    draw = np.random.default_rng(4)
+    tensors = {name: draw.normal(size=2).astype(np.float32) for name in ("scale", "shift", "mean")}
+    tensors["variance"] = draw.uniform(0.1, 2, 2).astype(np.float32)
+    factors = numpy_helper.from_array(draw.normal(size=(2, 1, 1)).astype(np.float32))
+    shape = numpy_helper.from_array(np.array([0, -1, 5], np.int64))
+    nodes = [
+        helper.make_node("BatchNormalization", ["x", *tensors], ["a"], epsilon=0.01),
+        helper.make_node("Constant", [], ["f"], value=factors),
+        helper.make_node("Add", ["a", "f"], ["b"]),
+        helper.make_node("Concat", ["b", "x"], ["c"], axis=1),
+        helper.make_node("Constant", [], ["s"], value=shape),
+        helper.make_node("Reshape", ["c", "s"], ["y"]),
+    ]
+    path = saved(tmp_path, model_of(nodes, tensors))
+    pixels = draw.normal(size=(2, 2, 3, 5)).astype(np.float32)
+    found, expected = graph_of(path)(torch.from_numpy(pixels))["y"], by_onnxruntime(path, pixels)["y"]
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)
+
+
+def test_another_value_may_be_asked_for_and_the_rest_is_left_out(graph_of, tmp_path):
+    nodes = [helper.make_node("Relu", ["x"], ["a"]), helper.make_node("Selu", ["a"], ["y"])]
+    path = saved(tmp_path, model_of(nodes))
+    pixels = torch.randn(1, 2, 3, 4, generator=torch.Generator().manual_seed(0))
+    found = graph_of(path, ["a"])(pixels)
+    assert list(found) == ["a"]
+    assert torch.equal(found["a"], pixels.clamp(min=0))
+    with pytest.raises(UserError, match="there is no value b, c"):
+        graph_of(path, ["c", "a", "b"])
+
+
+def test_refuses_a_constant_that_is_no_tensor(graph_of, tmp_path):
+    nodes = [
+        helper.make_node("Constant", [], ["c"], name="n3", value_float=2.0),
+        helper.make_node("Add", ["x", "c"], ["y"]),
+    ]
+    with pytest.raises(UserError, match="Constant of node 'n3' has value_float"):
+        graph_of(saved(tmp_path, model_of(nodes)))
+
+
 def test_runs_without_a_device(graph_of, weights):
     graph = graph_of(weights / "yunet/yunet_n_dynamic.onnx").to("meta", torch.bfloat16)
     found = graph(torch.empty(2, 3, 64, 96, device="meta", dtype=torch.bfloat16))
