@@ -145,9 +145,10 @@ def _alarms(found: Measured) -> str:
 Percent of data sets in which a test finds a difference at 5 % and there is none; {found.draws} draws a test.
 First over all groups; then in brackets over those alone that the default rule calls reportable, which is what
 a report compares; then over those of these data sets whose tests stand without a caution: - where all have
-one, as RMSE of different persons has, values that expect fewer than ten errors, and values
-that differ twofold in clusters and in rows a cluster. Cautions rest on numbers of rows and clusters, for a
-standard error that came out too small both alarms and looks like the others. `compared` says how many of the
+one, as RMSE of different persons has, values that expect fewer than ten errors, values that differ twofold in
+clusters and in rows a cluster, and values some of whose like are not reportable for other reasons than few
+clusters. Cautions rest on counts, for a standard error that came out too small both alarms and looks like the
+others. `compared` says how many of the
 groups are reportable on average. `!`: too often; over all groups takes a suite that lowers the thresholds.
 **Bold**: too often where no caution stands, in 100 data sets at least. Monte Carlo error: 0.7 for two groups
 (1,000 data sets at scale 1), 1.0 for more (500), half of that where drawn anew.

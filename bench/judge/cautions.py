@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.judge.atoms import Tally
 from bench.judge.metrics import Metric
-from bench.judge.rows import Bools, Floats
+from bench.judge.rows import Bools, Floats, Ints
 
 __all__ = ["cautioned", "counts", "differing"]
 
@@ -31,6 +31,11 @@ _SPREAD = (
     "clusters are, up to 8 % of families alarmed falsely, where 5 % were meant to"
 )
 _SPREADING = ("plain", "root")
+_CHOSEN = (
+    "values with as many clusters as compared ones are left out for few effective rows, errors or classes, "
+    "and those that stay look surer than they are: in simulations of such choices up to 9 % of families "
+    "alarmed falsely, where 5 % were meant to"
+)
 
 
 def differing(metric: Metric, tally: Tally, included: Bools) -> tuple[str, ...]:
@@ -39,11 +44,14 @@ def differing(metric: Metric, tally: Tally, included: Bools) -> tuple[str, ...]:
     Empty where simulations kept what is promised. It rests on how many rows and clusters there are, not on
     estimated errors: one that came out too small both alarms and looks like the others.
     """
-    tally = tally.where(included[tally.value] & (metric.count(tally.stats) > 0))
+    tally = tally.where(metric.count(tally.stats) > 0)
+    chosen = _are_chosen(tally.clusters, included)
+    tally = tally.where(included[tally.value])
     spreads = metric.kind in _SPREADING and _lie_apart(tally)
     said = (
         _RARE if _expects_few_errors(metric, tally, included) else None,
         _SPREAD if spreads else _UNEQUAL if _are_unequal(metric, tally, included) else None,
+        _CHOSEN if chosen else None,
     )
     return tuple(filter(None, said))
 
@@ -77,6 +85,12 @@ def _are_unequal(metric: Metric, tally: Tally, included: Bools) -> bool:
         return False
     rows = tally.sum(metric.count(tally.stats))[included] / clusters
     return bool(clusters.max() > 2 * clusters.min() and rows.max() > 2 * rows.min())
+
+
+def _are_chosen(clusters: Ints, included: Bools) -> bool:
+    """Whether values are left out that have as many clusters as some that are compared."""
+    left_out = clusters[~included]
+    return bool(included.any() and len(left_out) and left_out.max() >= clusters[included].min())
 
 
 def _lie_apart(tally: Tally) -> bool:

@@ -6,9 +6,9 @@ of (Hall 1992, The Bootstrap and Edgeworth Expansion): for squared errors of clu
 numbers on a small negative power of their mean. Clusters of the calibration differ more than that, and one
 over the mean it is: 1 / e^2 of a root mean squared error e, 1 / (1 - r) of a CCC r, whose 1 - r is a mean
 squared error over what labels and predictions spread, 1 / e of mean errors. Where 24 persons a group differ
-in how unlike they are, 7 % of simulated pairs of equal RMSE alarm and 4 to 6 % of equal CCC; on log 9 %, on
-atanh 7 to 8 %. Proportions have Wilson's interval. Refuses to
-say on which scale one value has its own interval: ``infer`` does.
+in how unlike they are, 7 % of simulated pairs of equal RMSE alarm and 4 to 6 % of equal CCC; on log 9 to
+10 %, on atanh 7 to 8 %. Proportions have Wilson's interval. Refuses to say on which scale one value has its
+own interval: ``infer`` does.
 """
 
 from __future__ import annotations

@@ -59,8 +59,8 @@ def test_values_unlike_in_clusters_and_in_rows_of_one_are_said(clusters, rows, u
     size = np.repeat(rows, clusters)
     tally = hit_tally(size // 2, size, np.repeat([0, 1], clusters))
     assert any("factor of two in clusters" in text for text in said(ACCURACY, tally)) == unequal
-    # What is not compared says nothing.
-    assert said(ACCURACY, tally, np.array([True, False])) == ()
+    # What is not compared is not unequal.
+    assert not any("factor of two" in text for text in said(ACCURACY, tally, np.array([True, False])))
 
 
 @pytest.mark.parametrize("name", ["rmse_valence", "mae_valence", "ccc_valence"])
@@ -80,6 +80,17 @@ def test_clusters_without_a_measured_row_are_not_counted():
     tally = hit_tally(rows // 2, rows, np.repeat([0, 1], [30, 61]))
     assert said(ACCURACY, tally) == ()
     assert len(said(ACCURACY, hit_tally(rows // 2, np.maximum(rows, 1), np.repeat([0, 1], [30, 61])))) == 1
+
+
+@pytest.mark.parametrize(("clusters", "chosen"), [(24, True), (25, True), (23, False)])
+def test_values_left_out_for_other_things_than_clusters_are_said(clusters, chosen):
+    size = np.full(2 * 24 + clusters, 20)
+    tally = hit_tally(size // 2, size, np.repeat([0, 1, 2], [24, 24, clusters]))
+    found = said(ACCURACY, tally, np.array([True, True, False]))
+    assert [text.split(" are left out")[0] for text in found] == (
+        ["values with as many clusters as compared ones"] if chosen else []
+    )
+    assert said(ACCURACY, tally, np.ones(3, bool)) == ()
 
 
 def test_what_has_no_test_gets_no_caution():
