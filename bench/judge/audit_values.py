@@ -136,8 +136,8 @@ class CellValues:
             if groups is None:
                 return None
             if apart is not None:
-                groups = groups[groups.map(lambda value: _is_rest(str(slice_), apart, value)).astype(bool)]
-                groups = groups.map(lambda _: "")
+                rest = [value for value in groups.unique() if _is_rest(str(slice_), apart, value)]
+                groups = groups[groups.isin(rest)].map(lambda _: "")
             found = self._by_group(groups, metric)
             self._values |= {(slice_, apart, name): values for name, values in found.items()}
         return self._values[part].get(value, Value(np.nan))
