@@ -69,6 +69,34 @@ def test_a_run_of_units_is_agreed_with_and_one_changed_number_is_found(tmp_path:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("scale", "names"),
+    [
+        ("occurrence", ("au_f1", "au_auroc", "au_auroc/au_12")),
+        ("intensity", ("au_auroc", "au_icc", "au_icc/au_12")),
+    ],
+)
+def test_intervals_of_units_are_made_again(tmp_path: Path, no_report: None, scale, names):
+    """AUROC on bins of its own, which are those of the judge."""
+    run = of_cells(tmp_path, [coded_cell(scale, count=400)], make_suite(metrics=names, slices=("sex",)))
+    found = audit(run.path)
+    assert found.agrees, (found.differences[:3], faults(found))
+    methods = {"au_icc": "jackknife-atanh"}
+    for method in {methods.get(name.partition("/")[0], "jackknife-logit") for name in names}:
+        checked, count = found.intervals[method]
+        assert checked == count >= 3
+
+    def widen(rows):
+        for one in rows:
+            if one["kind"] == "value" and one["value"] is None and one["low"] is not None:
+                one["low"] -= 1e-6
+        return rows
+
+    change_estimates(run, widen)
+    wrong = {(d.row["metric"], d.field) for d in audit(run.path).differences}
+    assert wrong == {(name, "low") for name in names}
+
+
 def frame_of(truth, said, status=None):
     n = len(truth)
     return pd.DataFrame(
