@@ -28,13 +28,15 @@ def as_text(found: Audit) -> str:
     if found.largest is not None:
         lines.append(f"largest        {_line(found.largest)}")
     for method, (checked, count) in found.intervals.items():
-        lines.append(f"intervals      {method}: {checked} of {count} made again")
+        said = "no interval, rightly" if method == "none" else method
+        lines.append(f"intervals      {said}: {checked} of {count} made again")
     if found.widest is not None:
-        lines.append(f"largest        {_line(found.widest)}")
+        lines.append(f"largest        {_line(found.widest)} of intervals")
     if found.withheld:
         lines.append(f"withheld       {found.withheld} values: not compared")
     for name, count in sorted(found.not_audited.items()):
         lines.append(f"not audited    {name}: {count}")
+    lines.append("not audited    p and q, which values are reportable, what the report shows")
     for finding in found.findings:
         state = f"NO, {len(finding.faults)} faults" if finding.faults else "yes"
         lines.append(f"invariant      {finding.name} ({finding.checked} checked): {state}")

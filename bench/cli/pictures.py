@@ -45,8 +45,13 @@ def draw_pictures(
     from bench.report.contact import draw_sheet
 
     sheet = draw_sheet(list(strips.values()), [f"severity {severity}" for severity in range(6)])
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(sheet)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(sheet)
+    except OSError as error:
+        raise UserError(
+            "--pictures", f"{file}: {error.strerror}", "A file that can be written", "Name another"
+        ) from None
     told = [f"{file}: {len(strips)} conditions at severity 0 to 5, of {medium or 'a drawn face'}"]
     return told + ([f"not drawn, as no pixel changes: {listed(left_out)}"] if left_out else [])
 

@@ -62,6 +62,11 @@ def show(
     for condition, harm in zip(suite.conditions, harms, strict=True):
         amounts = ", ".join(f"{s}: {harm.levels[s - 1]:g}" for s in condition.severities)
         typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {harm.unit})")
+        typer.echo(f"source     {harm.source}")
+        if harm.destroys_label_from is not None:
+            typer.echo(
+                f"caution    people may no longer see the label from severity {harm.destroys_label_from}"
+            )
     for what, text in _measured(suite):
         typer.echo(f"{what:<10} {text}")
     for text in drawn:

@@ -174,7 +174,13 @@ class Zoo:
     def _finder(self, pipeline: Pipeline, request: Build) -> tuple[FaceFinder, Entry, list[str]]:
         assert pipeline.front is not None
         choice = parse_choice(pipeline.front.detector)
-        entry = self.find(choice.entry, "front.detector")
+        detectors = {name: entry for name, entry in self._entries.items() if entry.lock.kind == "detector"}
+        if choice.entry not in detectors:
+            raise UserError(
+                "front.detector", f"{choice.entry!r} is no face detector.{nearest(choice.entry, detectors)}",
+                f"It may be: {listed(detectors)}", "Name one of them in the model's Front",
+            )  # fmt: skip
+        entry = detectors[choice.entry]
         weights, checkpoint = self._weights(entry, choice)
         asked = replace(request, file=weights, checkpoint=checkpoint, targets=None, asked=[])
         finder = FaceFinder(pipeline.front, self._build(entry, asked))

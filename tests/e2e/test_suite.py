@@ -35,7 +35,8 @@ def test_a_suite_is_shown_whole(tmp_path: Path) -> None:
     assert lines[0] == "whole: All there is."
     assert lines[2] == "condition  clean"
     assert lines[3].startswith("condition  low_light on the crop (1: ")
-    assert lines[4:] == [
+    assert lines[4].startswith("source     photographic stops, ")
+    assert lines[5:] == [
         "slice      sex",
         "slice      sex&race",
         "control    age",
@@ -45,6 +46,12 @@ def test_a_suite_is_shown_whole(tmp_path: Path) -> None:
         "primary    gap/accuracy/sex&race",
         "reference  small",
     ]
+
+
+def test_severities_at_which_people_lose_the_label_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "S.yaml"
+    path.write_text(SUITE.replace("{perturb: low_light,", "{perturb: distance,"))
+    assert "caution    people may no longer see the label from severity 4" in shown(path)
 
 
 def test_what_a_suite_does_not_name_is_not_shown(tmp_path: Path) -> None:
