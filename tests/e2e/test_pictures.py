@@ -88,6 +88,7 @@ def test_what_cannot_be_drawn_is_refused(
             "clip.png",
         ): "--pictures: clip.png is the clip itself.",
         ("S.yaml", "--pictures", "sheet.png", "--clip", "clip.png"): "--clip: clip.png: ",
+        ("S.yaml", "--pictures", "clip.png/sheet.png"): "--pictures: clip.png/sheet.png: ",
         ("bare.yaml", "--pictures", "sheet.png"): "--pictures: no condition of bare changes a pixel",
     }
     for words, told in refusals.items():

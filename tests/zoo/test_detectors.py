@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from bench.errors import UserError
 from bench.predict.align import TEMPLATE, squares
 from bench.predict.clip import Clip, Sampling
 from bench.predict.decode import decode
@@ -61,6 +62,19 @@ def finder_of(weights, tmp_path_factory):
         return finders[detector, dtype, device]
 
     return find
+
+
+@pytest.mark.parametrize("name", ["mini-xception", "oracle", "ultrafase"])
+def test_what_is_no_detector_is_refused(name, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "model.py").write_text(MODEL.format(detector=name))
+    with pytest.raises(UserError) as caught:
+        Zoo([tmp_path]).load(parse_choice("mine"), Build(CPU, torch.float32))
+    meant = " Did you mean 'ultraface'?" if name == "ultrafase" else ""
+    assert str(caught.value) == (
+        f"front.detector: {name!r} is no face detector.{meant} It may be: haar, retinaface, ultraface, yunet. Name "
+        "one of them in the model's Front."
+    )
 
 
 def photograph(path):
