@@ -20,7 +20,7 @@ from benchmarks import calibration_tables as tables
 from benchmarks.calibration_alarms import Alarm, Found
 from benchmarks.calibration_coverage import GOAL, Cell, Share
 from benchmarks.calibration_gates import GAP, Gate
-from benchmarks.calibration_joint import Joint, section
+from benchmarks.calibration_joint import ICC, LEVEL, NEAR, REPLICATES, Joint, Ranked
 from benchmarks.calibration_pairs import LOSS, Pairing
 from benchmarks.calibration_tables import percent, row, rule
 
@@ -43,19 +43,18 @@ class Measured:
     found: list[Found]
     double: list[dict[str, Any]]
     alarms: list[Alarm]
-    joint: Joint | None = None
+    joint: Joint
 
     @property
-    def judged(self) -> list[Cell | Alarm | Pairing]:
+    def judged(self) -> list[Cell | Alarm | Pairing | Ranked]:
         """What has a goal and is printed by the tool."""
-        return [*self.cells, *self.lone, *self.pairings, *self.alarms]
+        return [*self.cells, *self.lone, *self.pairings, *self.alarms, *self.joint.ranked]
 
 
 def write(found: Measured) -> str:
     """The page as Markdown."""
     parts = (_head, _misses, _intervals, _alarms, _planted, _pairs, _gates)
-    joint = [section(found.joint)] if found.joint else []
-    return "\n\n".join([*(part(found) for part in parts), *joint]) + "\n"
+    return "\n\n".join([*(part(found) for part in parts), _joint(found.joint)]) + "\n"
 
 
 def _head(found: Measured) -> str:
@@ -71,7 +70,8 @@ Goals: an interval holds the truth in {100 * GOAL[0]:.0f} to {100 * GOAL[1]:.0f}
 difference alarms in at most 5 %, a model exactly at the margin of a gate passes in at most 5 %. A share
 misses its goal where it lies beyond it by more than two Monte Carlo errors and is of 100 data sets at least.
 Of hundreds of cells some do so by chance: one in forty where the truth lies on the goal itself. A test of no
-difference that misses is therefore drawn anew with four times the data sets, and these alone count (`*`).
+difference and a range of ranks that miss are therefore drawn anew with four times the data sets, and these
+alone count (`*`).
 
 The data: clusters (persons) of {draws.ROWS} rows each, or of 5 to 40 (geometric, mean 14.7: unequal). Whether
 a row is right is beta-binomial with the stated rate and intra-class correlation (ICC). Labels: four classes
@@ -242,3 +242,26 @@ most 5 is the goal.
 ### Bounds: one-sided 95 % lower bounds above the truth
 
 {tables.bound_table(found.cells)}"""
+
+
+def _joint(found: Joint) -> str:
+    sets = max(one.kept.of for one in found.ranked if not one.anew)
+    return f"""## Ranks of models
+
+Percent of data sets in which the ranges hold the true ranks of all models at once; {100 * LEVEL:g} or more is
+the goal. {sets} data sets a cell, Monte Carlo error {100 * Share(0, sets).error(LEVEL):.1f}. Models answer
+about the same clusters of 5 to 40 rows, with the skill that all share in half of the clusters and one of
+their own in the others (ICC {ICC:g}). Near ties: worse than the best by {", ".join(map(str, NEAR))}. *By
+draws*: ranged by shared draws, the others by contrasts; *width*: how much of all ranks a range leaves
+possible, in percent. Data sets in which no two models can be compared have no range and do not count.
+**Bold**: too rarely. `!`: too rarely, and the tool calls so few clusters insufficient. {REPLICATES:,}
+replicates, where the tool takes 2,000.
+
+{tables.rank_table(found.ranked)}
+
+### Percentile intervals
+
+Coverage in percent of bootstrap percentile intervals, which the tool prints nowhere. **Bold**: below
+{100 * GOAL[0]:.0f} by more than two Monte Carlo errors.
+
+{tables.percentile_table(found.percentiles)}"""

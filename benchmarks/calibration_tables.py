@@ -16,11 +16,12 @@ from bench.spec import SliceRule
 from benchmarks.calibration_alarms import ALPHA, Alarm, Found
 from benchmarks.calibration_coverage import CLUSTERS, GOAL, ICCS, RATES, SIZES, Cell, Share
 from benchmarks.calibration_gates import Gate
+from benchmarks.calibration_joint import LEVEL, Percentile, Ranked
 from benchmarks.calibration_pairs import Pairing
 
 __all__ = [
     "alarm_table", "bound_table", "coverage_table", "found_table", "gate_table", "misses", "pair_table",
-    "percent", "row", "rule", "verdict",
+    "percent", "percentile_table", "rank_table", "row", "rule", "verdict",
 ]  # fmt: skip
 
 
@@ -141,7 +142,30 @@ def gate_table(found: Sequence[Gate]) -> str:
     return "\n".join(lines)
 
 
-def misses(found: Iterable[Cell | Alarm | Pairing], errors: float = 2) -> dict[str, str]:
+def rank_table(found: Sequence[Ranked]) -> str:
+    """How often the ranges of all ranks held, in percent."""
+    titles = ("metric, rate", "clusters", "models", "truth", "all ranks held", "by draws", "width")
+    lines = [row(*titles), rule(len(titles))]
+    for one in found:
+        kept, cell = percent(one.kept), one.rivals
+        if one.kept.below(LEVEL):
+            kept = f"**{kept}**" if one.missed() else f"{kept} !"
+        named = (f"`{cell.metric}`, {cell.rate:g}", str(cell.clusters), str(len(cell.losses)), cell.truth)
+        lines.append(row(*named, kept + " *" * one.anew, percent(one.drawn), f"{100 * one.width:.0f}"))
+    return "\n".join(lines)
+
+
+def percentile_table(found: Sequence[Percentile]) -> str:
+    """Coverage of percentile intervals in percent."""
+    lines = [row("metric", "clusters", "sizes", "rate, ICC", "held"), rule(5)]
+    for one in found:
+        d = one.design
+        held = f"**{percent(one.held)}**" if one.held.below(GOAL[0]) else percent(one.held)
+        lines.append(row(f"`{one.metric}`", str(d.clusters), d.sizes, f"{d.rate:g}, {d.icc:g}", held))
+    return "\n".join(lines)
+
+
+def misses(found: Iterable[Cell | Alarm | Pairing | Ranked], errors: float = 2) -> dict[str, str]:
     """Every miss without a warning by more than so many Monte Carlo errors: its name, and the share."""
     missed = {}
     for one in found:
@@ -152,6 +176,10 @@ def misses(found: Iterable[Cell | Alarm | Pairing], errors: float = 2) -> dict[s
                 missed[f"false alarms of {one.test}, {where}"] = (
                     f"{percent(one.unwarned)} % of {one.unwarned.of:,} data sets"
                 )
+            continue
+        if isinstance(one, Ranked):
+            if one.missed(errors):
+                missed[f"ranks of {one.rivals.name}"] = f"{percent(one.kept)} % of {one.kept.of:,} data sets"
             continue
         d, pair = one.design, isinstance(one, Pairing)
         where = f"{d.clusters} clusters, {d.sizes}, rate {d.rate:g}, ICC {d.icc:g}"

@@ -15,6 +15,7 @@ from benchmarks.calibration_alarms import Alarm, Trial, alarms, planted
 from benchmarks.calibration_coverage import Cell, Design, Share, alone, coverage, grid
 from benchmarks.calibration_gates import gap_gate, non_inferiority
 from benchmarks.calibration_groups import BETWEEN, WITHIN, between, simulate, within
+from benchmarks.calibration_joint import Joint, Ranked, Rivals
 from benchmarks.calibration_page import Measured, write
 from benchmarks.calibration_pairs import LOSS, Pairing, answers, paired_alarms, paired_coverage
 
@@ -259,13 +260,16 @@ def made(missed=frozenset()):
     return Measured(
         1, 1.0, 99, cells, cells[:1], pairings, [("equal", 2, 0.7, well)], gates, gates,
         [planted(trial, 0.1, 1)], [double], [Alarm(trial, "gap", many, many, many, 2.0)],
+        Joint([Ranked(Rivals("uar", 50, (0.0,) * 3), Share(400, 500), well, 0.9, anew=True)] * ("ranks" in missed)
+              + [Ranked(Rivals("uar", 91, (0.0,) * 3), Share(470, 500), well, 0.9)], []),
     )  # fmt: skip
 
 
 def test_the_page_names_every_miss():
     design = Design(20, 0.7, 0.05, "equal")
-    page = write(made({("accuracy", design), "alarms"}))
-    assert "## Misses without a warning: 2" in page
+    page = write(made({("accuracy", design), "alarms", "ranks"}))
+    assert "## Misses without a warning: 3" in page
+    assert "- ranks of `uar` 0.7, 50 clusters, 3 models, equal truth: 80.0 % of 500 data sets" in page
     assert (
         "- coverage of `accuracy`, 20 clusters, equal, rate 0.7, ICC 0.05: 88.0 % of 1,000 reportable ones"
         in page

@@ -12,7 +12,8 @@ from bench.judge.metrics import METRICS
 from benchmarks import calibration_draws as draws
 from benchmarks import calibration_joint
 from benchmarks.calibration_coverage import Design, Share
-from benchmarks.calibration_joint import NEAR, Joint, Percentile, Ranked, Rivals, percentile, ranked, section
+from benchmarks.calibration_joint import NEAR, Percentile, Ranked, Rivals, confirmed, percentile, ranked
+from benchmarks.calibration_tables import misses, percentile_table, rank_table
 
 EQUAL = Rivals("uar", 50, (0.0, 0.0, 0.0))
 
@@ -40,7 +41,8 @@ def test_ranges_that_are_too_narrow_are_a_miss(monkeypatch):
     honest = ranked(EQUAL, 100, 3)
     assert honest.kept.value > 0.88
     assert honest.drawn == Share(100, 100)
-    assert not honest.missed
+    assert not honest.missed()
+    assert confirmed(EQUAL, 100, 3) == honest
 
     def sure(metric, estimate, *_):
         order = 1 + (-estimate).argsort().argsort()
@@ -49,9 +51,13 @@ def test_ranges_that_are_too_narrow_are_a_miss(monkeypatch):
     monkeypatch.setattr(calibration_joint, "rank_drawn", sure)
     spoiled = ranked(EQUAL, 100, 3)
     assert spoiled.kept.count == 0
-    assert spoiled.missed
+    assert spoiled.missed()
     assert spoiled.width == pytest.approx(1 / 3)
-    assert not replace(spoiled, rivals=replace(EQUAL, clusters=10)).missed  # insufficient, and said to be
+    assert not replace(spoiled, rivals=replace(EQUAL, clusters=10)).missed()  # insufficient, and said to be
+    assert confirmed(EQUAL, 25, 3).kept == Share(0, 25)  # of fewer than 100 nothing is called a miss
+    again = confirmed(EQUAL, 100, 3)
+    assert again.anew
+    assert again.kept == Share(0, 400)
 
 
 def test_percentile_intervals_are_counted():
@@ -63,18 +69,16 @@ def test_percentile_intervals_are_counted():
     assert few.held == Share(0, 0)  # the tool has none
 
 
-def test_the_section_names_what_missed():
-    bad = Ranked(EQUAL, Share(90, 200), Share(200, 200), 0.9)
+def test_the_tables_mark_what_missed():
+    bad = Ranked(EQUAL, Share(90, 200), Share(200, 200), 0.9, anew=True)
     good = Ranked(replace(EQUAL, losses=NEAR), Share(196, 200), Share(0, 200), 0.4)
     warned = Ranked(replace(EQUAL, clusters=6), Share(90, 200), Share(200, 200), 0.9)
-    low = Percentile("uar", Design(50, 0.7, 0.05, "equal"), Share(50, 200))
-    text = section(Joint([bad, good, warned], [low]))
-    assert "| `uar`, 0.7 | 50 | 3 | equal truth | **45.0** | 100.0 | 90 |" in text
+    text = rank_table([bad, good, warned])
+    assert "| `uar`, 0.7 | 50 | 3 | equal truth | **45.0** * | 100.0 | 90 |" in text
     assert "| `uar`, 0.7 | 50 | 6 | near ties | 98.0 | 0.0 | 40 |" in text
     assert "| `uar`, 0.7 | 6 | 3 | equal truth | 45.0 ! | 100.0 | 90 |" in text
-    assert (
-        "Misses without a warning: 1\n\n- ranks of `uar` 0.7, 50 clusters, 3 models, equal truth: 45.0 %"
-        in text
-    )
-    assert "| `uar` | 50 | equal | 0.7, 0.05 | **25.0** |" in text
-    assert "Misses without a warning: none" in section(Joint([good], []))
+    assert misses([bad, good, warned]) == {
+        "ranks of `uar` 0.7, 50 clusters, 3 models, equal truth": "45.0 % of 200 data sets"
+    }
+    low = Percentile("uar", Design(50, 0.7, 0.05, "equal"), Share(50, 200))
+    assert "| `uar` | 50 | equal | 0.7, 0.05 | **25.0** |" in percentile_table([low])
