@@ -9,9 +9,7 @@ decode, ends before its own header says, changes size on the way, or has more th
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -45,10 +43,6 @@ _PLANES = (1, 2, 0)  # planar RGB is stored green, blue, red
 # How much earlier than its header says a medium may end, in seconds: muxers round, and sound may be longer.
 _SLACK = 0.25
 _WINDOW_BYTES = 1 << 26
-
-# Smaller stills are decoded in turn: threads would spend longer on handing each other the interpreter's lock.
-_SMALL = 1 << 13
-_TURN = threading.Lock()
 
 
 def decode(
@@ -260,11 +254,10 @@ def _read_plain_image(medium: Path | bytes) -> torch.Tensor | None:
     plain = read_plain_image(medium)
     if plain is None:
         return None
-    with _TURN if len(plain[1]) < _SMALL else nullcontext():
-        frame = decode_plain_image(*plain)
-        if frame is None:
-            return None
-        return _to_rgb([frame], Orientation.of_image(frame, plain[1]), VideoReformatter())
+    frame = decode_plain_image(*plain)
+    if frame is None:
+        return None
+    return _to_rgb([frame], Orientation.of_image(frame, plain[1]), VideoReformatter())
 
 
 def _read_image(container: InputContainer, stream: VideoStream, medium: Path | bytes) -> torch.Tensor:

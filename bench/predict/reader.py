@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,9 @@ __all__ = ["WINDOW", "Item", "Medium", "Reader", "chunks"]
 WINDOW = 32
 _BYTES_AHEAD = 1 << 26
 _MEDIA_AHEAD = 128
+# Windows of small media are handed over many at once, and decoded by one thread at a time: else threads spend
+# longer on handing each other locks, the interpreter's among them, than on decoding.
+_SMALL, _TOGETHER, _MOST_HELD = 1 << 16, 16, 64
 _CHUNK_BYTES = 1 << 25
 _CHUNK_WINDOWS = 64
 
@@ -57,7 +61,7 @@ class Reader:
         self._waiting: dict[int, deque[object]] = {}
         self._bytes = self._next = self._current = 0
         self._stopped = False
-        lock = threading.Lock()
+        self._turn, lock = threading.Lock(), threading.Lock()
         self._read, self._room = threading.Condition(lock), threading.Condition(lock)
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
 
@@ -109,42 +113,60 @@ class Reader:
             return item
 
     def _work(self) -> None:
-        """Decode one medium after another until there is none left."""
-        while (number := self._begin()) is not None:
-            try:
-                for clip in _windows(self._medium(number), self._device):
-                    if not self._put(number, clip, _size(clip)):
-                        return
-            except BaseException as error:  # travels to the reader, which raises it there
-                self._put(number, error, 0)
-            self._put(number, _END, 0)
+        """Decode some media after others until there are none left, of small ones many at once."""
+        most = 1
+        while numbers := self._begin(most):
+            most, held = _TOGETHER, list[tuple[int, object]]()
+            with ExitStack() as turn:
+                if len(numbers) > 1:
+                    turn.enter_context(self._turn)
+                for number in numbers:
+                    for item in self._items(number):
+                        held.append((number, item))
+                        if _size(item) > _SMALL or len(held) > _MOST_HELD:
+                            most = 1
+                            turn.close()  # others may be waited for
+                            if not self._put(held):
+                                return
+                            held = []
+                    held.append((number, _END))
+            if not self._put(held):
+                return
 
-    def _begin(self) -> int | None:
+    def _items(self, number: int) -> Iterator[object]:
+        """The windows of a medium, and at last what went wrong."""
+        try:
+            yield from _windows(self._medium(number), self._device)
+        except BaseException as error:  # travels to the reader, which raises it there
+            yield error
+
+    def _begin(self, most: int) -> range:
+        """Take the next media, at most so many; none at the end."""
         with self._room:
             self._room.wait_for(lambda: self._stopped or self._next < self._current + _MEDIA_AHEAD)
-            if self._stopped or self._next >= self._count:
-                return None
-            number, self._next = self._next, self._next + 1
-            self._waiting[number] = deque()
-            return number
+            numbers = range(self._next, self._next if self._stopped else min(self._next + most, self._count))
+            self._next = numbers.stop
+            self._waiting.update((number, deque()) for number in numbers)
+            return numbers
 
-    def _put(self, number: int, item: object, size: int) -> bool:
-        """Wait for room, which the medium that is being read always has; False once stopped."""
+    def _put(self, items: Sequence[tuple[int, object]]) -> bool:
+        """Hand windows over as soon as there is room; False once stopped."""
         with self._room:
-            self._room.wait_for(
-                lambda: (
-                    self._stopped
-                    or self._bytes + size <= _BYTES_AHEAD
-                    or (number == self._current and not self._waiting[number])
-                )
-            )
-            if self._stopped:
-                return False
-            self._bytes += size
-            self._waiting[number].append(item)
-            if number == self._current:
-                self._read.notify()
+            for number, item in items:
+                while not (self._stopped or self._has_room(number, _size(item))):
+                    self._room.wait()
+                if self._stopped:
+                    return False
+                self._bytes += _size(item)
+                self._waiting[number].append(item)
+                if number == self._current:
+                    self._read.notify()
             return True
+
+    def _has_room(self, number: int, size: int) -> bool:
+        """Whether a window may wait to be read; the medium that is being read always has room for one."""
+        wanted = number == self._current and not self._waiting[number]
+        return wanted or self._bytes + size <= _BYTES_AHEAD
 
 
 def chunks(items: Iterator[Item]) -> Iterator[tuple[list[tuple[int, Clip]], list[tuple[int, MediaFault]]]]:
@@ -171,9 +193,11 @@ def chunks(items: Iterator[Item]) -> Iterator[tuple[list[tuple[int, Clip]], list
 _END = object()
 
 
-def _size(clip: Clip) -> int:
-    """Bytes of a window with the sound it carries, though windows of one medium share that."""
-    return clip.frames.nbytes + (clip.sound.samples.nbytes if clip.sound is not None else 0)
+def _size(item: object) -> int:
+    """Bytes of a window with the sound it carries, though windows of one medium share that; else 0."""
+    if not isinstance(item, Clip):
+        return 0
+    return item.frames.nbytes + (item.sound.samples.nbytes if item.sound is not None else 0)
 
 
 def _windows(medium: Medium, device: torch.device) -> Iterator[Clip]:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,15 +56,19 @@ class Media:
         return rows
 
 
+@pytest.mark.parametrize("small", [0, 10, 400])
 @pytest.mark.parametrize("workers", [1, 2, 5])
 @pytest.mark.parametrize("seed", range(20))
 def test_every_item_comes_once_in_order_and_what_waits_is_bounded(
-    seed: int, workers: int, monkeypatch: pytest.MonkeyPatch
+    seed: int, workers: int, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media = Media(seed, 40)
     monkeypatch.setattr(reader, "_windows", media.windows)
     monkeypatch.setattr(reader, "_BYTES_AHEAD", 1000)
     monkeypatch.setattr(reader, "_MEDIA_AHEAD", 4)
+    monkeypatch.setattr(reader, "_SMALL", small)
+    monkeypatch.setattr(reader, "_TOGETHER", 3)
+    monkeypatch.setattr(reader, "_MOST_HELD", 2)
     got: list[tuple[int, int | None]] = []
     with Reader(40, media.medium, CPU, workers) as ahead:
         for part in (range(15), range(15, 40)):
@@ -76,8 +81,8 @@ def test_every_item_comes_once_in_order_and_what_waits_is_bounded(
                         media.waiting -= item.frames.nbytes
                 got.append((part[place], None if fault else int(item.index[0])))
     assert got == media.expected()
-    # The bound, one window beyond it of the medium that is read, and one just taken.
-    assert media.most <= 1000 + 3000 + 3000
+    # The bound, one window beyond it of the medium that is read, one just taken, and what threads hold.
+    assert media.most <= 1000 + 3000 + 3000 + workers * 3 * small
 
 
 def test_sound_counts_among_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,12 +94,35 @@ def test_sound_counts_among_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(reader, "_windows", with_sound)
     monkeypatch.setattr(reader, "_BYTES_AHEAD", 9_000)
+    monkeypatch.setattr(reader, "_SMALL", 0)
     with Reader(50, Media(0, 50).medium, CPU, 1) as ahead:
         items = ahead.read(range(50))
         next(items)
         time.sleep(0.2)
         assert len(begun) <= 1 + 2 + 1  # taken, waiting (4,001 bytes each), decoded without room
         assert len(list(items)) == 49
+
+
+def test_small_media_are_decoded_many_at_once_by_one_thread_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads: list[int] = []
+
+    def still(medium: Medium, device: torch.device) -> Iterator[Clip]:
+        threads.append(threading.get_ident())
+        time.sleep(0.001)
+        yield window(medium.target, 0, 1)
+
+    def changes(size: int) -> int:
+        """How often another thread went on."""
+        threads.clear()
+        monkeypatch.setattr(reader, "_SMALL", size)
+        with Reader(320, Media(0, 320).medium, CPU, 2) as ahead:
+            assert [place for place, _ in ahead.read(range(320))] == list(range(320))
+        return sum(one != other for one, other in pairwise(threads))
+
+    monkeypatch.setattr(reader, "_windows", still)
+    assert changes(1) <= 2 + 320 // 16 < changes(0)
 
 
 def test_a_reader_left_early_ends_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
