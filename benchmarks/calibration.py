@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from benchmarks.calibration_alarms import Alarm, Found, Trial, alarms, planted
-from benchmarks.calibration_coverage import RATES, Cell, Share, alone, coverage, grid
+from benchmarks.calibration_coverage import AGAIN, RATES, Cell, Share, alone, coverage, grid
 from benchmarks.calibration_double import double
 from benchmarks.calibration_gates import Gate, gap_gate, non_inferiority
 from benchmarks.calibration_groups import BETWEEN, WITHIN, between, within
@@ -37,7 +37,6 @@ _SURE = 4  # Monte Carlo errors: of hundreds of cells every night, none lies so 
 SETS = {"proportion": 10_000, "labels": 4_000, "affect": 4_000}
 TESTS, FEWER, ALONE, GAPS = 1_000, 500, 4_000, 20_000
 DRAWS = 499
-_AGAIN = 4
 PERSONS = {2: 30, 6: 30, 30: 144}
 LOSS = 0.15
 # Only UAR sees classes: for the others a class mix changes nothing.
@@ -160,7 +159,7 @@ def confirmed(trial: Trial, seed: int) -> list[Alarm]:
     """
     found = list(alarms(trial, seed))
     if misses(found):
-        found = list(alarms(replace(trial, sets=_AGAIN * trial.sets, anew=True), seed + 1))
+        found = list(alarms(replace(trial, sets=AGAIN * trial.sets, anew=True), seed + 1))
     return found
 
 

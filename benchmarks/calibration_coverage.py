@@ -22,7 +22,9 @@ from bench.judge.status import reportable
 from bench.spec import SliceRule
 from benchmarks import calibration_draws as draws
 
-__all__ = ["CLUSTERS", "ICCS", "RATES", "SIZES", "Cell", "Design", "Share", "alone", "coverage", "grid"]
+__all__ = [
+    "AGAIN", "CLUSTERS", "ICCS", "RATES", "SIZES", "Cell", "Design", "Share", "alone", "coverage", "grid",
+]  # fmt: skip
 
 CLUSTERS, RATES, ICCS, SIZES = (
     (5, 10, 20, 30, 50, 91),
@@ -32,6 +34,8 @@ CLUSTERS, RATES, ICCS, SIZES = (
 )
 LABEL, AFFECT = ("uar", "macro_f1", "kappa"), ("ccc_valence", "pcc_valence", "rmse_valence", "bias_valence")
 LEVEL, GOAL = 0.95, (0.93, 0.97)
+AGAIN = 4
+"""How many times the data sets are drawn anew where a test or a range misses."""
 _FEWEST = 100  # data sets: of fewer no error is known well enough to call anything a miss
 # Bounds are one-sided at 95 %: the lower end of a two-sided 90 % interval.
 _BOUND = 0.90

@@ -22,7 +22,7 @@ from bench.judge.joint import Ranks, can_draw, rank_contrasted, rank_drawn, wort
 from bench.judge.metrics import METRICS
 from bench.spec import SliceRule
 from benchmarks import calibration_draws as draws
-from benchmarks.calibration_coverage import SIZES, Design, Share, simulate
+from benchmarks.calibration_coverage import AGAIN, SIZES, Design, Share, simulate
 
 __all__ = [
     "ICC", "LEVEL", "NEAR", "REPLICATES", "Joint", "Percentile", "Ranked", "Rivals", "confirmed", "joint",
@@ -37,7 +37,6 @@ NEAR = (0.0, 0.0, 0.01, 0.02, 0.05, 0.1)
 # In how many of the clusters a model has the skill that all share, and not one of its own.
 _SAME_SKILL = 0.5
 _TOGETHER = 50  # data sets that share draws
-_AGAIN = 4
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,9 @@ class Percentile:
 
 @dataclass(frozen=True)
 class Joint:
-    """All that was simulated."""
+    """All that was simulated, with the ``sets`` of a cell of ranks."""
 
+    sets: int
     ranked: list[Ranked]
     percentiles: list[Percentile]
 
@@ -101,6 +101,7 @@ def joint(sets: int, seed: int) -> Joint:
     """Simulate every cell."""
     designs = [Design(*parts) for parts in product((50, 91), (0.7, 0.95), (0.05, 0.2), SIZES)]
     return Joint(
+        sets,
         [confirmed(one, sets, seed) for one in rivals()],
         [
             percentile(metric, design, 2 * sets, seed)
@@ -123,7 +124,7 @@ def rivals() -> Iterator[Rivals]:
 def confirmed(one: Rivals, sets: int, seed: int) -> Ranked:
     """One cell; where it misses, that of four times the data sets drawn anew instead, as tests are."""
     found = ranked(one, sets, seed)
-    return replace(ranked(one, _AGAIN * sets, seed + 1), anew=True) if found.missed() else found
+    return replace(ranked(one, AGAIN * sets, seed + 1), anew=True) if found.missed() else found
 
 
 def ranked(one: Rivals, sets: int, seed: int) -> Ranked:

@@ -147,8 +147,9 @@ First over all groups; then in brackets over those alone that the default rule c
 a report compares; then over those of these data sets whose tests stand without a caution: - where all have
 one, as RMSE of different persons has, values that expect fewer than ten errors, values that differ twofold in
 clusters and in rows a cluster, and values some of whose like are not reportable for other reasons than few
-clusters. Cautions rest on counts, for a standard error that came out too small both alarms and looks like the
-others. `compared` says how many of the
+clusters. But for the last, cautions rest on counts, for a standard error that came out too small both alarms
+and looks like the others; what is reportable goes by effective rows, an estimate, so that the last chooses
+among data sets as that rule does. `compared` says how many of the
 groups are reportable on average. `!`: too often; over all groups takes a suite that lowers the thresholds.
 **Bold**: too often where no caution stands, in 100 data sets at least. Monte Carlo error: 0.7 for two groups
 (1,000 data sets at scale 1), 1.0 for more (500), half of that where drawn anew.
@@ -245,11 +246,11 @@ most 5 is the goal.
 
 
 def _joint(found: Joint) -> str:
-    sets = max(one.kept.of for one in found.ranked if not one.anew)
+    error = 100 * Share(0, found.sets).error(LEVEL)
     return f"""## Ranks of models
 
 Percent of data sets in which the ranges hold the true ranks of all models at once; {100 * LEVEL:g} or more is
-the goal. {sets} data sets a cell, Monte Carlo error {100 * Share(0, sets).error(LEVEL):.1f}. Models answer
+the goal. {found.sets} data sets a cell, Monte Carlo error {error:.1f}. Models answer
 about the same clusters of 5 to 40 rows, with the skill that all share in half of the clusters and one of
 their own in the others (ICC {ICC:g}). Near ties: worse than the best by {", ".join(map(str, NEAR))}. *By
 draws*: ranged by shared draws, the others by contrasts; *width*: how much of all ranks a range leaves

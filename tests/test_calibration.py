@@ -260,7 +260,7 @@ def made(missed=frozenset()):
     return Measured(
         1, 1.0, 99, cells, cells[:1], pairings, [("equal", 2, 0.7, well)], gates, gates,
         [planted(trial, 0.1, 1)], [double], [Alarm(trial, "gap", many, many, many, 2.0)],
-        Joint([Ranked(Rivals("uar", 50, (0.0,) * 3), Share(400, 500), well, 0.9, anew=True)] * ("ranks" in missed)
+        Joint(500, [Ranked(Rivals("uar", 50, (0.0,) * 3), Share(400, 500), well, 0.9, anew=True)] * ("ranks" in missed)
               + [Ranked(Rivals("uar", 91, (0.0,) * 3), Share(470, 500), well, 0.9)], []),
     )  # fmt: skip
 

@@ -41,8 +41,9 @@ _CHOSEN = (
 def differing(metric: Metric, tally: Tally, included: Bools) -> tuple[str, ...]:
     """What must be said of every test and interval of differences between the ``included`` (V,) values.
 
-    Empty where simulations kept what is promised. It rests on how many rows and clusters there are, not on
-    estimated errors: one that came out too small both alarms and looks like the others.
+    Empty where simulations kept what is promised. It rests on how many rows, clusters and errors there are,
+    not on estimated standard errors: one that came out too small both alarms and looks like the others. Only
+    which values are ``included`` goes by the rule of slices, whose effective rows are an estimate.
     """
     tally = tally.where(metric.count(tally.stats) > 0)
     chosen = _are_chosen(tally.clusters, included)
