@@ -1,9 +1,9 @@
 """Throughput of a run as a ratio to its slowest stage alone, on the same media, in one process.
 
 The goal is 0.9. Videos pass it, for the run detects faces in threads while the stage alone is one call after
-another; two clips alone are too few to fill the pipeline. Small stills do not pass it on two cores: what reads
-them and writes their rows shares the interpreter's lock and the caches with the model, which waits a tenth of
-its time and computes a tenth slower, and a tenth is rows.
+another; two clips alone are too few to fill the pipeline. Small stills do not pass it on two cores: what
+reads them and writes their rows shares the interpreter's lock and the caches with the model, which waits a
+tenth of its time and computes a tenth slower, and a tenth is rows.
 
 Stages: decode (every medium read to its sampled frames), detect (faces of the decoded frames), model (the
 crops). Each is timed alone with the machine to itself, then the whole run, ``--rounds`` times in turn; the
