@@ -6,6 +6,7 @@
     RUN/targets/<dataset>.parquet
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
+    RUN/judged.json                           the digests of these tables, written after them
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
 into place, so a killed command leaves nothing half done under a final name.
@@ -28,7 +29,7 @@ from bench.tables import Targets, read_targets
 
 __all__ = ["CellFolder", "RunFolder", "write_json"]
 
-_PLAN = "run.json"
+_PLAN, _JUDGED = "run.json", "judged.json"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,29 @@ class RunFolder:
     def curves(self) -> Path:
         """The Curves table, present where ECE or AURC is asked for."""
         return self.path / "curves.parquet"
+
+    def seal(self) -> None:
+        """Write down which estimates and curves the run was judged with."""
+        write_json(self.path / _JUDGED, self._judged())
+
+    def require_sealed(self) -> None:
+        """UserError unless estimates and curves are those that the run was judged with."""
+        try:
+            sealed = json.loads((self.path / _JUDGED).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            sealed = None
+        if sealed != self._judged():
+            found = (
+                f"there is no readable {_JUDGED}" if sealed is None else "estimates or curves were changed"
+            )
+            raise UserError(
+                str(self.path), found, "Estimates and curves as they were written",
+                "Run the command of this folder again: it judges anew",
+            )  # fmt: skip
+
+    def _judged(self) -> dict[str, str | None]:
+        tables = {"estimates_sha256": self.estimates, "curves_sha256": self.curves}
+        return {name: digest_file(path) if path.is_file() else None for name, path in tables.items()}
 
     @property
     def report(self) -> Path:

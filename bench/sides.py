@@ -6,12 +6,13 @@ Refuses a model against itself, runs that share no cell, and tables that were ch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
 from bench.spec import Suite
+from bench.tables import Targets
 from bench.workflow import open_cell
 
 if TYPE_CHECKING:
@@ -22,18 +23,29 @@ __all__ = ["Side", "compare"]
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: a finished run and one of its models, which may be left out if it has one."""
+    """One side of a comparison: a finished run and one of its models, which may be left out if it has one.
 
+    ``option`` is what names the model on the command line.
+    """
+
+    option: str
     run: RunFolder
     model: str | None = None
+
+    def data_sets(self) -> list[str]:
+        """The data sets of the run."""
+        return [entry["name"] for entry in self.run.plan["datasets"]]
 
     def cells(self) -> dict[tuple[str, str], CellFolder]:
         """The model's cells by data set and condition; UserError unless it is named and finished."""
         self.run.cells()
         models = list(dict.fromkeys(model for model, *_ in self.run.plan["cells"]))
         if self.model not in models and (self.model is not None or len(models) > 1):
-            found = "no model is named" if self.model is None else f"model {self.model!r} is not in the run"
-            raise UserError(str(self.run.path), found, f"It has: {listed(models)}", "Name one of them")
+            found = "it names no model" if self.model is None else f"{self.model!r} is no model"
+            raise UserError(
+                self.option, f"{found} of {self.run.path}", f"It has: {listed(models)}",
+                f"Name one of them with {self.option}",
+            )  # fmt: skip
         mine = self.model or models[0]
         return {
             (data, harm): self.run.cell(mine, data, harm)
@@ -51,6 +63,8 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
     from bench.judge.comparison import compare as compare_cells
 
     mine, other = new.cells(), old.cells()
+    called = _called(new, old)
+    other = {(called[data], harm): cell for (data, harm), cell in other.items()}
     shared = [names for names in mine if names in other]
     if not shared:
         raise UserError(
@@ -63,10 +77,10 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
             "--old", f"{model} the new model, too", "Two models of one run, or two runs",
             "Name another model with --new or --old",
         )  # fmt: skip
-    data_sets = dict.fromkeys(data for data, _ in shared)
-    targets = {(side, data): side.run.targets(data) for side in (new, old) for data in data_sets}
+    targets = {data: _targets(new, data, data) for data, _ in shared}
+    others = {name: _targets(old, data, name) for data, name in called.items() if name in targets}
     pairs = (
-        (open_cell(mine[names], targets[new, names[0]]), open_cell(other[names], targets[old, names[0]]))
+        (open_cell(mine[names], targets[names[0]]), open_cell(other[names], others[names[0]]))
         for names in shared
     )
     found = compare_cells(pairs, suite, margin)
@@ -76,3 +90,19 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
             "Name one with --metric",
         )  # fmt: skip
     return found
+
+
+def _called(new: Side, old: Side) -> dict[str, str]:
+    """What the new run calls each data set of the old one.
+
+    Where each has one alone its name does not matter: tables are called by their files, and the same table may
+    lie in two.
+    """
+    mine, other = new.data_sets(), old.data_sets()
+    return dict(zip(other, mine if len(mine) == len(other) == 1 else other, strict=True))
+
+
+def _targets(side: Side, data: str, name: str) -> Targets:
+    """The targets of a side's data set, under a name."""
+    found = side.run.targets(data)
+    return replace(found, facts=found.facts.model_copy(update={"name": name}))

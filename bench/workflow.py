@@ -177,6 +177,7 @@ def finish(run: RunFolder) -> Path:
     estimates = judge(_finished_cells(run), Suite(**run.plan["suite"]), curves, ranked)
     write_estimates(estimates, run.estimates)
     write_curves(curves.table(), run.curves)
+    run.seal()
     return render(run.path)
 
 
@@ -203,11 +204,15 @@ def open_cell(folder: CellFolder, targets: Targets) -> Any:
 
 
 def send(run: RunFolder, uri: str | None, *, upload: bool) -> str:
-    """Log a finished run to MLflow and return one line that says where; TrackError where it cannot."""
+    """Log a finished run to MLflow and return one line that says where; TrackError where it cannot.
+
+    Raises UserError for tables that were changed since they were written.
+    """
     from bench.track import default_uri
     from bench.track.send import send as send_run
 
     run.cells()
+    run.require_sealed()
     sent = send_run(run.path, uri or default_uri(Path.cwd()), upload=upload)
     return f"MLflow: experiment {sent.experiment}; see it with: {sent.hint}"
 

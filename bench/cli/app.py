@@ -221,7 +221,7 @@ def compare(
     from bench.sides import compare as compare_sides
     from bench.spec import Suite
 
-    sides = Side(RunFolder(new), new_model), Side(RunFolder(old or new), old_model)
+    sides = Side("--new", RunFolder(new), new_model), Side("--old", RunFolder(old or new), old_model)
     question = Question(Suite(**sides[0].run.plan["suite"]), {}, lambda kind, name: f"--{kind} {name}")
     suite = reread(question, slice_ or (), metric or (), {}).suite
     found = compare_sides(*sides, suite, read_margin(margin))

@@ -59,6 +59,13 @@ def test_two_models_of_a_run_and_two_runs_say_the_same(affectbench: Affectbench,
     assert "that none was seen shows nothing" in " ".join(inside.stdout.split())
 
 
+def test_the_same_table_under_another_name_is_the_same(affectbench: Affectbench, runs: Path) -> None:
+    (runs / "elsewhere.csv").write_bytes((runs / "T.csv").read_bytes())
+    score(affectbench, runs, "renamed", "old", targets="elsewhere.csv")
+    named, renamed = (affectbench("compare", "later", old, cwd=runs) for old in ("before", "renamed"))
+    assert (renamed.returncode, renamed.stdout, renamed.stderr) == (0, named.stdout, named.stderr)
+
+
 def test_json_has_every_difference(affectbench: Affectbench, runs: Path) -> None:
     done = affectbench("compare", "later", "before", "--json", cwd=runs)
     content = json.loads(done.stdout)
@@ -148,10 +155,17 @@ def test_tables_that_were_changed_after_the_run_are_refused(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("both",), "error: both: no model is named. It has: new, old. Name one of them."),
+        (
+            ("both",),
+            "error: --new: it names no model of both. It has: new, old. Name one of them with --new.",
+        ),
+        (
+            ("both", "--new", "new"),
+            "error: --old: it names no model of both. It has: new, old. Name one of them with --old.",
+        ),
         (
             ("both", "--new", "neu", "--old", "old"),
-            "error: both: model 'neu' is not in the run. It has: new, old. Name one of them.",
+            "error: --new: 'neu' is no model of both. It has: new, old. Name one of them with --new.",
         ),
         (
             ("both", "--new", "new", "--old", "new"),

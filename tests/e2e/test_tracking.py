@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -50,6 +51,34 @@ def test_an_unreachable_server_costs_a_warning(
     later = affectbench("track", "RUN", "--tracking-uri", f"sqlite:///{tmp_path}/later.db", cwd=tmp_path)
     assert later.returncode == 0, later.stderr
     assert metrics_of(f"sqlite:///{tmp_path}/later.db")["accuracy"] == 0.5
+
+
+def test_estimates_that_were_changed_after_the_run_are_not_sent(
+    affectbench: Affectbench, score: list[str], tmp_path: Path
+) -> None:
+    command = [*score, "--tracking-uri", "off"]
+    assert affectbench(*command, cwd=tmp_path).returncode == 0
+    path = tmp_path / "RUN" / "estimates.parquet"
+    before = path.read_bytes()
+    table = pq.read_table(path)
+    better = pa.array([0.99] * len(table), table.schema.field("estimate").type)
+    place = table.schema.get_field_index("estimate")
+    pq.write_table(table.set_column(place, table.schema.field("estimate"), better), path)
+    words = ("track", "RUN", "--tracking-uri", f"sqlite:///{tmp_path}/later.db")
+    done = affectbench(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert " ".join(done.stderr.split()) == (
+        "error: RUN: estimates or curves were changed. Estimates and curves as they were written. Run the command "
+        "of this folder again: it judges anew."
+    )
+    assert not (tmp_path / "later.db").exists()
+    assert affectbench(*command, cwd=tmp_path).returncode == 0
+    assert path.read_bytes() == before
+    assert affectbench(*words, cwd=tmp_path).returncode == 0
+    (tmp_path / "RUN" / "judged.json").unlink()
+    done = affectbench(*words, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "RUN: there is no readable judged.json." in done.stderr
 
 
 def test_off_is_off(affectbench: Affectbench, score: list[str], tmp_path: Path) -> None:
