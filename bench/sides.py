@@ -95,8 +95,8 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
 def _called(new: Side, old: Side) -> dict[str, str]:
     """What the new run calls each data set of the old one.
 
-    Where each has one alone its name does not matter: tables are called by their files, and the same table may
-    lie in two.
+    Where each has one alone its name does not matter: tables are called by their files, and the same table
+    may lie in two.
     """
     mine, other = new.data_sets(), old.data_sets()
     return dict(zip(other, mine if len(mine) == len(other) == 1 else other, strict=True))
