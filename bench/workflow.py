@@ -228,6 +228,8 @@ def _models(cells: Sequence[Any]) -> list[dict[str, Any]]:
             "weights_sha256": list(model.weights_sha256),
             "code_sha256": model.code_sha256,
             "origin": model.origin,
+            "sampling": model.pipeline.describe()["sampling"],
+            "front": model.pipeline.describe()["front"],
         }
         for model in models.values()
     ]

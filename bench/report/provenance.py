@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 from bench.report import format as fmt
 from bench.report.entries import Entry
@@ -76,6 +77,7 @@ def provenance(results: Results) -> tuple[Table, ...]:
     ]
     cells = [(f"{cell.model}, {cell.dataset}, {words(cell.place)}", cell.key) for cell in results.cells]
     tables = (
+        _sights(results),
         Table("What each model rests on", ("What", "sha256"), models),
         Table(
             "Digests of the targets",
@@ -86,6 +88,47 @@ def provenance(results: Results) -> tuple[Table, ...]:
         Table("Keys of the cells", ("Cell", "Key"), (Group(_lines(cells)),) if cells else ()),
     )
     return tuple(table for table in tables if table.groups)
+
+
+def _sights(results: Results) -> Table:
+    """Which frames and faces each model sees that the harness ran; doubles look at none."""
+    aligned = [data.name for data in results.datasets if data.facts.media_kind == "aligned"]
+    cropped = len(aligned) == len(results.datasets)
+
+    def faces(model: Model) -> str:
+        return "the media as they are" if cropped else _faces(model.front, aligned)
+
+    lines = tuple(
+        Line(model.name, (Entry(_frames(model.sampling), "text"), Entry(faces(model), "text")))
+        for model in results.models
+        if model.sampling is not None and not model.double
+    )
+    return Table("What each model sees", ("Model", "Frames", "Faces"), (Group(lines),) if lines else ())
+
+
+def _frames(sampling: dict[str, Any]) -> str:
+    """The sampling in words.
+
+    >>> _frames({"rate": 5.0, "count": None}), _frames({"rate": None, "count": 16})
+    ('5 a second', '16 of each video')
+    """
+    if sampling["rate"] is not None:
+        return f"{sampling['rate']:g} a second"
+    return "every one" if sampling["count"] is None else f"{sampling['count']} of each video"
+
+
+def _faces(front: dict[str, Any] | None, aligned: list[str]) -> str:
+    """The front-end in words; ``aligned`` names data sets whose media are faces already.
+
+    >>> _faces({"detector": "yunet", "size": 64, "margin": 0.0}, [])
+    'found by yunet, tracked, turned upright, 64 x 64 pixels without margin'
+    """
+    if front is None:
+        return "whole frames"
+    edge = f"{front['size']} x {front['size']} pixels"
+    margin = f"with a margin of {100 * front['margin']:g} %" if front["margin"] else "without margin"
+    taken = f"; those of {', '.join(aligned)} as they are" if aligned else ""
+    return f"found by {front['detector']}, tracked, turned upright, {edge} {margin}{taken}"
 
 
 def _lines(pairs: Iterable[tuple[str, str]]) -> tuple[Line, ...]:

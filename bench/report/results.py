@@ -51,7 +51,8 @@ class Model:
     """A model of the run; ``double`` means of known quality by construction, not a model.
 
     ``origin`` says in words where its weights came from, such as a registry's name and version. ``digests``
-    names every sha256 that its numbers rest on: weights, code, predictions made elsewhere.
+    names every sha256 that its numbers rest on: weights, code, predictions made elsewhere. ``sampling`` and
+    ``front`` are those of its pipeline (``bench.predict``), None where the harness did not run it.
     """
 
     name: str
@@ -60,6 +61,8 @@ class Model:
     double: bool
     origin: str | None = None
     digests: tuple[tuple[str, str], ...] = ()
+    sampling: dict[str, Any] | None = None
+    front: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -246,7 +249,7 @@ def _model(entry: dict[str, Any]) -> Model:
         digests.append(("predictions", entry["predictions_sha256"]))
     return Model(
         entry["name"], entry["entry"], entry["checkpoint"], entry["double"], entry.get("origin"),
-        tuple(digests),
+        tuple(digests), entry.get("sampling"), entry.get("front"),
     )  # fmt: skip
 
 

@@ -150,6 +150,21 @@ def test_the_origin_of_a_model_is_shown_and_unknown_fields_are_none_of_ours(
     assert ["other"] in rows
 
 
+def test_which_faces_a_model_sees_is_said_in_words(small_run: fake_run.FakeRun, tmp_path: Path) -> None:
+    front = {"version": 1, "detector": "ultraface@slim", "size": 112, "margin": 0.2}
+    small_run.models[0] |= {"sampling": {"rate": 5.0, "count": None}, "front": front}
+    small_run.models[1] |= {"sampling": {"rate": None, "count": None}, "front": None}
+    small_run.estimate("m@2", "uar", 0.5)
+    assert read(small_run.write(tmp_path / "run"))[1].table("What each model sees")[1:] == [
+        ["m@2", "5 a second",
+         "found by ultraface@slim, tracked, turned upright, 112 x 112 pixels with a margin of 20 %"],
+        ["other", "every one", "whole frames"],
+    ]  # fmt: skip
+    small_run.facts = small_run.facts.model_copy(update={"media_kind": "aligned"})
+    rows = read(small_run.write(tmp_path / "aligned"))[1].table("What each model sees")
+    assert {row[2] for row in rows[1:]} == {"the media as they are"}
+
+
 @pytest.mark.parametrize("double", [False, True])
 def test_flat_lines_are_explained_where_all_models_are_doubles(tmp_path: Path, *, double: bool) -> None:
     models = [fake_run.model("m", double=double), fake_run.model("n", double=True)]
