@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 import torch
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.stream import Stream
-from bench.predict.perturb.tone import map_bytes
+from bench.predict.perturb.tone import _on_device, map_bytes
 
 STREAM = Stream.of(0, "clip", "tone", 1)
 
@@ -19,13 +18,20 @@ def draw(frames: int) -> Clip:
 
 @pytest.mark.parametrize("frames", [1, 5])
 @pytest.mark.parametrize("at_once", [1, 2 * 3 * 9 * 14, 1 << 22])
-def test_tables_map_as_in_opencv(frames: int, at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("view", [np.s_[:], np.s_[:, :, 2:7], np.s_[..., 3:11], np.s_[..., ::2]])
+def test_each_byte_is_looked_up(
+    frames: int, at_once: int, view: tuple[slice, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Second source: numpy's indexing; on other devices than the host the same by torch."""
     monkeypatch.setattr("bench.predict.perturb.stream._AT_ONCE", at_once)
-    clip = draw(frames)
+    whole = draw(frames)
+    clip = whole.with_frames(whole.frames[view])
     tables = np.random.default_rng(2).integers(0, 256, (frames, 256), dtype=np.uint8)
-    each = map_bytes(clip, torch.from_numpy(tables), STREAM).frames.numpy()
-    one = map_bytes(clip, torch.from_numpy(tables[:1]), STREAM).frames.numpy()
-    for number, frame in enumerate(clip.frames.numpy()):
-        flat = frame.reshape(-1, 14)
-        assert np.array_equal(each[number].reshape(-1, 14), cv2.LUT(flat, tables[number]))
-        assert np.array_equal(one[number].reshape(-1, 14), cv2.LUT(flat, tables[0]))
+    for each in (tables, tables[:1]):
+        expected = np.stack(
+            [each[number % len(each)][frame.numpy()] for number, frame in enumerate(clip.frames)]
+        )
+        found = map_bytes(clip, torch.from_numpy(each), STREAM).frames
+        assert found.is_contiguous()
+        assert np.array_equal(found.numpy(), expected)
+        assert np.array_equal(_on_device(clip, torch.from_numpy(each), STREAM).numpy(), expected)
