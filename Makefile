@@ -15,7 +15,7 @@ demo: $(VENV)/installed
 	$(BIN)/affectbench demo --out demo
 
 test: $(VENV)/installed lint
-	$(BIN)/python -m pytest --cov --cov-report=term
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
