@@ -6,6 +6,7 @@ Refuses to interpret: it says what was measured, and which goals were missed.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,10 @@ from benchmarks.calibration_pairs import LOSS, Pairing
 from benchmarks.calibration_tables import percent, row, rule
 
 __all__ = ["Measured", "write"]
+
+# Before anything is simulated: a run of the tool imports more.
+_USED = sorted(name for name in sys.modules if name.startswith("bench.judge."))
+_SOURCES = [Path(str(sys.modules[name].__file__)) for name in _USED]
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,8 @@ def _head(found: Measured) -> str:
 
 Whether the intervals and tests of affectbench keep what they promise, on simulated clustered data whose
 truth is known. Written by `python -m benchmarks.calibration --scale {found.scale:g} --seed {found.seed}` with
-{versions}; the sources of `bench/judge` had the digest {_digest()}. The nightly workflow draws anew.
+{versions}; what it uses of the sources of `bench/judge` had the digest {_digest()}. The nightly workflow
+draws anew.
 
 Goals: an interval holds the truth in {100 * GOAL[0]:.0f} to {100 * GOAL[1]:.0f} % of data sets, a test of no
 difference alarms in at most 5 %, a model exactly at the margin of a gate passes in at most 5 %. A share
@@ -81,8 +87,8 @@ answer. Valence: normal, truth and error with the stated ICC, error variance gam
 
 
 def _digest() -> str:
-    folder = Path(bench.__file__).parent / "judge"
-    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
+    """The digest of the sources of the judge that simulations use: not of the audit, say."""
+    content = b"".join(path.read_bytes() for path in _SOURCES)
     return hashlib.sha256(content).hexdigest()[:12]
 
 
