@@ -2,8 +2,9 @@
 
 Gates are not built yet: their rules are computed here, from the same influence and variances of
 ``bench.judge``, as they are defined. Non-inferiority of accuracy and UAR to a baseline on the same targets
-(one-sided cluster t), the gap between groups (intersection-union over pairs), and the same non-inferiority
-on rows as if they were independent, which must be seen to fail. Refuses nothing but a margin above the rate.
+(one-sided cluster t on the degrees of freedom of the variance, as ``compare`` has it), the gap between groups
+(intersection-union over pairs), and the same non-inferiority on rows as if they were independent, which must
+be seen to fail. Refuses nothing but a margin above the rate.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from bench.judge.infer import leave_one_out, linearised
+from bench.judge.infer import freedom, leave_one_out, linearised, residuals
 from bench.judge.metrics import METRICS
 from benchmarks import calibration_draws as draws
 from benchmarks.calibration_coverage import Design, Share
@@ -45,9 +46,10 @@ def non_inferiority(design: Design, sets: dict[str, int], seed: int) -> Iterator
     found = _answers(rng, design, sets["proportion"], np.ones(1))
     old, new, rows, both = (part[..., 0] for part in (found.old, found.new, found.rows, found.both))
     tally = draws.flat(draws.hits(rng, rows, np.zeros(1)))
-    gain = (new - old).ravel().astype(np.float64)
-    difference, variance = linearised(gain, rows.ravel().astype(np.float64), tally)
-    t = stdtrit(design.clusters - 1, _LEVEL)
+    gain, trials = (part.ravel().astype(np.float64) for part in (new - old, rows))
+    difference, variance = linearised(gain, trials, tally)
+    errors = residuals(gain, trials, difference, tally).reshape(rows.shape)
+    t = _critical(errors)
     yield _gate("accuracy, cluster t", design, difference, t * np.sqrt(variance))
     # A row differs by +1, 0 or -1: the variance of independent rows needs only how many differ.
     n = rows.sum(axis=1)
@@ -55,8 +57,9 @@ def non_inferiority(design: Design, sets: dict[str, int], seed: int) -> Iterator
     naive = ndtri(_LEVEL) * np.sqrt((differ - difference**2) / n)
     yield _gate("accuracy, rows as if independent", design, difference, naive)
     found = _answers(rng, design, sets["labels"], np.array(draws.MIX))
-    difference, variance = _uar(found)
-    yield _gate("UAR, jackknife t", design, difference, t * np.sqrt(variance))
+    difference, errors = _uar(found)
+    half = _critical(errors) * np.sqrt((errors**2).sum(axis=1))
+    yield _gate("UAR, jackknife t", design, difference, half)
 
 
 def gap_gate(kind: str, groups: int, rate: float, sets: int, seed: int) -> Gate:
@@ -90,7 +93,7 @@ def _answers(rng: np.random.Generator, design: Design, sets: int, mix: Array) ->
 
 
 def _uar(found: Answers) -> tuple[Array, Array]:
-    """The difference of UAR and its delete-one jackknife variance, (S,) each."""
+    """The difference of UAR, (S,), and what each cluster adds to its jackknife variance, (S, G), squared."""
     sets, clusters = found.rows.shape[:2]
     values, left_out = [], []
     for hits in (found.old, found.new):
@@ -99,7 +102,16 @@ def _uar(found: Answers) -> tuple[Array, Array]:
         left, lost = leave_one_out(METRICS["uar"], tally, tally.total)
         left_out.append(np.where(lost, np.nan, left).reshape(sets, clusters))
     apart = left_out[1] - left_out[0]
-    return values[1] - values[0], (clusters - 1) * apart.var(axis=1)
+    pull = np.sqrt((clusters - 1) / clusters) * (apart.mean(axis=1, keepdims=True) - apart)
+    return values[1] - values[0], pull
+
+
+def _critical(errors: Array) -> Array:
+    """The one-sided t, (S,), on the degrees of freedom of a variance that is the sum of squares of (S, G)."""
+    squares, fourths = ((errors**k).sum(axis=1) for k in (2, 4))
+    return np.asarray(
+        stdtrit(freedom(squares, fourths, np.full(len(errors), float(errors.shape[1]))), _LEVEL)
+    )
 
 
 def _gate(rule: str, design: Design, difference: Array, half: Array) -> Gate:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench.judge.atoms import Tally, combine
-from bench.judge.infer import leave_one_out, linearised, residuals
+from bench.judge.infer import freedom, leave_one_out, linearised, residuals
 from bench.judge.metrics import Metric
 from bench.judge.rows import Floats, Ints
 
@@ -54,6 +54,12 @@ class Influence:
         pull = np.where(unknown, 0.0, self.pull)
         variance = self.multiplicity @ (pull @ contrasts.T) ** 2
         return np.where((contrasts[:, unknown] != 0).any(axis=1), np.nan, variance)
+
+    @property
+    def freedom(self) -> Floats:
+        """The degrees of freedom of the variance of each value, (V,), at least 1 (``infer.freedom``)."""
+        squares, fourths = (self.multiplicity @ self.pull**k for k in (2, 4))
+        return np.maximum(freedom(squares, fourths, self.clusters.astype(np.float64)), 1.0)
 
     @property
     def covariance(self) -> Floats:

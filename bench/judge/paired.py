@@ -76,12 +76,15 @@ def weighed(found: tuple[Influence, ...], weights: Floats) -> Influence:
 
 
 def t_test(found: Influence, level: float) -> Test:
-    """The cluster t-test of every value: estimate -+ t_{G-1} se, G the clusters that have a row of it.
+    """The cluster t-test of every value: estimate -+ t se, on the degrees of freedom that its variance has.
 
-    G counts clusters that the pair leaves as they were, too. No interval below five clusters.
+    They are at most G - 1 of G clusters, those that the pair leaves as they were among them, and fewer where
+    a few clusters make most of the difference (``infer.freedom``): on G - 1 a model that is exactly as much
+    worse as a margin allows was called not worse in up to 6.5 % of simulated data sets of 20 clusters and
+    more, where 5 % are meant. No interval below five clusters.
     """
     se = np.sqrt(found.variance(np.eye(len(found.estimate))))
-    df = found.clusters - 1.0
+    df = found.freedom
     reason = np.full(len(se), None, object)
     reason[se < ROUNDING] = "no interval: the value is the same without any one cluster"
     reason[np.isnan(se)] = "no interval: without one cluster a value is undefined"

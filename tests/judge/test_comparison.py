@@ -12,6 +12,7 @@ from scipy.stats import false_discovery_control, ttest_rel
 from bench.errors import UserError
 from bench.judge.comparison import compare
 from tests.judge.made import LABELS, frame, judged, make_cell, make_suite, make_targets, random_cell
+from tests.judge.student import freedom
 
 
 def answers(targets, right, model):
@@ -79,7 +80,7 @@ def test_every_metric_and_slice_against_a_jackknife_by_hand():
     se = np.sqrt((len(d) - 1) / len(d) * ((d - d.mean()) ** 2).sum())
     row = found.row
     assert row["estimate"] == pytest.approx(value(sides[0], keep) - value(sides[1], keep), abs=1e-12)
-    assert row["high"] - row["estimate"] == pytest.approx(stdtrit(len(d) - 1, 0.975) * se, rel=1e-10)
+    assert row["high"] - row["estimate"] == pytest.approx(stdtrit(freedom(d), 0.975) * se, rel=1e-10)
 
 
 def test_verdicts_follow_their_bounds():

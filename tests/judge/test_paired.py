@@ -20,6 +20,7 @@ from bench.judge.rows import read_rows
 from bench.judge.slices import cut
 from bench.judge.sums import Sums
 from tests.judge.made import frame, judged, make_cell, make_suite, moment_sums, random_cell
+from tests.judge.student import paired_t
 from tests.judge.tallies import ACCURACY, CCC, UAR, hit_tally
 
 
@@ -209,10 +210,9 @@ def test_the_t_test_counts_clusters_that_did_not_change_and_refuses_few():
     old = hit_tally(ones, ones, zeros)
     new = hit_tally((np.arange(40) >= 6).astype(int), ones, zeros)
     found = t_test(paired(influence(ACCURACY, new), influence(ACCURACY, old)), 0.9)
-    scipy = ttest_rel((np.arange(40) >= 6).astype(float), np.ones(40))
-    low, high = scipy.confidence_interval(0.9)
-    assert (found.low[0], found.high[0]) == pytest.approx((low, high), rel=1e-12)
-    assert (found.df[0], found.p[0]) == pytest.approx((39, scipy.pvalue))
+    _, *expected = paired_t((np.arange(40) >= 6) - 1.0, 0.9)
+    assert [found.low[0], found.high[0], found.p[0], found.df[0]] == pytest.approx(expected, rel=1e-10)
+    assert 10 < found.df[0] < 39  # six of forty make the difference
     some = [tally.where(tally.cluster < 4) for tally in (new, old)]
     few = t_test(paired(*(influence(ACCURACY, tally) for tally in some)), 0.9)
     assert few.reason == ("no interval: fewer than 5 clusters",)

@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from scipy.special import stdtrit
-from scipy.stats import t as student
-from scipy.stats import ttest_rel
 
 from bench.judge.score import judge
 from bench.track.names import metric_name
 from tests.judge.conditions import CLIPS, NOISE, Made, one, rows, suite
 from tests.judge.made import LABELS, make_cell, make_suite
+from tests.judge.student import paired_t
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +33,7 @@ def per_person(made, mask, *weighted):
     """The t-interval of a mean over persons who all have as many clips; the difference of their shares."""
     shares = [np.bincount(made.subject[mask], (w * h[mask]))[np.unique(made.subject[mask])] / CLIPS
               for w, h in weighted]  # fmt: skip
-    d = np.sum(shares, axis=0)
-    half = student.ppf(0.975, len(d) - 1) * d.std(ddof=1) / math.sqrt(len(d))
-    return d.mean(), d.mean() - half, d.mean() + half
+    return paired_t(np.sum(shares, axis=0))[:3]
 
 
 @pytest.mark.parametrize("value", [None, "female", "male"])
@@ -49,9 +46,11 @@ def test_degradation_is_the_paired_t_test_over_persons(made, value):
     assert [found[n] for n in ("estimate", "low", "high")] == pytest.approx(expected, rel=1e-10)
     shares = [np.bincount(made.subject[mask], hits[place][mask])[np.unique(made.subject[mask])]
               for place in (("clean", 0), ("low_light", 3))]  # fmt: skip
-    assert found["p"] == pytest.approx(ttest_rel(*shares).pvalue, rel=1e-8)
+    expected = paired_t((shares[0] - shares[1]) / 8)
+    assert [found[n] for n in ("p", "df")] == pytest.approx(expected[3:], rel=1e-8)
     persons = 60 if value is None else 30
-    assert (found["clusters"], found["df"], found["n"]) == (persons, persons - 1, 8 * persons)
+    assert (found["clusters"], found["n"]) == (persons, 8 * persons)
+    assert found["df"] <= persons - 1
     assert (found["reference"], found["status"], found["where"]) == ("clean", "reportable", "crop")
 
 
@@ -90,7 +89,8 @@ def test_worst_condition_holds_for_all_of_them(made):
     assert (found["condition"], found["severity"]) == ("low_light", 3)
     assert found["estimate"] == chosen["estimate"]
     ratio = (found["high"] - found["estimate"]) / (chosen["high"] - chosen["estimate"])
-    assert ratio == pytest.approx(stdtrit(59, 1 - 0.025 / 3) / stdtrit(59, 0.975), rel=1e-12)
+    df = chosen["df"]
+    assert ratio == pytest.approx(stdtrit(df, 1 - 0.025 / 3) / stdtrit(df, 0.975), rel=1e-12)
     assert found["p_adjusted"] == pytest.approx(min(1, 3 * chosen["p"]))
 
 
@@ -113,7 +113,7 @@ def test_contrast_of_degradations_is_the_difference_of_those_of_the_groups(made)
     female, male = (one(table, "degradation", **at, value=value) for value in ("female", "male"))
     assert (found["value"], found["reference"]) == ("female", "male")
     assert found["estimate"] == pytest.approx(female["estimate"] - male["estimate"], abs=1e-14)
-    halves = [(row["high"] - row["low"]) / 2 / stdtrit(29, 0.975) for row in (female, male)]
+    halves = [(row["high"] - row["low"]) / 2 / stdtrit(row["df"], 0.975) for row in (female, male)]
     # Women and men are different persons: Welch's t, and fewer degrees where few persons make the error.
     se, df = math.hypot(*halves), found["df"]
     assert 20 < df <= se**4 / sum(half**4 / 29 for half in halves) + 1e-9
@@ -203,10 +203,9 @@ def test_rows_that_are_their_own_clusters_are_paired_row_by_row():
     clean, noisy = made.answers(0), made.answers(0.1)
     table = judge([made.cell(clean), made.cell(noisy, "sensor_noise", 2)], suite(NOISE))
     hits = [(d == made.truth).astype(float) for d in (clean, noisy)]
-    found, scipy = one(table, "degradation", severity=2), ttest_rel(*hits)
-    interval = scipy.confidence_interval()
-    assert (found["low"], found["high"]) == pytest.approx((interval.low, interval.high), rel=1e-10)
-    assert found["df"] == 479
+    found, expected = one(table, "degradation", severity=2), paired_t(hits[0] - hits[1])
+    names = ("estimate", "low", "high", "p", "df")
+    assert [found[name] for name in names] == pytest.approx(expected, rel=1e-8)
     assert "independence of clips is assumed" in found["warning"]
     (difference,) = rows(table, "degradation_contrast", severity=2)
     assert difference["p"] > 0
