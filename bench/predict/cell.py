@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 from bench.digest import digest_json
 from bench.errors import MachineError, listed
 from bench.folder import CellFolder, RunFolder, write_json
-from bench.predict.perturb import PERTURBATIONS
+from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
 
-__all__ = ["CLEAN", "Cell", "Harm", "Store", "already_made"]
+__all__ = ["CLEAN", "Cell", "Harm", "Store", "already_made", "cost"]
 
 DECODE_VERSION = 1
 AGGREGATE_VERSION = 1
@@ -47,11 +47,16 @@ class Harm:
         """
         return self.name if self.severity == 0 else f"{self.name}-{self.severity}-{self.where}"
 
+    @property
+    def of_film(self) -> bool:
+        """Whether it acts on whole videos, before they are sampled."""
+        return self.name in FILM_PERTURBATIONS
+
     def describe(self) -> dict[str, Any]:
         """What enters the key: also the version and the amount, which the severity stands for."""
         if self.severity == 0:
             return {"name": self.name}
-        perturbation = PERTURBATIONS[self.name]
+        perturbation = find_perturbation(self.name, self.label)
         return {
             "name": self.name,
             "version": perturbation.version,
@@ -207,3 +212,13 @@ def already_made(stores: Sequence[Store]) -> list[str]:
     if names := [" / ".join(store.cell.name) for store in stores if store.changed]:
         said.append(f"changed since they were made, and made again: {listed(names, 6)}")
     return said
+
+
+def cost(stores: Sequence[Store]) -> list[str]:
+    """What is left to predict, beside clean media: a line, none where that is all there is."""
+    rows = sum(len(s.rows(batch)) for s in stores for batch in range(s.batches) if s.lacks(batch))
+    clean = sum({store.cell.name[:2]: len(store.cell.targets) for store in stores}.values())
+    lacking = sum(not store.done for store in stores)
+    if rows <= clean:
+        return []
+    return [f"to predict: {lacking} cells, {rows:,} rows, {rows / clean:.1f} times those of clean media"]

@@ -23,12 +23,14 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from av.video.stream import VideoStream
 
+from bench.errors import UserError
 from bench.predict.clip import Clip, Sampling, Sound
+from bench.predict.film import Alter, Film, Pictures, Window, in_order, sample, shown
 from bench.predict.media import check_size, decode_plain_image, is_image, opened, read_plain_image, unusable
 from bench.predict.orientation import Orientation
 from bench.predict.sound import load_sound
 
-__all__ = ["decode", "sample"]
+__all__ = ["decode", "windows"]
 
 # Exact rounding and interpolated chroma, the same bytes on every processor.
 _CONVERSION = (
@@ -67,30 +69,8 @@ def decode(
     sound = None
     if sound_rate is not None:
         sound = Sound(torch.from_numpy(load_sound(medium, sound_rate)).to(device), sound_rate)
-    for pixels, index, times in _windows(medium, sampling, window):
+    for pixels, index, times in windows(medium, id, sampling, window):
         yield Clip(id, pixels.to(device), index, times, sound=sound)
-
-
-def sample(times: np.ndarray, sampling: Sampling) -> np.ndarray:
-    """Numbers of the sampled frames, int64 ascending and distinct, for frames shown at ``times`` [n].
-
-    The nearest frame to a multiple of 1/rate is the earlier one where two are equally near.
-
-    >>> sample(np.array([0.0, 0.4, 0.5, 1.0]), Sampling(rate=2)).tolist()
-    [0, 2, 3]
-    >>> sample(np.arange(9) / 25, Sampling(count=3)).tolist()
-    [0, 4, 8]
-    """
-    if sampling.count is not None:
-        return np.unique(np.linspace(0, len(times) - 1, sampling.count).round().astype(np.int64))
-    if sampling.rate is not None:
-        # A frame is nearest to the multiples between its two middles; counting them per frame, and not one by
-        # one, bounds the work by the frames, whatever a file claims its duration to be.
-        ends = np.concatenate([(times[1:] + times[:-1]) / 2, times[-1:]]) * sampling.rate
-        counted = np.floor(ends + 1e-9 * sampling.rate)
-        counted[-1] = np.floor(ends[-1] + 1e-6)
-        return np.flatnonzero(np.diff(counted, prepend=-1.0) > 0)
-    return np.arange(len(times))
 
 
 @dataclass(frozen=True)
@@ -105,17 +85,25 @@ class Timeline:
     places: dict[int, int]
 
 
-def _windows(
-    medium: Path | bytes, sampling: Sampling, window: int
-) -> Iterator[tuple[torch.Tensor, np.ndarray, np.ndarray]]:
-    """Yield pixels, frame numbers and times, at most ``window`` frames or 64 MiB of them at once."""
+def windows(
+    medium: Path | bytes,
+    id: str,  # noqa: A002 - the field of Clip
+    sampling: Sampling,
+    window: int,
+    alter: Alter | None = None,
+) -> Iterator[Window]:
+    """Yield what ``decode`` makes clips of, on the host: pixels, frame numbers and times.
+
+    ``alter`` is done to a video before it is sampled: numbers and times are then those of the film as it is
+    shown. Raises UserError for a still image that is to be altered.
+    """
     if (still := _read_plain_image(medium)) is not None:
-        yield still, np.zeros(1, np.int64), np.zeros(1)
+        yield _still(still, id, alter)
         return
     with opened(medium) as container:
         stream = _video_stream(container)
         if is_image(container):
-            yield _read_image(container, stream, medium), np.zeros(1, np.int64), np.zeros(1)
+            yield _still(_read_image(container, stream, medium), id, alter)
             return
         timeline = _read_timeline(container, stream)
     with opened(medium) as container:
@@ -125,12 +113,32 @@ def _windows(
         times = timeline.times[start:] - timeline.times[start]
         stills = stream.codec.name in ("apng", "png")
         orientation = Orientation.of_image(first) if stills else Orientation.of(first)
-        converter = VideoReformatter()
         window = max(1, min(window, _WINDOW_BYTES // (3 * first.width * first.height)))
-        sampled = _sampled(chain([(start, first)], frames), start, sample(times, sampling))
-        while batch := list(islice(sampled, window)):
-            index = np.array([number for number, _ in batch], np.int64)
-            yield _to_rgb([frame for _, frame in batch], orientation, converter), index, times[index]
+        numbered = ((place - start, frame) for place, frame in chain([(start, first)], frames))
+        if alter is None:
+            yield from _packed(_sampled(numbered, sample(times, sampling)), times, orientation, window)
+            return
+        film = alter(Film(id, times, np.arange(len(times)), numbered))
+        chosen = sample(film.times, sampling)
+        packed = _packed(shown(film, chosen), film.times, orientation, window)
+        yield from packed if (np.diff(film.source[chosen]) >= 0).all() else in_order(packed, window)
+
+
+def _packed(pictures: Pictures, times: np.ndarray, orientation: Orientation, window: int) -> Iterator[Window]:
+    """At most ``window`` pictures at once, upright and in RGB."""
+    converter = VideoReformatter()
+    while batch := list(islice(pictures, window)):
+        index = np.array([number for number, _ in batch], np.int64)
+        yield _to_rgb([frame for _, frame in batch], orientation, converter), index, times[index]
+
+
+def _still(pixels: torch.Tensor, target: str, alter: Alter | None) -> Window:
+    if alter is not None:
+        raise UserError(
+            target, "this is a still image, and a condition acts on whole videos before they are sampled",
+            "A still image has no stream and no time", "Leave the condition out, or the target",
+        )  # fmt: skip
+    return pixels, np.zeros(1, np.int64), np.zeros(1)
 
 
 def _video_stream(container: InputContainer) -> VideoStream:
@@ -205,9 +213,7 @@ def _promised_end(container: InputContainer, stream: VideoStream) -> float:
     return 0.0
 
 
-def _decoded(
-    container: InputContainer, stream: VideoStream, timeline: Timeline
-) -> Iterator[tuple[int, VideoFrame]]:
+def _decoded(container: InputContainer, stream: VideoStream, timeline: Timeline) -> Pictures:
     """Yield all frames in presentation order with their place in the timeline."""
     start, place, count, shape = 0, -1, 0, None
     for frame in container.decode(stream):
@@ -238,13 +244,10 @@ def _decoded(
         )
 
 
-def _sampled(
-    frames: Iterator[tuple[int, VideoFrame]], start: int, wanted: np.ndarray
-) -> Iterator[tuple[int, VideoFrame]]:
+def _sampled(frames: Pictures, wanted: np.ndarray) -> Pictures:
     """Keep the wanted frames, and for one that does not decode the next that does, each once."""
     reached = 0
-    for place, frame in frames:
-        number = place - start
+    for number, frame in frames:
         if reached < len(wanted) and wanted[reached] <= number:
             reached = int(np.searchsorted(wanted, number, side="right"))
             yield number, frame

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
@@ -14,7 +16,7 @@ from bench.errors import UserError
 
 __all__ = [
     "PRECISIONS", "choose_device", "choose_precision", "describe_environment", "is_out_of_memory",
-    "keep_freed_memory",
+    "keep_freed_memory", "strict_numbers",
 ]  # fmt: skip
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -58,6 +60,18 @@ def keep_freed_memory() -> None:
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         for option, size in _MALLOPT.items():
             ctypes.CDLL(None).mallopt(option, size)
+
+
+@contextmanager
+def strict_numbers() -> Iterator[None]:
+    """No TF32 and no autotuned kernels: the same device and settings give the same bytes."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    before = (cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32)
+    cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32 = False, True, False, False
+    try:
+        yield
+    finally:
+        cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32 = before
 
 
 def is_out_of_memory(error: Exception) -> bool:

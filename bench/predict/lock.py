@@ -19,9 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.digest import digest_file
 from bench.errors import UserError, listed, nearest
 
-__all__ = ["SUFFIXES", "Checkpoint", "Lock", "locate", "pull", "read_lock", "verify_format"]
+__all__ = ["PARTS", "SUFFIXES", "Checkpoint", "Lock", "locate", "pull", "read_lock", "verify_format"]
 
 SUFFIXES = (".safetensors", ".onnx", ".hdf5", ".h5", ".pt", ".pth")
+PARTS = {"detector": "face detector", "pose": "head pose network", "mesh": "face mesh network"}
+"""Kinds of entries that are no models and cannot be run alone, in words."""
 _TIMEOUT_S = 30
 _BLOCK = 1 << 20
 
@@ -44,7 +46,7 @@ class Lock(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: Literal["model", "detector", "double"] = "model"
+    kind: Literal["model", "detector", "pose", "mesh", "double"] = "model"
     default: str | None = None
     checkpoint: tuple[Checkpoint, ...] = ()
 

@@ -26,7 +26,8 @@ from av.video.frame import VideoFrame
 from bench.errors import MediaFault
 
 __all__ = [
-    "MAX_PIXELS", "check_size", "decode_plain_image", "is_image", "opened", "read_plain_image", "unusable",
+    "MAX_PIXELS", "check_size", "decode_plain_image", "is_image", "is_still", "opened", "read_plain_image",
+    "unusable",
 ]  # fmt: skip
 
 MAX_PIXELS = 64_000_000
@@ -106,6 +107,15 @@ def decode_plain_image(codec: str, data: bytes) -> VideoFrame | None:
 def is_image(container: InputContainer) -> bool:
     """Whether the medium is one still image."""
     return container.format.name.endswith("_pipe")
+
+
+def is_still(medium: Path | bytes) -> bool:
+    """Whether a medium opens as one still image; one that does not open is none."""
+    try:
+        with opened(medium) as container:
+            return is_image(container)
+    except (MediaFault, OSError):
+        return False
 
 
 class _Nameless:

@@ -24,7 +24,7 @@ _HOST = torch.device("cpu")
 
 
 def middle_frame(medium: Path, where: str) -> Clip:
-    """The middle frame of an image or a video, the later one of two; UserError where it cannot be used."""
+    """The middle frame of an image or a video, one of the two of an even number; UserError if unusable."""
     allowed = "An image or a video that decodes"
     try:
         clips = list(decode(medium, medium.name, Sampling(count=3), _HOST))
@@ -44,7 +44,9 @@ def still(picture: np.ndarray, name: str) -> Clip:
     return Clip(name, frames, np.zeros(1, np.int64), np.zeros(1))
 
 
-def perturb_picture(clip: Clip, perturbation: Perturbation, seed: int, side: int) -> list[np.ndarray] | None:
+def perturb_picture(
+    clip: Clip, perturbation: Perturbation[Clip], seed: int, side: int
+) -> list[np.ndarray] | None:
     """A still at severities 0 to 5, each uint8 [h, w, 3] of at most ``side``; None if no pixel changes."""
     shown, changed = [], False
     for severity in range(6):

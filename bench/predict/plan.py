@@ -8,11 +8,14 @@ import torch
 
 from bench.errors import UserError, listed
 from bench.predict.cell import CLEAN, Cell, Harm
+from bench.predict.datasets.media import media_path
 from bench.predict.device import choose_precision
-from bench.predict.perturb import find_perturbation
+from bench.predict.media import is_still
+from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
 from bench.predict.pipeline import Build
 from bench.predict.zoo import Choice, Model, Zoo
 from bench.question import Question
+from bench.spec import Condition
 from bench.tables import Targets
 
 __all__ = ["plan_cells", "refuse_frame_targets"]
@@ -52,14 +55,44 @@ def _harms(question: Question, dataset: str, targets: Targets) -> list[Harm]:
     for condition in question.suite.conditions:
         name, where = condition.perturb, question.place("perturbation", condition.perturb)
         find_perturbation(name, where)
+        if name in FILM_PERTURBATIONS:
+            _require_films(condition, where, targets)
         if condition.where == "frame" and targets.facts.media_kind == "aligned":
             raise UserError(
                 where, f"{name} acts on the frame, and the media of {dataset} are aligned faces",
                 "Aligned media skip the front-end, so only 'where: crop' means something there",
-                "Write 'where: crop'",
+                "Write 'where: crop', or leave it out",
             )  # fmt: skip
-        harms += [Harm(name, severity, condition.where) for severity in condition.severities]
+        place = condition.acts_on(targets.facts.media_kind)
+        harms += [Harm(name, severity, place) for severity in condition.severities]
     return harms
+
+
+def _require_films(condition: Condition, where: str, targets: Targets) -> None:
+    """UserError unless whole videos are there to be perturbed; of the media, the first is looked at."""
+    name = condition.perturb
+    if condition.where == "crop":
+        raise UserError(
+            where, f"{name} acts on whole videos, before a crop is cut from them", "Allowed: 'where: frame'",
+            "Write 'where: frame'",
+        )  # fmt: skip
+    aligned = targets.facts.media_kind == "aligned"
+    if aligned or _begins_with_a_still(targets):
+        found = "aligned faces" if aligned else "still images"
+        raise UserError(
+            where, f"{name} acts on whole videos, and the media of {targets.facts.name} are {found}",
+            "Videos, before faces are cut from them; a still image has no stream and no time",
+            "Leave the condition out",
+        )  # fmt: skip
+
+
+def _begins_with_a_still(targets: Targets) -> bool:
+    for row in targets.table.slice(0, 1).to_pylist():
+        if row.get("media_bytes") is not None:
+            return is_still(row["media_bytes"])
+        if targets.root is not None and row.get("media") is not None:
+            return is_still(media_path(targets.root, row["media"], targets.facts.name))
+    return False
 
 
 def _require_common_label(model: Model, targets: Targets) -> None:

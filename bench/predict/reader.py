@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
@@ -19,7 +19,8 @@ import torch
 
 from bench.errors import MediaFault
 from bench.predict.clip import Clip, Sampling, Sound
-from bench.predict.decode import decode
+from bench.predict.decode import windows
+from bench.predict.film import Alter
 from bench.predict.sound import load_sound
 
 __all__ = ["WINDOW", "Item", "Medium", "Reader", "chunks"]
@@ -36,13 +37,14 @@ _CHUNK_WINDOWS = 64
 
 @dataclass(frozen=True)
 class Medium:
-    """What a target is decoded from: a file or bytes, and how its model samples it."""
+    """What a target is decoded from: a file or bytes, what is done to it, and how its model samples it."""
 
     target: str
     source: Path | bytes
     sampling: Sampling
     sound_rate: int | None = None
     sound: Path | None = None
+    alter: Alter | None = None
 
 
 Item = tuple[int, Clip | MediaFault]
@@ -137,6 +139,8 @@ class Reader:
         """The windows of a medium, and at last what went wrong."""
         try:
             yield from _windows(self._medium(number), self._device)
+        except GeneratorExit:  # nobody reads on
+            raise
         except BaseException as error:  # travels to the reader, which raises it there
             yield error
 
@@ -202,11 +206,9 @@ def _size(item: object) -> int:
 
 def _windows(medium: Medium, device: torch.device) -> Iterator[Clip]:
     """The windows of a medium; sound comes from its own file where the targets name one."""
-    if medium.sound is None or medium.sound_rate is None:
-        yield from decode(
-            medium.source, medium.target, medium.sampling, device, sound_rate=medium.sound_rate, window=WINDOW
-        )
-        return
-    samples = torch.from_numpy(load_sound(medium.sound, medium.sound_rate)).to(device)
-    for clip in decode(medium.source, medium.target, medium.sampling, device, window=WINDOW):
-        yield replace(clip, sound=Sound(samples, medium.sound_rate))
+    sound = None
+    if medium.sound_rate is not None:
+        samples = load_sound(medium.sound or medium.source, medium.sound_rate)
+        sound = Sound(torch.from_numpy(samples).to(device), medium.sound_rate)
+    for pixels, index, times in windows(medium.source, medium.target, medium.sampling, WINDOW, medium.alter):
+        yield Clip(medium.target, pixels.to(device), index, times, sound=sound)

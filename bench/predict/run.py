@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,8 @@ from bench.predict.ahead import ahead
 from bench.predict.batch import Batch, Chunk
 from bench.predict.cell import Store
 from bench.predict.datasets.media import media_path
-from bench.predict.device import describe_environment, keep_freed_memory
+from bench.predict.device import describe_environment, keep_freed_memory, strict_numbers
+from bench.predict.forward import harm_film
 from bench.predict.reader import Item, Medium, Reader
 from bench.tables import Targets
 
@@ -40,7 +42,7 @@ class Options:
 def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> None:
     """Finish every cell; ``options.advance`` is told the rows made (targets x cells)."""
     keep_freed_memory()
-    with _strict_numbers():
+    with strict_numbers():
         for group in _decoded_together(stores):
             began = time.monotonic()
             _predict_group(run, group, options)
@@ -98,11 +100,15 @@ def _counted(items: Iterator[Item], size: int, cells: int, options: Options) -> 
 
 
 def _decoded_together(stores: Sequence[Store]) -> Iterator[list[Store]]:
-    """Cells that see the same frames of the same targets in the same batches, by condition."""
+    """Cells that see the same frames of the same targets in the same batches, by condition.
+
+    What acts on whole videos changes what is decoded, so that its cells have a decoding of their own.
+    """
 
     def sight(store: Store) -> tuple[Any, ...]:
-        pipeline = store.cell.model.pipeline
-        return (store.cell.dataset, repr(pipeline.sampling), pipeline.sound_rate or 0, store.batch)
+        pipeline, harm = store.cell.model.pipeline, store.cell.harm
+        film = harm.label if harm.of_film else ""
+        return (store.cell.dataset, repr(pipeline.sampling), pipeline.sound_rate or 0, store.batch, film)
 
     for _, group in groupby(sorted(stores, key=sight), sight):
         yield sorted(group, key=lambda store: store.cell.harm.label)
@@ -113,13 +119,15 @@ def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
     targets, pipeline = store.cell.targets, store.cell.model.pipeline
     names = {"target", "media", "media_bytes", "audio"} & set(targets.table.column_names)
     columns = {name: targets.table[name] for name in names}
+    harm, seed = store.cell.harm, store.cell.seed
+    alter = partial(harm_film, harm=harm, seed=seed) if harm.of_film else None
 
     def medium(i: int) -> Medium:
         row = {name: column[rows[i]].as_py() for name, column in columns.items()}
         held = row.get("media_bytes")
         source = _path(targets, row["media"]) if held is None else held
         sound = _path(targets, row["audio"]) if row.get("audio") and pipeline.sound_rate else None
-        return Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound)
+        return Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound, alter)
 
     return medium
 
@@ -127,15 +135,3 @@ def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
 def _path(targets: Targets, name: str) -> Path:
     assert targets.root is not None
     return media_path(targets.root, name, targets.facts.name)
-
-
-@contextmanager
-def _strict_numbers() -> Iterator[None]:
-    """No TF32 and no autotuned kernels: the same device and settings give the same bytes."""
-    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
-    before = (cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32)
-    cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32 = False, True, False, False
-    try:
-        yield
-    finally:
-        cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32 = before

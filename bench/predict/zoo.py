@@ -7,7 +7,6 @@ not take a shipped name, nor call itself a double: only shipped doubles are ever
 
 from __future__ import annotations
 
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -21,28 +20,16 @@ import torch
 
 from bench.digest import digest_file
 from bench.errors import AffectbenchError, UserError, listed, nearest
+from bench.predict.choice import NAME, Choice, parse_choice
 from bench.predict.front import FaceFinder
-from bench.predict.lock import Lock, pull, read_lock, verify_format
+from bench.predict.lock import PARTS, Lock, pull, read_lock, verify_format
 from bench.predict.pipeline import Build, Pipeline
 from bench.predict.source import import_folder, shared_module, shared_names, sources
 from bench.shipped import shipped
 
-__all__ = ["Choice", "Entry", "Model", "Zoo", "parse_choice"]
+__all__ = ["Choice", "Entry", "Model", "Part", "Zoo", "parse_choice"]
 
-_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
-
-
-@dataclass(frozen=True)
-class Choice:
-    """The model a user asks for: an entry, and a checkpoint or a file of weights instead of it.
-
-    ``origin``: the words that led to a file, such as a registry's, for the report.
-    """
-
-    entry: str
-    checkpoint: str | None = None
-    weights: Path | None = None
-    origin: str | None = None
+_FRONT = ("front.detector", "Name one of them in the model's Front")
 
 
 @dataclass(frozen=True)
@@ -90,25 +77,14 @@ class Model:
         }
 
 
-def parse_choice(text: str, weights: Path | None = None) -> Choice:
-    """Read ``NAME`` or ``NAME@CHECKPOINT``.
+@dataclass(frozen=True)
+class Part:
+    """A loaded entry that is no model but serves some, as a detector does; ``built`` is what it built."""
 
-    >>> parse_choice("mini-xception@119-0.65").checkpoint
-    '119-0.65'
-    """
-    name, at, checkpoint = text.partition("@")
-    if not _NAME.match(name) or (at and not checkpoint):
-        raise UserError(
-            "--model", f"{text!r} names no model",
-            "NAME or NAME@CHECKPOINT, in letters, digits, '-' and '_'; or models:/NAME@alias",
-            "See 'affectbench zoo list'",
-        )  # fmt: skip
-    if checkpoint and weights is not None:
-        raise UserError(
-            "--weights", f"a file is given and the model names the checkpoint {checkpoint!r}",
-            "One of the two", "Leave out the @CHECKPOINT or the --weights",
-        )  # fmt: skip
-    return Choice(name, checkpoint or None, weights)
+    name: str
+    built: Any
+    weights_sha256: tuple[str, ...]
+    code_sha256: dict[str, str]
 
 
 class Zoo:
@@ -145,9 +121,9 @@ class Zoo:
         ``request`` gives device, dtype, seed and, for doubles, the targets, which no one else is handed.
         """
         entry = self.find(choice.entry)
-        if entry.lock.kind == "detector":
+        if entry.lock.kind in PARTS:
             raise UserError(
-                "--model", f"{entry.name!r} is a face detector", "Models and doubles can be run",
+                "--model", f"{entry.name!r} is a {PARTS[entry.lock.kind]}", "Models and doubles can be run",
                 "See 'affectbench zoo list'",
             )  # fmt: skip
         double = entry.lock.kind == "double"
@@ -164,27 +140,31 @@ class Zoo:
         code, digests = self._code(entry), [digest_file(weights)] if weights else []
         finder = None
         if pipeline.front is not None:
-            finder, detector, more = self._finder(pipeline, request)
-            code, digests = {**code, **self._code(detector)}, [*digests, *more]
+            detector = self.load_part(pipeline.front.detector, "detector", request, _FRONT)
+            finder = FaceFinder(pipeline.front, detector.built)
+            code, digests = {**code, **detector.code_sha256}, [*digests, *detector.weights_sha256]
         name = _label(entry.name, checkpoint, choice.weights, digests)
         return Model(
             name, entry.name, checkpoint, pipeline, tuple(digests), code, finder, double, choice.origin
         )
 
-    def _finder(self, pipeline: Pipeline, request: Build) -> tuple[FaceFinder, Entry, list[str]]:
-        assert pipeline.front is not None
-        choice = parse_choice(pipeline.front.detector)
-        detectors = {name: entry for name, entry in self._entries.items() if entry.lock.kind == "detector"}
-        if choice.entry not in detectors:
+    def load_part(self, text: str, kind: str, request: Build, where: tuple[str, str]) -> Part:
+        """Verify and build the entry that ``NAME`` or ``NAME@CHECKPOINT`` names, if it is of that kind.
+
+        ``where``: who names it, and how another is named, for the message of the UserError.
+        """
+        choice = parse_choice(text)
+        known = {name: entry for name, entry in self._entries.items() if entry.lock.kind == kind}
+        if choice.entry not in known:
             raise UserError(
-                "front.detector", f"{choice.entry!r} is no face detector.{nearest(choice.entry, detectors)}",
-                f"It may be: {listed(detectors)}", "Name one of them in the model's Front",
+                where[0], f"{choice.entry!r} is no {PARTS[kind]}.{nearest(choice.entry, known)}",
+                f"It may be: {listed(known)}", where[1],
             )  # fmt: skip
-        entry = detectors[choice.entry]
+        entry = known[choice.entry]
         weights, checkpoint = self._weights(entry, choice)
         asked = replace(request, file=weights, checkpoint=checkpoint, targets=None, asked=[])
-        finder = FaceFinder(pipeline.front, self._build(entry, asked))
-        return finder, entry, [digest_file(weights)] if weights else []
+        digests = (digest_file(weights),) if weights else ()
+        return Part(text, self._build(entry, asked), digests, self._code(entry))
 
     def _weights(self, entry: Entry, choice: Choice) -> tuple[Path | None, str | None]:
         if entry.lock.kind == "double":
@@ -257,7 +237,7 @@ class Zoo:
 
 
 def _admit(entry: Entry, entries: dict[str, Entry]) -> None:
-    if not _NAME.match(entry.name):
+    if not NAME.match(entry.name):
         raise UserError(
             str(entry.folder), f"{entry.name!r} is no name for a model", "Letters, digits, '-' and '_'",
             "Rename the folder",

@@ -152,21 +152,21 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     return Targets(table.combine_chunks(), facts, root, where)
 
 
-def require_unique(column: pa.ChunkedArray, where: str) -> None:
-    """Raise UserError for the first row whose target is empty or stands in an earlier row."""
+def require_unique(column: pa.ChunkedArray, where: str, name: str = "target") -> None:
+    """Raise UserError for the first row whose target, or clip, is empty or stands in an earlier row."""
     if column.null_count == 0 and len(pc.unique(column)) == len(column):
         return
     seen: dict[str, int] = {}
     for row, target in enumerate(column.to_pylist()):
         if target is None:
             raise UserError(
-                row_of(where, row), "the target is empty", "Every row names its target",
+                row_of(where, row), f"the {name} is empty", f"Every row names its {name}",
                 "Fill it or remove the row",
             )  # fmt: skip
         if target in seen:
             raise UserError(
-                row_of(where, row), f"target {target!r} was already in row {seen[target] + 1}",
-                "Every target has one row", "Rename or remove one of them",
+                row_of(where, row), f"{name} {target!r} was already in row {seen[target] + 1}",
+                f"Every {name} has one row", "Rename or remove one of them",
             )  # fmt: skip
         seen[target] = row
 

@@ -23,11 +23,14 @@ _FRAMES_AT_ONCE = {"cpu": 1}
 _FRAMES_ELSEWHERE, _PIXELS_ELSEWHERE = 32, 1 << 26
 
 
-def portions(frames: torch.Tensor) -> Sequence[torch.Tensor]:
-    """Frames [T, 3, H, W] in portions that their device takes at once: on a CPU one, else at most 32."""
+def portions(frames: torch.Tensor, most: int | None = None) -> Sequence[torch.Tensor]:
+    """Frames [T, 3, H, W] in portions that their device takes at once: on a CPU one, else at most 32.
+
+    ``most``: how many the network takes, where its file says so.
+    """
     height, width = frames.shape[-2:]
     fitting = max(1, min(_FRAMES_ELSEWHERE, _PIXELS_ELSEWHERE // (height * width)))
-    return frames.split(_FRAMES_AT_ONCE.get(frames.device.type, fitting))
+    return frames.split(most or _FRAMES_AT_ONCE.get(frames.device.type, fitting))
 
 
 def shrink(pixels: torch.Tensor, height: int, width: int) -> tuple[torch.Tensor, np.ndarray]:

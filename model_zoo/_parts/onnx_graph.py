@@ -64,7 +64,8 @@ class OnnxGraph(nn.Module):
         known: dict[str, Any] = {"": None, **self._constants, self._input: pixels}
         known.update((name, self.get_buffer(buffer)) for name, buffer in self._buffer_of.items())
         for step, done in zip(self._steps, self._done, strict=True):
-            known[step.target] = step.function(step.settings, *(known[name] for name in step.sources))
+            made = step.function(step.settings, *(known[name] for name in step.sources))
+            known[step.target] = _beside(pixels, made)
             for name in done:  # memory that the next step may take
                 del known[name]
         return {name: known[name] for name in self._outputs}
@@ -133,6 +134,13 @@ def _refusal(path: Path, found: str, allowed: str) -> UserError:
     return UserError(str(path), found, allowed, "Choose another weight file")
 
 
+def _beside(pixels: torch.Tensor, made: Any) -> Any:
+    """What a step made: numbers that are no shape stand where the pixels do, in their precision."""
+    if isinstance(made, np.ndarray) and made.dtype.kind == "f":
+        return torch.from_numpy(made).to(pixels.device, pixels.dtype)
+    return made
+
+
 def _convolve(
     settings: Settings, x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
@@ -163,6 +171,37 @@ def _pool(settings: Settings, x: torch.Tensor) -> torch.Tensor:
     return F.max_pool2d(x, settings["kernel_shape"], settings.get("strides", 1))
 
 
+def _pool_means(settings: Settings, x: torch.Tensor) -> torch.Tensor:
+    return F.avg_pool2d(x, settings["kernel_shape"], settings.get("strides", 1))
+
+
+def _fill(settings: Settings, shape: np.ndarray) -> np.ndarray:
+    value = numpy_helper.to_array(settings["value"])
+    return np.full(shape, value[0], value.dtype)
+
+
+def _pick(settings: Settings, x: Any, places: np.ndarray) -> Any:
+    return x[(slice(None),) * settings.get("axis", 0) + (places.tolist(),)]
+
+
+def _cut(settings: Settings, x: Any) -> Any:
+    cuts = {
+        axis: slice(start, end)
+        for axis, start, end in zip(settings["axes"], settings["starts"], settings["ends"], strict=True)
+    }
+    return x[tuple(cuts.get(axis, slice(None)) for axis in range(len(x.shape)))]
+
+
+def _reduce(settings: Settings, x: torch.Tensor, how: Callable[..., torch.Tensor]) -> torch.Tensor:
+    return how(x, settings["axes"], keepdim=bool(settings.get("keepdims", 1)))
+
+
+def _widen(settings: Settings, x: Any) -> Any:
+    for axis in sorted(settings["axes"]):
+        x = x.unsqueeze(axis) if isinstance(x, torch.Tensor) else np.expand_dims(x, axis)
+    return x
+
+
 def _repeat_pixels(_: Settings, x: torch.Tensor, _region: object, factors: np.ndarray) -> torch.Tensor:
     # "nearest", "asymmetric" and "floor" together are what torch calls nearest.
     return F.interpolate(x, scale_factor=tuple(factors[2:].tolist()), mode="nearest")
@@ -182,20 +221,41 @@ _RESIZE = {
     "nearest_mode": (b"floor",),
     "cubic_coeff_a": _ANY,  # means nothing under nearest
 }
-# Each operator's function, and the settings it honours. Shape, Gather and Unsqueeze are known for shapes
-# alone: they see numpy.
+_REDUCE = {"axes": _ANY, "keepdims": (0, 1)}
+_NO_PAD = {"mode": (b"constant",), "value": (0.0,), "pads": ([0] * 4, [0] * 6, [0] * 8)}
+_GEMM = {"alpha": (1.0,), "beta": (1.0,), "transA": (0,), "transB": (1,)}
+# Each operator's function, and the settings it honours. Shape and what is made of it alone are numpy; torch's
+# own functions refuse that, so that no shape is divided as if it were a weight.
 _OPERATORS: dict[str, tuple[Callable[..., Any], dict[str, Any]]] = {
     "Add": (lambda _, x, y: x + y, {}),
+    "AveragePool": (_pool_means, {**_POOL, "auto_pad": (b"NOTSET",), "count_include_pad": _ANY}),
     "BatchNormalization": (_normalise, {"epsilon": _ANY, "momentum": _ANY, "training_mode": (0,)}),
+    # Tensors have the precision of the whole graph, whatever float the file names.
+    "Cast": (lambda _, x: x if isinstance(x, torch.Tensor) else x.astype(np.float32), {"to": (1,)}),
     "Concat": (_join, {"axis": _ANY}),
+    "ConstantOfShape": (_fill, {"value": _ANY}),
     "Conv": (_convolve, {**_CONV, "auto_pad": (b"NOTSET",)}),
-    "Gather": (lambda _, x, places: x[places], {"axis": (0,)}),
+    "Div": (lambda _, x, y: torch.div(x, y), {}),
+    "Exp": (lambda _, x: torch.exp(x), {}),
+    "Gather": (_pick, {"axis": _ANY}),
+    "Gemm": (lambda _, x, weight, bias: F.linear(x, weight, bias), _GEMM),
+    "MatMul": (lambda _, x, y: torch.matmul(x, y), {}),
     "MaxPool": (_pool, {**_POOL, "auto_pad": (b"NOTSET",)}),
+    "Mul": (lambda _, x, y: x * y, {}),
+    "Pad": (lambda _, x: x, _NO_PAD),
+    "Pow": (lambda _, x, y: torch.pow(x, y), {}),
+    "ReduceMean": (lambda settings, x: _reduce(settings, x, torch.mean), _REDUCE),
+    "ReduceSum": (lambda settings, x: _reduce(settings, x, torch.sum), _REDUCE),
     "Relu": (lambda _, x: F.relu(x), {}),
     "Reshape": (_reshape, {"allowzero": (0,)}),
     "Resize": (_repeat_pixels, _RESIZE),
     "Shape": (lambda _, x: np.array(x.shape), {}),
     "Sigmoid": (lambda _, x: torch.sigmoid(x), {}),
+    "Slice": (_cut, {"axes": _ANY, "starts": _ANY, "ends": _ANY}),
+    "Sqrt": (lambda _, x: torch.sqrt(x), {}),
+    "Squeeze": (lambda settings, x: torch.squeeze(x, tuple(settings["axes"])), {"axes": _ANY}),
+    "Sub": (lambda _, x, y: torch.sub(x, y), {}),
+    "Tanh": (lambda _, x: torch.tanh(x), {}),
     "Transpose": (lambda settings, x: x.permute(settings["perm"]), {"perm": _ANY}),
-    "Unsqueeze": (lambda settings, x: np.expand_dims(x, tuple(settings["axes"])), {"axes": ([0],)}),
+    "Unsqueeze": (_widen, {"axes": _ANY}),
 }

@@ -70,7 +70,7 @@ REFUSALS = {
     ),
     "unknown model": (
         ["--model", "orakle"],
-        "--model: there is no model 'orakle' in the zoo. Did you mean 'oracle'? It has: chance, haar, "
+        "--model: there is no model 'orakle' in the zoo. Did you mean 'oracle'? It has: chance, facemesh, fsanet, haar, "
         "majority, mini-xception, oracle, planted_bias, retinaface, ultraface, yunet. Name one of them, or add a "
         "folder with --zoo DIR.",
     ),

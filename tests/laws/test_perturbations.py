@@ -44,7 +44,7 @@ def perturbation(request: pytest.FixtureRequest) -> Perturbation:
 def test_the_registry_is_named_by_hand() -> None:
     assert sorted(PERTURBATIONS) == [
         "backlight", "bit_depth", "camera_tilt", "colour_temperature", "contrast", "defocus", "distance",
-        "exposure", "exposure_ramp", "flicker", "gamma", "impulse_noise", "low_light", "low_resolution",
+        "exposure", "exposure_ramp", "flicker", "gamma", "impulse_noise", "jpeg", "low_light", "low_resolution",
         "motion_blur", "off_centre", "roll", "sensor_noise", "shot_noise", "vignetting", "white_balance",
         "zoom_blur",
     ]  # fmt: skip
@@ -88,7 +88,7 @@ def test_windows_do_not_matter(perturbation: Perturbation) -> None:
 def test_parts_do_not_matter(perturbation: Perturbation, monkeypatch: pytest.MonkeyPatch) -> None:
     clip = draw(frames=7)
     whole = perturbation(clip, 3, 0).frames
-    monkeypatch.setattr("bench.predict.perturb.stream._AT_ONCE", 2 * clip.frames[0].numel())
+    monkeypatch.setattr("bench.predict.perturb.parts._AT_ONCE", 2 * clip.frames[0].numel())
     assert torch.equal(perturbation(clip, 3, 0).frames, whole)
 
 
@@ -96,6 +96,12 @@ def test_clips_differ(perturbation: Perturbation) -> None:
     one, *others = (perturbation(draw(name=f"clip {number}"), 2, 0) for number in range(6))
     found = [difference(one, other) for other in others]
     assert max(found) > 0.1 if perturbation.random else max(found) == 0
+
+
+def test_persons_of_a_clip_share_what_is_drawn(perturbation: Perturbation) -> None:
+    clip = draw()
+    other = replace(clip, track=3)
+    assert torch.equal(perturbation(other, 4, 0).frames, perturbation(clip, 4, 0).frames)
 
 
 def test_harm_grows_with_severity(perturbation: Perturbation) -> None:
@@ -119,6 +125,9 @@ def test_shape_type_and_device_are_kept(
         assert (found.id, found.track) == (clip.id, clip.track)
         assert found.index is clip.index
         assert found.times is clip.times
+        other = perturbation(clip.with_frames(clip.frames.to(memory_format=torch.channels_last)), severity, 0)
+        assert other.frames.is_contiguous()
+        assert torch.equal(other.frames, found.frames)
 
 
 def test_a_crop_that_is_a_view(perturbation: Perturbation) -> None:
@@ -233,6 +242,11 @@ GOLDEN: dict[tuple[str, int, int], list[float]] = {
     ("impulse_noise", 1, 3): [137.343, 133.627, 134.958, 80.433, 83.093, 64.571],
     ("impulse_noise", 1, 4): [136.35, 133.448, 134.418, 85.787, 87.856, 72.513],
     ("impulse_noise", 1, 5): [135.242, 133.398, 133.836, 91.938, 93.386, 81.509],
+    ("jpeg", 1, 1): [138.289, 134.842, 135.516, 73.502, 77.57, 55.189],
+    ("jpeg", 1, 2): [138.307, 134.687, 136.674, 72.575, 77.003, 54.825],
+    ("jpeg", 1, 3): [138.769, 134.677, 135.092, 72.07, 76.661, 54.824],
+    ("jpeg", 1, 4): [138.243, 135.423, 132.421, 74.509, 78.003, 54.819],
+    ("jpeg", 1, 5): [138.068, 134.55, 135.697, 74.931, 78.337, 55.973],
     ("low_light", 1, 1): [100.349, 97.622, 98.125, 55.128, 57.715, 40.708],
     ("low_light", 1, 2): [71.821, 69.81, 70.01, 41.021, 42.92, 30.469],
     ("low_light", 1, 3): [50.53, 49.089, 48.981, 30.326, 31.686, 22.731],

@@ -24,7 +24,7 @@ def video(path: Path, levels: list[int]) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("count", "middle"), [(1, 0), (2, 1), (3, 1), (5, 2), (41, 20)])
+@pytest.mark.parametrize(("count", "middle"), [(1, 0), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2), (41, 20)])
 def test_the_middle_frame(tmp_path: Path, count: int, middle: int) -> None:
     clip = middle_frame(video(tmp_path / "clip.mkv", [6 * number for number in range(count)]), "--clip")
     assert clip.frames.shape == (1, 3, 32, 48)

@@ -22,7 +22,7 @@ def build(request):
 """
 
 
-def plan(folder: Path, where: str, model: str, **facts: object) -> list[tuple[str, str]]:
+def plan(folder: Path, where: str | None, model: str, **facts: object) -> list[tuple[str, str]]:
     """The conditions and places of the cells of one picture under low light."""
     entry = folder / "zoo" / "whole"
     entry.mkdir(parents=True)
@@ -58,10 +58,15 @@ def test_what_means_something_is_planned(tmp_path: Path, where: str, model: str,
     assert plan(tmp_path, where, model, media_kind=kind)[1] == ("low_light", where)
 
 
+@pytest.mark.parametrize(("kind", "where"), [("frame", "frame"), ("aligned", "crop")])
+def test_what_says_no_place_acts_on_the_media_as_given(tmp_path: Path, kind: str, where: str) -> None:
+    assert plan(tmp_path, None, "chance", media_kind=kind)[1] == ("low_light", where)
+
+
 def test_aligned_media_have_no_frame_around_them(tmp_path: Path) -> None:
     with pytest.raises(UserError) as refused:
         plan(tmp_path, "frame", "whole", media_kind="aligned")
     assert str(refused.value) == (
         "perturbation low_light: low_light acts on the frame, and the media of made are aligned faces. Aligned media "
-        "skip the front-end, so only 'where: crop' means something there. Write 'where: crop'."
+        "skip the front-end, so only 'where: crop' means something there. Write 'where: crop', or leave it out."
     )

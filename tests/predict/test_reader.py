@@ -125,10 +125,12 @@ def test_small_media_are_decoded_many_at_once_by_one_thread_at_a_time(
     assert changes(1) <= 2 + 320 // 16 < changes(0)
 
 
-def test_a_reader_left_early_ends_its_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("small", [0, 1 << 16])
+def test_a_reader_left_early_ends_its_threads(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     media = Media(1, 200)
     monkeypatch.setattr(reader, "_windows", media.windows)
     monkeypatch.setattr(reader, "_BYTES_AHEAD", 10)
+    monkeypatch.setattr(reader, "_SMALL", small)
     before = threading.active_count()
     with Reader(200, media.medium, CPU, 3) as ahead:
         next(ahead.read(range(200)))

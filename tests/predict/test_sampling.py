@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from bench.predict.clip import Sampling
-from bench.predict.decode import sample
+from bench.predict.film import sample
 
 
 def test_sampling_takes_the_earlier_of_two_equally_near() -> None:

@@ -99,6 +99,8 @@ def test_priors_stand_at_the_centres_of_cells(detection):
 def test_a_device_takes_what_its_memory_bears(device, shape, sizes, detection):
     frames = torch.empty(shape, dtype=torch.uint8, device=device)
     assert [len(part) for part in detection.portions(frames)] == sizes
+    # A file that is fixed to one frame gets one, whatever the device.
+    assert [len(part) for part in detection.portions(frames, 1)] == [1] * len(frames)
 
 
 def test_frames_are_made_no_larger_than_asked(detection):

@@ -46,8 +46,28 @@ def test_more_windows_are_a_higher_score(module, shared):
     assert len(faces) > 1
     counts = 1 / (1 - faces.scores)
     np.testing.assert_allclose(counts, counts.round())
-    assert counts.min() >= 5
+    assert counts.min() > module.NEIGHBOURS
     assert (np.diff(counts) <= 0).all()
+
+
+def test_six_windows_are_enough_and_five_are_not(module, shared, monkeypatch):
+    """Small portraits, on which few windows agree; with four neighbours OpenCV tells how many."""
+    assert len(cv2.groupRectangles([[10, 10, 30, 30]] * 5, module.NEIGHBOURS, 0.2)[0]) == 0
+    assert cv2.groupRectangles([[10, 10, 30, 30]] * 6, module.NEIGHBOURS, 0.2)[1].tolist() == [6]
+    detector, agreeing = module.build(REQUEST), []
+    for name in ("single_face.jpg", "0-f1-su-ph.jpg"):
+        picture = cv2.imread(str(shared / "data/pyfeat/tests_data" / name))[..., ::-1]
+        for edge in range(40, 72, 2):
+            small = cv2.resize(picture, (edge, edge), interpolation=cv2.INTER_AREA)
+            frames = torch.from_numpy(small).permute(2, 0, 1)[None]
+            (faces,) = detector(frames)
+            with monkeypatch.context() as patch:
+                patch.setattr(module, "NEIGHBOURS", 4)
+                (more,) = detector(frames)
+            counts = 1 / (1 - more.scores)
+            assert faces.scores.tolist() == more.scores[counts.round() > 5].tolist()
+            agreeing += counts.round().tolist()
+    assert {5, 6} <= set(agreeing)
 
 
 def test_threads_do_not_disturb_each_other(module, shared):

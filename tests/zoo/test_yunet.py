@@ -115,9 +115,11 @@ def test_the_small_checkpoint_takes_batches_too(build_entry, shared):
 @pytest.mark.parametrize("size", [(8, 8), (1, 1), (3, 2000), (33, 31), (720, 1281)])
 def test_any_size_gets_an_answer(size, detector):
     draw = np.random.default_rng(0).integers(0, 256, (2, 3, *size), dtype=np.uint8)
-    for faces in detector(torch.from_numpy(draw)):
-        assert faces.boxes.shape == (len(faces), 4)
-        assert faces.points.shape == (len(faces), 5, 2)
+    found = detector(torch.from_numpy(draw))
+    assert len(found) == 2
+    for faces in found:
+        shapes = faces.boxes.shape, faces.points.shape, faces.scores.shape
+        assert shapes == ((len(faces), 4), (len(faces), 5, 2), (len(faces),))
 
 
 def test_a_batch_is_its_frames_one_by_one(detector, load_entry, shared):
@@ -138,12 +140,10 @@ def test_lower_precision_finds_the_same_faces(dtype, least, detector, build_entr
     assert overlap(full.boxes, lower.boxes).max(1).min() > least
 
 
-def test_no_pixel_leaves_the_device_before_the_choice(build_entry, load_entry):
+def test_no_pixel_leaves_the_device_before_the_choice(build_entry):
     # Mixing devices raises: rows on meta mean that every step ran there. Choosing needs real numbers.
     detector = build_entry("yunet", DEFAULT, device="meta")
-    frames = torch.empty(2, 3, 900, 700, dtype=torch.uint8, device="meta")
-    pixels, _ = load_entry("yunet")._prepare(frames)
-    rows = load_entry("yunet")._decode(detector.graph(pixels), 8, pixels.shape[-1] // 8)
-    assert pixels.shape == (2, 3, 640, 512)
+    rows, scale = detector.rows(torch.empty(2, 3, 900, 700, dtype=torch.uint8, device="meta"))
+    assert scale.tolist() == [700 / 498, 900 / 640]
     assert rows.device.type == "meta"
-    assert rows.shape == (2, 80 * 64, 15)
+    assert rows.shape == (2, 80 * 64 + 40 * 32 + 20 * 16, 15)

@@ -30,14 +30,15 @@ _AT_ONCE_ELSEWHERE = 1 << 25
 def convolve_light(clip: Clip, kernel: np.ndarray) -> Clip:
     """Convolve all frames with ``kernel``, int64 [2a + 1, 2b + 1] of at least 0, divided by its sum.
 
-    Beyond its edges the frame is mirrored, as often as the kernel needs.
+    A point of light becomes the kernel itself, its first row on top. Beyond its edges the frame is mirrored,
+    as often as the kernel needs.
     """
     frames = clip.frames
     device, (height, width) = frames.device, frames.shape[-2:]
     up, left = kernel.shape[0] // 2, kernel.shape[1] // 2
     # The column more on the left is what a running sum has seen before its first difference.
     rows, columns = _mirrored(height, up, up, device), _mirrored(width, left + 1, left, device)
-    taps, running = _taps(kernel)
+    taps, running = _taps(kernel[::-1, ::-1])  # each pixel gathers what the kernel spreads
     total = int(kernel.sum())
     whole = torch.int32 if total <= LARGEST_SUM else torch.int64
     light = (linear(device) * _LIGHT).round().to(whole)

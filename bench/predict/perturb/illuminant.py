@@ -11,8 +11,9 @@ import numpy as np
 import torch
 
 from bench.predict.clip import Clip
+from bench.predict.perturb.parts import parts
 from bench.predict.perturb.perturbation import Perturbation
-from bench.predict.perturb.srgb import WHITE, encoded, linear
+from bench.predict.perturb.srgb import count_light, encode_counts
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["COLOUR_TEMPERATURE", "planckian"]
@@ -25,7 +26,7 @@ _XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
-def warm(clip: Clip, mired: float, stream: Stream) -> Clip:
+def warm(clip: Clip, mired: float, _stream: Stream) -> Clip:
     """Shift the light of a clip by ``mired`` (1e6 / K) along the black bodies, from that of 6504 K.
 
     D65 lies 0.003 beside them (CIE 1960 uv) and stays beside them, so that no shift is no change. Greys keep
@@ -34,19 +35,15 @@ def warm(clip: Clip, mired: float, stream: Stream) -> Clip:
     frames = clip.frames
     lamp = planckian(1e6 / (1e6 / _DAYLIGHT + mired))
     rows = (np.linalg.inv(_XYZ) @ adaptation(planckian(_DAYLIGHT), lamp) @ _XYZ).tolist()
-    counts = (linear(frames.device) * WHITE).to(torch.float32)
-    brightness = encoded(frames.device)
-    warmed = torch.empty_like(frames)
-    for part in stream.parts(clip.index, frames[0].numel()):
-        light = counts.index_select(0, frames[part].flatten().to(torch.int32)).view_as(frames[part])
-        red, green, blue = light.unbind(1)
+    warmed = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for part in parts(frames):
+        red, green, blue = count_light(frames[part]).unbind(1)
         mixed, share = torch.empty_like(red), torch.empty_like(red)
         for channel, (of_red, of_green, of_blue) in enumerate(rows):
             # Products and sums apart: fused, they would round otherwise on another device.
             torch.mul(red, of_red, out=mixed)
             mixed.add_(torch.mul(green, of_green, out=share)).add_(torch.mul(blue, of_blue, out=share))
-            counted = mixed.round_().clamp_(0, WHITE).to(torch.int32).flatten()
-            warmed[part, channel] = brightness.index_select(0, counted).view_as(mixed)
+            warmed[part, channel] = encode_counts(mixed)
     return clip.with_frames(warmed)
 
 
@@ -81,8 +78,8 @@ COLOUR_TEMPERATURE = Perturbation(
     levels=(40.0, 80.0, 120.0, 160.0, 196.0),
     unit="mired from daylight of 6504 K (CIE D65) towards tungsten",
     source=(
-        "equal steps of the photographer's mired from 6504 K to CIE standard illuminant A, 2856 K "
-        "(ISO/CIE 11664-2): 5161, 4278, 3653, 3187 and 2859 K. The steps are chosen here"
+        "the photographer's mired from 6504 K to CIE standard illuminant A, 2856 K (ISO/CIE 11664-2): four "
+        "steps of 40 and the 36 that are left, 5161, 4278, 3653, 3187 and 2859 K. The steps are chosen here"
     ),
     apply=warm,
     random=False,

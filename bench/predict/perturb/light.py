@@ -13,8 +13,9 @@ import math
 import torch
 
 from bench.predict.clip import Clip
+from bench.predict.perturb.parts import parts
 from bench.predict.perturb.perturbation import Perturbation
-from bench.predict.perturb.srgb import WHITE, encode_light, encoded, linear, to_bytes
+from bench.predict.perturb.srgb import WHITE, encode_counts, encode_light, linear, to_bytes
 from bench.predict.perturb.stream import Stream
 from bench.predict.perturb.tone import map_bytes
 
@@ -57,28 +58,26 @@ def darken(clip: Clip, stops: float, stream: Stream) -> Clip:
     light = linear(frames.device) * 2.0**-stops
     signal = (light * WHITE).to(torch.float32)
     spread = ((light / FULL_WELL).sqrt() * WHITE).to(torch.float32)
-    brightness = encoded(frames.device)
-    dark = torch.empty_like(frames)
-    for part in stream.parts(clip.index, count):
+    dark = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for part in parts(frames):
         values = frames[part].flatten().to(torch.int32)
         seen = stream.normal_frames(clip.index[part], count, frames.device).flatten()
         seen.mul_(spread.index_select(0, values)).add_(signal.index_select(0, values))
-        counted = seen.round_().clamp_(0, WHITE).to(torch.int32)
-        dark[part] = brightness.index_select(0, counted).view_as(frames[part])
+        dark[part] = encode_counts(seen).view(frames[part].shape)
     return clip.with_frames(dark)
 
 
-def overexpose(clip: Clip, stops: float, stream: Stream) -> Clip:
+def overexpose(clip: Clip, stops: float, _stream: Stream) -> Clip:
     """Give ``stops`` of exposure to a clip: linear light times 2 to the stops, clipped at white."""
-    return scale_light(clip, [2.0**stops], stream)
+    return scale_light(clip, [2.0**stops])
 
 
-def apply_gamma(clip: Clip, exponent: float, stream: Stream) -> Clip:
+def apply_gamma(clip: Clip, exponent: float, _stream: Stream) -> Clip:
     """Raise encoded values in [0, 1] to ``exponent``: middle tones darken, black and white stay."""
-    return map_bytes(clip, to_bytes(_codes(clip.frames.device) ** exponent)[None], stream)
+    return map_bytes(clip, to_bytes(_codes(clip.frames.device) ** exponent)[None])
 
 
-def reduce_contrast(clip: Clip, loss: float, stream: Stream) -> Clip:
+def reduce_contrast(clip: Clip, loss: float, _stream: Stream) -> Clip:
     """Draw encoded values towards mid grey by the share ``loss`` of their distance from it.
 
     ImageNet-C draws each image to its own mean. Here the pivot is fixed, so that neither the scene nor the
@@ -87,10 +86,10 @@ def reduce_contrast(clip: Clip, loss: float, stream: Stream) -> Clip:
     """
     pivot = encode_light(torch.full((), MID_GREY, dtype=torch.float64, device=clip.frames.device))
     codes = _codes(clip.frames.device)
-    return map_bytes(clip, to_bytes(pivot + (codes - pivot) * (1 - loss))[None], stream)
+    return map_bytes(clip, to_bytes(pivot + (codes - pivot) * (1 - loss))[None])
 
 
-def add_veil(clip: Clip, share: float, stream: Stream) -> Clip:
+def add_veil(clip: Clip, share: float, _stream: Stream) -> Clip:
     """Lay scattered light over the frame: ``share`` of white from the veil, the rest from the scene.
 
     A light behind the subject scatters in the lens and the camera exposes for both, so that white stays white
@@ -98,7 +97,7 @@ def add_veil(clip: Clip, share: float, stream: Stream) -> Clip:
     which a crop of a face does not tell.
     """
     veiled = linear(clip.frames.device) * (1 - share) + share
-    return map_bytes(clip, to_bytes(encode_light(veiled))[None], stream)
+    return map_bytes(clip, to_bytes(encode_light(veiled))[None])
 
 
 def flicker(clip: Clip, depth: float, stream: Stream) -> Clip:
@@ -112,7 +111,7 @@ def flicker(clip: Clip, depth: float, stream: Stream) -> Clip:
     lamp = _LAMPS[int(2 * stream.uniform("mains"))] * (1 + _WANDER * (2 * stream.uniform("wander") - 1))
     phase = stream.uniform("phase")
     turns = [lamp * time + phase for time in clip.times.tolist()]
-    return scale_light(clip, [1 + depth * math.cos(2 * math.pi * turn) for turn in turns], stream)
+    return scale_light(clip, [1 + depth * math.cos(2 * math.pi * turn) for turn in turns])
 
 
 def swing_exposure(clip: Clip, stops: float, stream: Stream) -> Clip:
@@ -122,14 +121,14 @@ def swing_exposure(clip: Clip, stops: float, stream: Stream) -> Clip:
     """
     phase = stream.uniform("phase")
     turns = [time / RAMP_PERIOD + phase for time in clip.times.tolist()]
-    return scale_light(clip, [2.0 ** (stops * math.sin(2 * math.pi * turn)) for turn in turns], stream)
+    return scale_light(clip, [2.0 ** (stops * math.sin(2 * math.pi * turn)) for turn in turns])
 
 
-def scale_light(clip: Clip, gains: list[float], stream: Stream) -> Clip:
+def scale_light(clip: Clip, gains: list[float]) -> Clip:
     """Scale the linear light of the clip by one gain, or of each frame by its own; clipped at white."""
     scale = torch.tensor(gains, dtype=torch.float64, device=clip.frames.device)[:, None]
     scaled = (scale * linear(clip.frames.device)).clamp(max=1)
-    return map_bytes(clip, to_bytes(encode_light(scaled)), stream)
+    return map_bytes(clip, to_bytes(encode_light(scaled)))
 
 
 def _codes(device: torch.device) -> torch.Tensor:

@@ -17,8 +17,9 @@ from torch.nn.functional import grid_sample
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.convolve import LARGEST_SUM, convolve_light
+from bench.predict.perturb.parts import parts
 from bench.predict.perturb.perturbation import Perturbation
-from bench.predict.perturb.srgb import WHITE, encoded, linear
+from bench.predict.perturb.srgb import count_light, encode_counts
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["DEFOCUS", "LOW_RESOLUTION", "MOTION_BLUR", "VIGNETTING", "ZOOM_BLUR", "disk", "line"]
@@ -90,32 +91,35 @@ def line(length: float, angle: float) -> np.ndarray:
     return np.ascontiguousarray(kernel.T) if steep else kernel
 
 
-def blur_zoom(clip: Clip, share: float, stream: Stream) -> Clip:
+def blur_zoom(clip: Clip, share: float, _stream: Stream) -> Clip:
     """Zoom in about the centre by 1 + ``share``, at a constant rate, during each exposure.
 
     The mean of 2**n pictures, each larger than the last by the same factor: n means of two, each of the
-    picture so far and itself enlarged. They lie so close that the corners move by about a pixel.
+    picture so far and itself enlarged. They lie so close that the corners move by about a pixel. The larger a
+    picture, the more often it is interpolated, up to n times, and that blurs too. Beside pictures that are
+    interpolated once each, which would take 3 to 11 times as long, the variance of the Laplacian is 0.66 to
+    0.77 of theirs for a sharp photograph of 224 pixels (0.6 grey levels a pixel apart), 0.4 to 0.6 for noise.
     """
     frames = clip.frames
     height, width = frames.shape[-2:]
     doublings = max(1, math.ceil(math.log2(share * math.hypot(height, width) / 2)))
     factor = (1 + share) ** (1 / (2**doublings - 1))
     blurred = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in stream.parts(clip.index, 4 * frames[0].numel()):
+    for part in parts(frames, held=4):
         # All frames share the grid, so that they are channels of one picture to grid_sample.
-        light = _light(frames[part]).view(1, -1, height, width)
+        light = count_light(frames[part]).view(1, -1, height, width)
         for number in range(doublings):
             grid = _zoomed(height, width, factor ** (2**number), frames.device)
             light.add_(grid_sample(light, grid, padding_mode="border", align_corners=False)).mul_(0.5)
-        blurred[part] = _bytes(light).view(frames[part].shape)
+        blurred[part] = encode_counts(light).view(frames[part].shape)
     return clip.with_frames(blurred)
 
 
-def lower_resolution(clip: Clip, factor: float, stream: Stream) -> Clip:
+def lower_resolution(clip: Clip, factor: float, _stream: Stream) -> Clip:
     """Scale a clip down by ``factor`` along each side, by area, to bytes, and up again bilinearly."""
     frames = clip.frames
     coarse = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in stream.parts(clip.index, 4 * frames[0].numel()):
+    for part in parts(frames, held=4):
         pixels = frames[part].to(torch.float32)
         small = _scale_rows(_scale_rows(pixels, _shrunk, factor).mT.contiguous(), _shrunk, factor).round_()
         wide = _scale_rows(small, _grown, frames.shape[3]).mT.contiguous()
@@ -123,7 +127,7 @@ def lower_resolution(clip: Clip, factor: float, stream: Stream) -> Clip:
     return clip.with_frames(coarse)
 
 
-def vignette(clip: Clip, stops: float, stream: Stream) -> Clip:
+def vignette(clip: Clip, stops: float, _stream: Stream) -> Clip:
     """Darken towards the corners by the cosine-fourth law, which takes ``stops`` of light at the corner.
 
     At the angle a from the axis a thin lens without distortion passes cos(a)**4; tan(a) grows with the
@@ -135,21 +139,9 @@ def vignette(clip: Clip, stops: float, stream: Stream) -> Clip:
     distance = (y[:, None] ** 2 + x**2) / (height**2 + width**2)  # 1 at the corner, squared
     passed = ((1 + distance * (2 ** (stops / 2) - 1)) ** -2).to(torch.float32)
     darker = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in stream.parts(clip.index, 4 * frames[0].numel()):
-        darker[part] = _bytes(_light(frames[part]).mul_(passed))
+    for part in parts(frames, held=4):
+        darker[part] = encode_counts(count_light(frames[part]).mul_(passed))
     return clip.with_frames(darker)
-
-
-def _light(frames: torch.Tensor) -> torch.Tensor:
-    """Linear light of bytes, 0 to ``WHITE``, float32."""
-    light = (linear(frames.device) * WHITE).to(torch.float32)
-    return light.index_select(0, frames.flatten().to(torch.int32)).view(frames.shape)
-
-
-def _bytes(light: torch.Tensor) -> torch.Tensor:
-    """Give the bytes of linear light, which is used up."""
-    counts = light.round_().clamp_(0, WHITE).flatten().to(torch.int32)
-    return encoded(light.device).index_select(0, counts).view(light.shape)
 
 
 def _centred(size: int, device: torch.device) -> torch.Tensor:
@@ -260,8 +252,9 @@ ZOOM_BLUR = Perturbation(
     levels=(0.10, 0.15, 0.20, 0.24, 0.30),
     unit="enlargement during the exposure as a fraction",
     source=(
-        "zoom_blur of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): the last of its zooms, "
-        "1.10 to 1.30. There a mean of about 11 pictures, here of as many as leave no steps"
+        "zoom_blur of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): the last of its zooms "
+        "as meant, 1.10 to 1.30 (numpy's arange ends the first at 1.11). There a mean of 12 to 17 pictures, "
+        "here of as many as leave no steps"
     ),
     apply=blur_zoom,
     destroys_label_from=5,

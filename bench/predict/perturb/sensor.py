@@ -12,6 +12,7 @@ from functools import cache
 import torch
 
 from bench.predict.clip import Clip
+from bench.predict.perturb.parts import parts
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.srgb import encode_light, linear, to_bytes
 from bench.predict.perturb.stream import Stream, inverse_normal
@@ -32,8 +33,8 @@ def add_noise(clip: Clip, sigma: float, stream: Stream) -> Clip:
     count = frames[0].numel()
     # Pixels are whole numbers, so that rounding the noise is rounding their sum: a table of 65,536 suffices.
     noise = (inverse_normal(frames.device) * (255 * sigma)).round_().to(torch.int16)
-    noisy = torch.empty_like(frames)
-    for part in stream.parts(clip.index, count):
+    noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for part in parts(frames):
         bits = stream.bits16_frames(clip.index[part], count, frames.device)
         values = noise.index_select(0, bits.flatten()).view_as(frames[part])
         noisy[part] = values.add_(frames[part]).clamp_(0, 255)
@@ -46,7 +47,7 @@ def add_impulses(clip: Clip, share: float, stream: Stream) -> Clip:
     count = frames[0].numel()
     half = round(share / 2 * (1 << 16))
     noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in stream.parts(clip.index, count):
+    for part in parts(frames):
         bits = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
         white = (bits >= (1 << 16) - half).to(torch.uint8).mul_(255)
         noisy[part] = (frames[part] * (bits >= half)).bitwise_or_(white)
@@ -63,7 +64,7 @@ def count_photons(clip: Clip, noise: float, stream: Stream) -> Clip:
     count = frames[0].numel()
     table = _counted(noise, frames.device)
     noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in stream.parts(clip.index, count):
+    for part in parts(frames):
         chances = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
         chances.bitwise_right_shift_(4).add_(frames[part], alpha=_CHANCES)
         noisy[part] = table.index_select(0, chances.flatten()).view(frames[part].shape)
@@ -83,12 +84,12 @@ def _counted(noise: float, device: torch.device) -> torch.Tensor:
     return to_bytes(encode_light((counted / photons).clamp_(max=1))).flatten()
 
 
-def drop_bits(clip: Clip, bits: float, stream: Stream) -> Clip:
+def drop_bits(clip: Clip, bits: float, _stream: Stream) -> Clip:
     """Leave 8 - ``bits`` bits of each encoded value: evenly spaced levels, black and white among them."""
     highest = 2 ** (8 - int(bits)) - 1
     values = torch.arange(256, dtype=torch.float64, device=clip.frames.device)
     table = ((values * highest / 255).round() * 255 / highest).round().to(torch.uint8)
-    return map_bytes(clip, table[None], stream)
+    return map_bytes(clip, table[None])
 
 
 def shift_white(clip: Clip, degrees: float, stream: Stream) -> Clip:
@@ -106,7 +107,7 @@ def shift_white(clip: Clip, degrees: float, stream: Stream) -> Clip:
     for channel, gain in enumerate(gains):
         table = to_bytes(encode_light((light * (gain / luminance)).clamp_(max=1)))
         plane = clip.with_frames(frames[:, channel : channel + 1])
-        shifted[:, channel : channel + 1] = map_bytes(plane, table[None], stream).frames
+        shifted[:, channel : channel + 1] = map_bytes(plane, table[None]).frames
     return clip.with_frames(shifted)
 
 

@@ -10,7 +10,7 @@ from functools import cache
 
 import torch
 
-__all__ = ["WHITE", "encode_light", "encoded", "linear", "to_bytes"]
+__all__ = ["WHITE", "count_light", "encode_counts", "encode_light", "encoded", "linear", "to_bytes"]
 
 WHITE = 65535  # linear light is counted in 16 bits, as by a converter finer than any camera's
 
@@ -26,6 +26,18 @@ def linear(device: torch.device) -> torch.Tensor:
 def encoded(device: torch.device) -> torch.Tensor:
     """Give the byte of each count of linear light from 0 to ``WHITE``, uint8 [65536]."""
     return to_bytes(encode_light(torch.arange(WHITE + 1, dtype=torch.float64, device=device) / WHITE))
+
+
+def count_light(frames: torch.Tensor) -> torch.Tensor:
+    """Counts of linear light, 0 to ``WHITE``, not rounded, of bytes of any shape; float32, contiguous."""
+    counts = (linear(frames.device) * WHITE).to(torch.float32)
+    return counts.index_select(0, frames.flatten().to(torch.int32)).view(frames.shape)
+
+
+def encode_counts(counts: torch.Tensor) -> torch.Tensor:
+    """Give the bytes of float counts, which are used up: halves round to even, 0 and ``WHITE`` clamp."""
+    whole = counts.round_().clamp_(0, WHITE).flatten().to(torch.int32)
+    return encoded(counts.device).index_select(0, whole).view(counts.shape)
 
 
 def encode_light(light: torch.Tensor) -> torch.Tensor:

@@ -8,7 +8,6 @@ same one in torch integers on every other device.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -25,14 +24,17 @@ _KEY_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 _LOW = 0xFFFFFFFF
 _MASK = (1 << 64) - 1
 _PER_BLOCK = 16  # a block is four words of four 16-bit numbers
-_AT_ONCE = 1 << 22  # numbers held at a time, whatever the window and the frame size
 
 Words = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Stream:
-    """The random numbers of one perturbation of one clip; ``key`` is 128 bits."""
+    """The random numbers of one perturbation of one clip; ``key`` is 128 bits.
+
+    The person is not in the key: crops of one clip share its parameters (a direction, a phase), as they share
+    the camera, and so also the noise at equal places of equal frames.
+    """
 
     key: tuple[int, int]
 
@@ -61,12 +63,6 @@ class Stream:
         """The first ``count`` standard normal numbers of each frame, float32 [T, count]."""
         bits = self.bits16_frames(index, count, device)
         return inverse_normal(device).index_select(0, bits.flatten()).view(bits.shape)
-
-    def parts(self, index: np.ndarray, count: int) -> Iterator[slice]:
-        """Cut the frames into parts whose random numbers fit in memory at once."""
-        step = max(1, _AT_ONCE // count)
-        for start in range(0, len(index), step):
-            yield slice(start, start + step)
 
     def _raw(self, index: np.ndarray, blocks: int) -> torch.Tensor:
         words = np.empty((len(index), 4 * blocks), np.uint64)

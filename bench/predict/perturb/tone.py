@@ -5,16 +5,16 @@ from __future__ import annotations
 import torch
 
 from bench.predict.clip import Clip
-from bench.predict.perturb.stream import Stream
+from bench.predict.perturb.parts import parts
 
 __all__ = ["map_bytes"]
 
 
-def map_bytes(clip: Clip, tables: torch.Tensor, stream: Stream) -> Clip:
-    """Map each byte of a clip by ``tables``, uint8 [1, 256] or [T, 256]; ``stream`` cuts it into parts."""
+def map_bytes(clip: Clip, tables: torch.Tensor) -> Clip:
+    """Map each byte of a clip by ``tables``, uint8 [1, 256] or [T, 256]."""
     if clip.frames.device.type == "cpu":
         return clip.with_frames(_on_host(clip.frames, tables))
-    return clip.with_frames(_on_device(clip, tables, stream))
+    return clip.with_frames(_on_device(clip.frames, tables))
 
 
 def _on_host(frames: torch.Tensor, tables: torch.Tensor) -> torch.Tensor:
@@ -28,11 +28,11 @@ def _on_host(frames: torch.Tensor, tables: torch.Tensor) -> torch.Tensor:
     return mapped
 
 
-def _on_device(clip: Clip, tables: torch.Tensor, stream: Stream) -> torch.Tensor:
-    frames, flat = clip.frames, tables.flatten()
+def _on_device(frames: torch.Tensor, tables: torch.Tensor) -> torch.Tensor:
+    flat = tables.flatten()
     starts = torch.arange(0, len(flat), 256, dtype=torch.int32, device=frames.device)[:, None]
-    mapped = torch.empty_like(frames)
-    for part in stream.parts(clip.index, frames[0].numel()):
+    mapped = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    for part in parts(frames):
         values = frames[part].flatten(1).to(torch.int32)
         if len(tables) > 1:
             values.add_(starts[part])

@@ -66,6 +66,11 @@ def spread(kernel: np.ndarray) -> np.ndarray:
 
 
 KERNELS = [disk(0.3), disk(1.3), disk(6.0), disk(11.7), line(9.0, 0.0), line(9.4, 0.5), line(20.0, 2.0)]
+# Lopsided ones show which way round a kernel lies; the second is added by running sums.
+KERNELS += [
+    np.array([[9, 0, 0], [3, 2, 0], [0, 0, 0]]),
+    np.array([[0, 5, 5, 5, 5], [0, 0, 0, 1, 1], [0, 0, 0, 0, 0]]),
+]
 
 
 @pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: f"{kernel.shape}")
@@ -202,6 +207,25 @@ def test_zoom_blur_is_the_mean_of_many_zooms(severity: int) -> None:
     found = pixels(ZOOM_BLUR(clip_of(picture), severity, 0))[0]
     assert np.abs(found - encode(light)).mean() < 0.5
     assert np.abs(found - encode(light)).max() < 4
+
+
+@pytest.mark.parametrize("severity", range(1, 6))
+def test_zoom_blur_loses_detail_by_interpolating_in_a_row(severity: int) -> None:
+    """Against the same pictures interpolated once each, on sharp noise with two flat squares.
+
+    Grey levels differ by 2 a pixel, and of the variance of the Laplacian 0.85 to 0.69 is left; light is kept.
+    """
+    picture = scene(120, 90)
+    picture[30:60, 20:50], picture[70:100, 50:80] = 0, 255
+    share = ZOOM_BLUR.levels[severity - 1]
+    count = 2 ** math.ceil(math.log2(share * math.hypot(120, 90) / 2))
+    light = np.mean([zoom(linear(picture), (1 + share) ** t) for t in np.linspace(0, 1, count)], 0)
+    once = encode(light).round()
+    found = pixels(ZOOM_BLUR(clip_of(picture), severity, 0))[0]
+    left = cv2.Laplacian(found, -1).var() / cv2.Laplacian(once, -1).var()
+    assert 1.5 < np.abs(found - once).mean() < 2.5
+    assert abs(found.mean() - once.mean()) < 0.3
+    assert 0.6 < left < 0.9
 
 
 def test_zoom_blur_draws_streaks_of_the_named_length() -> None:

@@ -4,7 +4,15 @@ import cv2
 import numpy as np
 import torch
 
-from bench.predict.perturb.srgb import WHITE, encode_light, encoded, linear, to_bytes
+from bench.predict.perturb.srgb import (
+    WHITE,
+    count_light,
+    encode_counts,
+    encode_light,
+    encoded,
+    linear,
+    to_bytes,
+)
 
 CPU = torch.device("cpu")
 
@@ -29,6 +37,24 @@ def test_there_and_back() -> None:
     counts = (linear(CPU) * WHITE).round().to(torch.int64)
     assert torch.equal(encoded(CPU)[counts], every)
     assert torch.equal(to_bytes(encode_light(linear(CPU))), every)
+
+
+def test_frames_there_and_back() -> None:
+    """Every byte, in frames whose memory is in another order."""
+    frames = torch.arange(256, dtype=torch.uint8).view(2, 2, 8, 8).transpose(1, 3)
+    counts = count_light(frames)
+    assert counts.dtype == torch.float32
+    assert counts.is_contiguous()
+    values = frames.double().numpy() / 255
+    by_hand = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    assert np.abs(counts.numpy() - WHITE * by_hand).max() < 0.01
+    assert torch.equal(encode_counts(counts), frames)
+
+
+def test_counts_round_and_clamp() -> None:
+    below, above = 9.5, 10.5  # halves: both are 10
+    found = encode_counts(torch.tensor([-4.0, below, above, WHITE + 0.4, 1e6]))
+    assert found.tolist() == [0, encoded(CPU)[10], encoded(CPU)[10], 255, 255]
 
 
 def test_bytes_clamp_and_round_halves_to_even() -> None:

@@ -65,14 +65,6 @@ def test_batches_do_not_matter() -> None:
         assert torch.equal(row[:37], STREAM.bits16(int(frame), 37, CPU))
 
 
-def test_parts_cover_the_frames_in_bounded_memory() -> None:
-    index = np.arange(70)
-    for count in (1, 3 * 224 * 224, 3 * 1080 * 1920, 1 << 24):
-        parts = list(STREAM.parts(index, count))
-        assert np.concatenate([index[part] for part in parts]).tolist() == index.tolist()
-        assert all(len(index[part]) == 1 or len(index[part]) * count <= 1 << 22 for part in parts)
-
-
 def test_streams_differ_in_each_part_of_their_name() -> None:
     names = [(0, "a", "n", 1), (1, "a", "n", 1), (0, "b", "n", 1), (0, "a", "m", 1), (0, "a", "n", 2)]
     streams = [Stream.of(*name) for name in names]

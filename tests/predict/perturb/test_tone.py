@@ -5,10 +5,7 @@ import pytest
 import torch
 
 from bench.predict.clip import Clip
-from bench.predict.perturb.stream import Stream
 from bench.predict.perturb.tone import _on_device, map_bytes
-
-STREAM = Stream.of(0, "clip", "tone", 1)
 
 
 def draw(frames: int) -> Clip:
@@ -23,7 +20,7 @@ def test_each_byte_is_looked_up(
     frames: int, at_once: int, view: tuple[slice, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Second source: numpy's indexing; on other devices than the host the same by torch."""
-    monkeypatch.setattr("bench.predict.perturb.stream._AT_ONCE", at_once)
+    monkeypatch.setattr("bench.predict.perturb.parts._AT_ONCE", at_once)
     whole = draw(frames)
     clip = whole.with_frames(whole.frames[view])
     tables = np.random.default_rng(2).integers(0, 256, (frames, 256), dtype=np.uint8)
@@ -31,7 +28,7 @@ def test_each_byte_is_looked_up(
         expected = np.stack(
             [each[number % len(each)][frame.numpy()] for number, frame in enumerate(clip.frames)]
         )
-        found = map_bytes(clip, torch.from_numpy(each), STREAM).frames
+        found = map_bytes(clip, torch.from_numpy(each)).frames
         assert found.is_contiguous()
         assert np.array_equal(found.numpy(), expected)
-        assert np.array_equal(_on_device(clip, torch.from_numpy(each), STREAM).numpy(), expected)
+        assert np.array_equal(_on_device(clip.frames, torch.from_numpy(each)).numpy(), expected)
