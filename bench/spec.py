@@ -82,12 +82,26 @@ class Condition(Record):
     """What is done to the media: nothing (``clean``) or one perturbation at some severities.
 
     ``where: frame`` perturbs the full frame before detection (the system), ``crop`` the aligned face
-    (the classifier): two different claims.
+    (the classifier): two different claims. Where it says neither, the media are perturbed as they are given:
+    frames, or faces already cropped.
     """
 
     perturb: Word
     severities: tuple[Severity, ...] = (1, 2, 3, 4, 5)
-    where: Literal["frame", "crop"] = "frame"
+    where: Literal["frame", "crop"] | None = None
+
+    @property
+    def name(self) -> str:
+        """What is done to what, in words.
+
+        >>> Condition(perturb="roll").name, Condition(perturb="roll", where="crop").name
+        ('roll on the media as given', 'roll on the crop')
+        """
+        return f"{self.perturb} on the {self.where or 'media as given'}"
+
+    def acts_on(self, media: MediaKind) -> Literal["frame", "crop"]:
+        """Whether it acts on the frame or on the crop of such media."""
+        return self.where or ("crop" if media == "aligned" else "frame")
 
     @field_validator("severities")
     @classmethod
@@ -126,16 +140,16 @@ class Slicing(NamedTuple):
 class Suite(Record):
     """A plan: which data, under which conditions, cut into which slices, measured by which metrics.
 
-    A slice is one attribute or a list of attributes (their intersection); ``bins`` cuts a numeric
-    attribute at the given edges, lower edge included. ``controls`` are attributes within each value of which
-    every slice is compared once more, and over which nothing is added up. ``primary`` names the tests that
-    are confirmatory, such as ``gap/uar/sex``; all others are exploratory. ``reference`` names the model that
-    errors under conditions are held against (mCE).
+    A suite without data is for any. A slice is one attribute or a list of attributes (their intersection);
+    ``bins`` cuts a numeric attribute at the given edges, lower edge included. ``controls`` are attributes
+    within each value of which every slice is compared once more, and over which nothing is added up.
+    ``primary`` names the tests that are confirmatory, such as ``gap/uar/sex``; all others are exploratory.
+    ``reference`` names the model that errors under conditions are held against (mCE).
     """
 
     suite: Name
     about: str = ""
-    data: tuple[DataSource, ...]
+    data: tuple[DataSource, ...] = ()
     clean: bool = True
     conditions: tuple[Condition, ...] = ()
     slices: tuple[Word | tuple[Word, ...], ...] = ()
@@ -218,14 +232,19 @@ class Suite(Record):
     @field_validator("conditions")
     @classmethod
     def _conditions_once(cls, value: tuple[Condition, ...]) -> tuple[Condition, ...]:
-        _require_distinct([f"{c.perturb} on the {c.where}" for c in value], "condition", _SEVERITIES)
+        _require_distinct([c.name for c in value], "condition", _SEVERITIES)
+        for condition in value:
+            others = {c.where for c in value if c.perturb == condition.perturb and c.where is not None}
+            if condition.where is None and others:
+                raise ValueError(
+                    f"condition {condition.name!r} is beside one on the {' and the '.join(sorted(others))}. "
+                    "Each says where, or there is one"
+                )
         return value
 
     @field_validator("data")
     @classmethod
     def _names_once(cls, value: tuple[DataSource, ...]) -> tuple[DataSource, ...]:
-        if not value:
-            raise ValueError("'data' is an empty list. A suite names at least one data set")
         _require_distinct([source.key for source in value], "data set", "Give each its own 'name'")
         return value
 

@@ -59,7 +59,7 @@ def predict(
     ``say`` is told, a line each, what an earlier run had made already and which cells were changed since.
     """
     from bench.judge.score import check
-    from bench.predict.cell import Store, already_made
+    from bench.predict.cell import Store, already_made, cost
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
     from bench.predict.plan import plan_cells, refuse_frame_targets
@@ -77,11 +77,11 @@ def predict(
     )
     cells = plan_cells(question, choices, zoo, device, options.precision)
     names = [cell.name for cell in cells]
-    numerics = {"device": device.type, "precision": options.precision}
-    run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | numerics)
+    facts = {"device": device.type, "precision": options.precision, "perturbations": _amounts(question.suite)}
+    run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | facts)
     _write_targets(run, question)
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
-    for line in already_made(stores):
+    for line in [*already_made(stores), *cost(stores)]:
         say(line)
     advance = progress(sum(len(store.cell.targets) for store in stores))
     predict_cells(run, stores, Options(device, options.workers, advance))
@@ -233,6 +233,14 @@ def _models(cells: Sequence[Any]) -> list[dict[str, Any]]:
         }
         for model in models.values()
     ]
+
+
+def _amounts(suite: Suite) -> dict[str, dict[str, Any]]:
+    """What the severities of a suite's perturbations stand for, for the report, which looks nothing up."""
+    from bench.predict.perturb import find_perturbation
+
+    found = {c.perturb: find_perturbation(c.perturb, suite.suite) for c in suite.conditions}
+    return {name: one.describe() for name, one in found.items()}
 
 
 def _plan(

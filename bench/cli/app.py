@@ -35,6 +35,14 @@ Table = Annotated[
     Path | None,
     typer.Option("--targets", help="A table (target, media, subject, label, attributes) in place of --data."),
 ]
+Attributes = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--attributes",
+        metavar="[NAME=]FILE",
+        help="A table of attributes by target, clip or subject, as 'data measure' writes. May repeat.",
+    ),
+]
 Slices = Annotated[
     list[str] | None, typer.Option("--slice", help="An attribute, or several: 'race&sex'. May repeat.")
 ]
@@ -82,6 +90,7 @@ def run(
         bool, typer.Option("--aligned", help="The media are faces already cropped: no face is looked for.")
     ] = False,
     labels: Labels = None,
+    attributes: Attributes = None,
     slice_: Slices = None,
     control: Controls = None,
     bins: Bins = None,
@@ -111,7 +120,7 @@ def run(
     from bench.cli.models import choose
 
     voice = Voice(quiet=quiet, json=json)
-    asked = slice_ or (), bins or (), metric or (), control or ()
+    asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
     words = Words(suite, data or (), targets, root, labels, aligned, *asked)
     question = ask(words)
     choices = choose(model, weights, tracking_uri)
@@ -132,6 +141,7 @@ def score(
     data: DataRoots = None,
     targets: Table = None,
     labels: Labels = None,
+    attributes: Attributes = None,
     slice_: Slices = None,
     control: Controls = None,
     bins: Bins = None,
@@ -165,7 +175,7 @@ def score(
     from bench.cli.ask import Words, ask, map_columns, name_files, name_frames
 
     voice = Voice(quiet=quiet, json=json)
-    asked = slice_ or (), bins or (), metric or (), control or ()
+    asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
     words = Words(suite, data or (), targets, None, labels, False, *asked)
     files = name_files(predictions)
     mapped, followed = map_columns(column or (), columns, list(files)), name_frames(frames or (), list(files))

@@ -12,6 +12,7 @@ from bench.errors import UserError, listed, nearest
 from bench.question import Place, Question, reread
 from bench.spec import DataSource, Suite
 from bench.tables import Targets, read_table, validate_targets
+from bench.tables.attributes import join_attributes
 from bench.tables.targets import carried_facts
 
 __all__ = ["Words", "ask", "map_columns", "name_files", "name_frames", "pairs"]
@@ -31,17 +32,18 @@ class Words:
     bins: Sequence[str] = ()
     metrics: Sequence[str] = ()
     controls: Sequence[str] = ()
+    attributes: Sequence[str] = ()
 
 
 def ask(words: Words) -> Question:
     """Read the suite and the targets; a table on the command line stands in for the suite's one data set."""
     if words.suite is not None and words.targets is None and not words.data:
         suite, _ = _suite(words)
-        needed = " ".join(f"--data {source.key}=DIR" for source in suite.data)
+        needed = " ".join(f"--data {key}=DIR" for key in [s.key for s in suite.data] or ["ADAPTER[@SPLIT]"])
         or_a_table = ", or --targets T for a table of your own in place of its data"
         raise UserError(
             "--suite", f"{suite.suite} needs to know where its data lie",
-            needed + (or_a_table if len(suite.data) == 1 else ""), f"Add {needed}",
+            needed + (or_a_table if len(suite.data) <= 1 else ""), f"Add {needed}",
         )  # fmt: skip
     if (words.targets is None) == (not words.data):
         raise UserError(
@@ -58,6 +60,7 @@ def ask(words: Words) -> Question:
         targets = {table.facts.name: table}
     else:
         targets = _data(words, suite)
+    targets = _with_attributes(targets, words.attributes)
     question = Question(suite, targets, place)
     return reread(question, words.slices, words.metrics, _bins(words), words.controls)
 
@@ -143,6 +146,22 @@ def _name_and_column(key: str, names: Sequence[str], where: str) -> tuple[str | 
     return None, key
 
 
+def _with_attributes(targets: dict[str, Targets], items: Sequence[str]) -> dict[str, Targets]:
+    """The targets with the attributes of ``[NAME=]FILE`` flags; NAME where there are several data sets."""
+    found = dict(targets)
+    for item in items:
+        name, equals, path = item.partition("=")
+        if not equals and len(targets) == 1:
+            (name,), path = targets, item
+        if name not in targets:
+            raise UserError(
+                "--attributes", f"{item!r} is of no data set.{nearest(name, targets)}",
+                f"--attributes NAME=FILE, where NAME is one of: {listed(targets)}", "Write it like this",
+            )  # fmt: skip
+        found[name] = join_attributes(found[name], Path(path))
+    return found
+
+
 def _refuse_facts_of_a_table(words: Words) -> None:
     """Raise UserError for a flag that says what --targets are, beside --data: it would change nothing."""
     given = {
@@ -209,7 +228,8 @@ def _table(words: Words, path: Path, suite: Suite) -> Targets:
             "A table takes the place of one data set, with what the suite says of its labels and clusters",
             "Name a suite of one data set, or give " + " ".join(f"--data {s.key}=DIR" for s in suite.data),
         )  # fmt: skip
-    source = suite.data[0].model_copy(update={"name": None})
+    source = suite.data[0] if suite.data else DataSource(adapter="manifest")
+    source = source.model_copy(update={"name": None})
     said = {"labels": words.labels, "media_kind": "aligned" if words.aligned else None}
     source = source.model_copy(update={k: v for k, v in said.items() if v is not None})
     table = read_table(path)
@@ -221,10 +241,17 @@ def _data(words: Words, suite: Suite) -> dict[str, Targets]:
     from bench.predict.datasets import open_data
 
     roots = pairs(words.data, "--data", "NAME=ROOT")
-    wanted = {source.key: source for source in suite.data}
+    wanted = {source.key: source for source in suite.data} or {name: _source(name) for name in roots}
     if set(roots) != set(wanted):
         raise UserError(
             "--data", f"given: {listed(roots)}", f"The suite {suite.suite} asks for: {listed(wanted)}",
             "Give one NAME=ROOT for each",
         )  # fmt: skip
-    return {name: open_data(wanted[name], Path(root)) for name, root in roots.items()}
+    return {source.key: open_data(source, Path(roots[name])) for name, source in wanted.items()}
+
+
+def _source(name: str) -> DataSource:
+    """The data set that ``ADAPTER`` or ``ADAPTER@SPLIT`` means beside a suite that names none."""
+    adapter, at, split = name.partition("@")
+    called = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:64] if at else None
+    return DataSource(adapter=adapter or name, name=called, split=split if at else None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, listed
 
@@ -18,7 +18,7 @@ __all__ = ["draw_pictures"]
 
 
 def draw_pictures(
-    suite: Suite, harms: Sequence[Perturbation], file: Path | None, medium: Path | None
+    suite: Suite, harms: Sequence[Perturbation[Any]], file: Path | None, medium: Path | None
 ) -> list[str]:
     """Write the contact sheet to ``file``, where one is asked for, and return what is to be said of it.
 
@@ -29,14 +29,16 @@ def draw_pictures(
         if medium is not None:
             raise UserError("--clip", "nothing is drawn", "--clip with --pictures", "Add --pictures FILE.png")
         return []
+    from bench.predict.perturb import FILM_PERTURBATIONS
+
     _check_file(file, medium)
     scene = _scene(medium)
     strips = {}
+    films = [c.name for c in suite.conditions if c.perturb in FILM_PERTURBATIONS]
     for condition, harm in zip(suite.conditions, harms, strict=True):
-        strip = _strip(scene, condition, harm, suite.seed)
+        strip = None if condition.name in films else _strip(scene, condition, harm, suite.seed)
         if strip is not None:
-            strips[f"{condition.perturb} on the {condition.where}"] = strip
-    left_out = [c for c in (f"{c.perturb} on the {c.where}" for c in suite.conditions) if c not in strips]
+            strips[condition.name] = strip
     if not strips:
         raise UserError(
             "--pictures", f"no condition of {suite.suite} changes a pixel of the picture",
@@ -53,7 +55,9 @@ def draw_pictures(
             "--pictures", f"{file}: {error.strerror}", "A file that can be written", "Name another"
         ) from None
     told = [f"{file}: {len(strips)} conditions at severity 0 to 5, of {medium or 'a drawn face'}"]
-    return told + ([f"not drawn, as no pixel changes: {listed(left_out)}"] if left_out else [])
+    unchanged = [c.name for c in suite.conditions if c.name not in [*strips, *films]]
+    told += [f"not drawn, as no pixel changes: {listed(unchanged)}"] if unchanged else []
+    return told + ([f"not drawn, as they act on whole videos: {listed(films)}"] if films else [])
 
 
 def _check_file(file: Path, medium: Path | None) -> None:
@@ -74,7 +78,7 @@ def _scene(medium: Path | None) -> Clip:
     return still(draw_face("happiness", "warm", "round", SIDE), "drawn")
 
 
-def _strip(scene: Clip, condition: Condition, harm: Perturbation, seed: int) -> Strip | None:
+def _strip(scene: Clip, condition: Condition, harm: Perturbation[Any], seed: int) -> Strip | None:
     """One row of the sheet; None where no severity changes a pixel."""
     from bench.predict.pictures import perturb_picture
     from bench.report.contact import SIDE, Strip
@@ -88,5 +92,6 @@ def _strip(scene: Clip, condition: Condition, harm: Perturbation, seed: int) -> 
         if harm.destroys_label_from is not None and severity >= harm.destroys_label_from:
             marks.append("label may be lost")
         labels.append(f"{level:g}" + "".join(f"\n{mark}" for mark in marks))
-    place = "on the frame" if condition.where == "frame" else "on the crop; here on the whole picture"
+    place = condition.name.removeprefix(f"{harm.name} ")
+    place += "; here on the whole picture" * (condition.where == "crop")
     return Strip(harm.name, (place, harm.unit), pictures, labels)

@@ -55,13 +55,13 @@ def show(
     harms = [find_perturbation(c.perturb, plan.place("perturbation", c.perturb)) for c in suite.conditions]
     drawn = draw_pictures(suite, harms, pictures, clip)
     typer.echo(f"{suite.suite}: {suite.about}".rstrip(": "))
-    for source in suite.data:
-        typer.echo(f"data       {source.key} (adapter {source.adapter}, split {source.split or 'all'})")
+    for text in _data(suite):
+        typer.echo(f"data       {text}")
     if suite.clean:
         typer.echo("condition  clean")
     for condition, harm in zip(suite.conditions, harms, strict=True):
         amounts = ", ".join(f"{s}: {harm.levels[s - 1]:g}" for s in condition.severities)
-        typer.echo(f"condition  {condition.perturb} on the {condition.where} ({amounts} {harm.unit})")
+        typer.echo(f"condition  {condition.name} ({amounts} {harm.unit})")
         typer.echo(f"source     {harm.source}")
         if harm.destroys_label_from is not None:
             typer.echo(
@@ -71,6 +71,12 @@ def show(
         typer.echo(f"{what:<10} {text}")
     for text in drawn:
         typer.echo(f"pictures   {text}")
+
+
+def _data(suite: Suite) -> list[str]:
+    """The data sets of a suite, or how to give it one where it is for any."""
+    named = [f"{s.key} (adapter {s.adapter}, split {s.split or 'all'})" for s in suite.data]
+    return named or ["any: --data ADAPTER=DIR, --data ADAPTER@SPLIT=DIR or --targets T"]
 
 
 def _measured(suite: Suite) -> Iterator[tuple[str, str]]:

@@ -50,6 +50,7 @@ class Recomputed:
                 part += [row["value"]] if measured(row["value"], row["slice"]) else []
         planned = list(cells)
         self._runs = {cell.name[:2] for cell in planned}
+        self._media = {cell.name[1]: cell.facts.media_kind for cell in planned}
         self._cells = {c.key: CellValues(c, suite, asked.get(c.key, ())) for c in planned if c.joins}
         self._kinds: dict[str, Callable[[Row], Value | None]] = {
             "value": self._value, "gap": self._gap, "contrast": self._contrast, "ratio": self._ratio,
@@ -117,12 +118,12 @@ class Recomputed:
         return [_clean(row, model) for model in models] + keys
 
     def _conditions(self, row: Row) -> list[Condition]:
-        place = row["condition"], row["where"]
-        return [c for c in self.suite.conditions if (c.perturb, c.where) == place]
+        place, media = (row["condition"], row["where"]), self._media[row["dataset"]]
+        return [c for c in self.suite.conditions if (c.perturb, c.acts_on(media)) == place]
 
     def _severities(self, row: Row, model: str, condition: Condition) -> list[Key]:
-        each = condition.severities
-        return [(model, row["dataset"], condition.perturb, s, condition.where) for s in each]
+        where = condition.acts_on(self._media[row["dataset"]])
+        return [(model, row["dataset"], condition.perturb, s, where) for s in condition.severities]
 
     def _value(self, row: Row) -> Value | None:
         return self._cells[_key(row)].value(row["slice"], row["value"], row["metric"])

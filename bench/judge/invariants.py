@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -141,14 +142,18 @@ def check_run(
 
 def _missing(folder: RunFolder, cells: Sequence[PlannedCell], suite: Suite) -> Iterator[str]:
     plan = folder.plan
-    conditions = ["clean"] if suite.clean or plan["kind"] == "score" else []
-    if plan["kind"] != "score":
-        conditions += [f"{c.perturb}-{s}-{c.where}" for c in suite.conditions for s in c.severities]
-    models, data = ([entry["name"] for entry in plan[name]] for name in ("models", "datasets"))
-    product = Counter((m, d, c) for m in models for d in data for c in conditions)
-    for name in sorted(set((product - Counter(c.name for c in cells)).elements())):
+    clean = ["clean"] if suite.clean or plan["kind"] == "score" else []
+    models = [entry["name"] for entry in plan["models"]]
+    media = {entry["name"]: Facts.model_validate(entry["facts"]).media_kind for entry in plan["datasets"]}
+    asked = [(c, s) for c in suite.conditions for s in c.severities] if plan["kind"] != "score" else []
+    planned = Counter(
+        (model, data, condition)
+        for model, (data, kind) in product(models, media.items())
+        for condition in [*clean, *(f"{c.perturb}-{s}-{c.acts_on(kind)}" for c, s in asked)]
+    )
+    for name in sorted(set((planned - Counter(c.name for c in cells)).elements())):
         yield f"{_at(name)}: the plan lacks it"
-    for name in sorted(set((Counter(c.name for c in cells) - product).elements())):
+    for name in sorted(set((Counter(c.name for c in cells) - planned).elements())):
         yield f"{_at(name)}: it is in the plan, but not of its models, data sets and conditions"
     for cell in cells:
         if not cell.record:

@@ -50,9 +50,6 @@ class Robustness:
 
     def __init__(self, suite: Suite) -> None:
         self._suite = suite
-        self._severities: dict[tuple[str, str | None], tuple[int, ...]] = {
-            (c.perturb, c.where): c.severities for c in suite.conditions
-        }
         self._rows: list[Row] = []
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._costs: list[Cost] = []
@@ -63,7 +60,7 @@ class Robustness:
         ValueError for a condition or severity that the suite does not have.
         """
         clean, severity = cell.key["condition"] == CLEAN, cell.key["severity"]
-        if not clean and severity not in self._severities.get(cell.place, ()):
+        if not clean and severity not in self._severities(cell.place):
             raise ValueError(f"the suite has no {cell.place[0]} at severity {severity} on {cell.place[1]}")
         kept = self._kept.setdefault((cell.key["model"], cell.key["dataset"]), _Kept())
         if clean:
@@ -74,8 +71,14 @@ class Robustness:
             waiting, kept.waiting = kept.waiting, []
             for each in waiting:
                 self._pair(kept, kept.clean, each)
-            if kept.done == set(self._severities):
+            if len(kept.done) == len(self._suite.conditions):
                 kept.clean = None
+
+    def _severities(self, place: tuple[str, str | None]) -> tuple[int, ...]:
+        """The severities of the condition that acts there, where none is said on whatever the media are."""
+        name, where = place
+        asked = (c for c in self._suite.conditions if c.perturb == name and c.where in (None, where))
+        return next((c.severities for c in asked), ())
 
     def finish(self) -> list[Row]:
         """All rows, with what follows from all conditions together."""
@@ -90,7 +93,7 @@ class Robustness:
         self._rows += stability(clean, cell, self._suite)
         seen = kept.seen.setdefault(cell.place, [])
         seen.append(cell)
-        if {one.key["severity"] for one in seen} != set(self._severities[cell.place]):
+        if {one.key["severity"] for one in seen} != set(self._severities(cell.place)):
             return
         seen.sort(key=lambda one: int(one.key["severity"]))
         key = {**cell.key, "severity": None}

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 
 from bench.report import format as fmt
 from bench.report.entries import Entry, estimated, reason
-from bench.report.results import Dataset, Results, Row, unique
+from bench.report.records import Dataset
+from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table
 
 __all__ = [

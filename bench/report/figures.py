@@ -19,12 +19,15 @@ from matplotlib.ticker import MaxNLocator
 from bench.report import format as fmt
 from bench.report.drawing import COLOURS, GREY, MARKERS, SOFT, Figure, as_svg, draw_key, styled
 from bench.report.entries import state_of
-from bench.report.results import Place, Results, Row
+from bench.report.records import Place
+from bench.report.results import Results, Row
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Figure", "recall_forest", "severity_curves", "slice_forests"]
+__all__ = [
+    "Figure", "condition_forests", "one_severity_each", "recall_forest", "severity_curves", "slice_forests",
+]  # fmt: skip
 
 _BLUE = COLOURS[0]
 _PANELS, _ROWS = 4, 40
@@ -103,6 +106,44 @@ def severity_curves(results: Results, dataset: str, metric: str) -> list[Figure]
         svg = _curve(results, dataset, metric, steps, part, limits)
         figures.append(Figure(svg, fmt.plain(alt), caption))
     return figures
+
+
+def one_severity_each(places: Sequence[Place]) -> bool:
+    """Whether every condition has one severity, so that there is no curve to draw."""
+    perturbed = [(place.condition, place.where) for place in places if place.severity]
+    return len(perturbed) == len(set(perturbed))
+
+
+def condition_forests(results: Results, dataset: str, metric: str) -> list[Figure]:
+    """Conditions of one severity each against a metric, a panel per model (4 a figure); the band is clean."""
+    places = results.places(dataset)
+    clean = results.reference(dataset)
+    figures = []
+    for start in range(0, len(results.models), _PANELS):
+        names = [model.name for model in results.models[start : start + _PANELS]]
+        marks = [
+            _Mark(_condition(place), tuple(_over_all(results, (n, dataset, place), metric) for n in names))
+            for place in places
+        ]
+        whole = [_over_all(results, (n, dataset, clean), metric) for n in names] if not clean.severity else []
+        who = fmt.short(", ".join(names), 200)
+        alt = f"{fmt.heading(metric)} on {dataset} under each condition for {who}. {_NUMBERS}"
+        caption = (
+            f"{fmt.heading(metric)} under each condition with {fmt.percent(results.suite.level)} intervals"
+        )
+        caption += ". The line and band are clean media." if whole else "."
+        figures.append(Figure(_forest(marks, names, metric, whole), fmt.plain(alt), caption))
+    return figures
+
+
+def _over_all(results: Results, cell: tuple[str, str, Place], metric: str) -> Row | None:
+    return results.find(cell, metric, (None, None))
+
+
+def _condition(place: Place) -> str:
+    """A condition in few words."""
+    named = place.condition.replace("_", " ")
+    return f"{named} {place.severity} ({place.where})" if place.severity else named
 
 
 def _slice_marks(

@@ -180,6 +180,10 @@ def heading(name: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+LOST = ", label may be lost"
+"""Said behind a severity at which people may no longer see the label."""
+
+
 def condition(name: str, severity: int | None, where: str | None) -> str:
     """A condition in words.
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from fairlearn.metrics import MetricFrame
 
-    from bench.report.results import Dataset, Place, Results
+    from bench.report.records import Dataset, Place
+    from bench.report.results import Results
 
 __all__ = ["metric_frame"]
 

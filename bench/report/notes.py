@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from bench.report import format as fmt
 from bench.report.entries import MARK, state_of
-from bench.report.results import Dataset, Model, Results, unique
+from bench.report.records import Dataset, Model
+from bench.report.results import Results, unique
 from bench.spec import members
 
 __all__ = [
@@ -216,9 +217,15 @@ def withheld(results: Results) -> str:
 
 def conditions(results: Results) -> tuple[str, ...]:
     """What perturbing the frame or the crop measures, and why the lines of doubles alone are flat."""
-    if all(model.double for model in results.models):
-        return (_CONDITIONS, "Doubles do not look at pictures, so these lines are flat.")
-    return (_CONDITIONS,)
+    flat = all(model.double for model in results.models)
+    places = [place for data in results.datasets for place in results.places(data.name)]
+    lost = any(results.may_lose_label(place) for place in places)
+    told = (
+        (_CONDITIONS, True),
+        ("Doubles do not look at pictures, so these lines are flat.", flat),
+        ("Where the label may be lost people would miss it too: it says nothing of a model alone.", lost),
+    )
+    return tuple(text for text, holds in told if holds)
 
 
 def affect(results: Results) -> tuple[str, ...]:

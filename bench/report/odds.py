@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from bench.report import differences
 from bench.report import format as fmt
 from bench.report.entries import Entry, reason
-from bench.report.results import Dataset, Results, Row, unique
+from bench.report.records import Dataset
+from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table
 from bench.spec import members
 

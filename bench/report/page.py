@@ -9,10 +9,22 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from bench.report import curves, differences, figures, notes, odds, provenance, ranks, robustness, table
+from bench.report import (
+    conditions,
+    curves,
+    differences,
+    figures,
+    notes,
+    odds,
+    provenance,
+    ranks,
+    robustness,
+    table,
+)
 from bench.report.drawing import Figure
 from bench.report.primary import untestable
-from bench.report.results import Dataset, Results
+from bench.report.records import Dataset
+from bench.report.results import Results
 from bench.report.selection import asked_metrics, gap_metrics, headline_metrics, is_error, slicing_metric
 from bench.report.table import Table
 
@@ -200,8 +212,8 @@ def _condition_parts(results: Results, data: Dataset) -> list[Part]:
     metric, places = slicing_metric(results, data), results.places(data.name)
     if metric is None or len(places) < 2:
         return []
-    curves = tuple(figures.severity_curves(results, data.name, metric))
-    shown = [table.condition_table(results, data.name, metric)]
+    curves = tuple(conditions.draw(results, data.name, metric))
+    shown = [conditions.condition_table(results, data.name, metric)]
     missed = table.misses(results, data.name, [place for place in places if place.severity])
     tables = (*shown, *([missed] if missed.groups else []))
     return [Part("Conditions", notes.conditions(results), curves, tables)]

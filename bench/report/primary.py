@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 
 from bench.report import format as fmt
 from bench.report.differences import FEW, over
-from bench.report.results import Dataset, Place, Results, Row
+from bench.report.records import Dataset, Place
+from bench.report.results import Results, Row
 
 __all__ = ["untestable"]
 

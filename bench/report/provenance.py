@@ -11,7 +11,8 @@ from typing import Any
 
 from bench.report import format as fmt
 from bench.report.entries import Entry
-from bench.report.results import Model, Results, Row, unique
+from bench.report.records import Model
+from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table, words
 
 __all__ = ["methods", "provenance", "warnings"]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from bench.report import format as fmt
 from bench.report.entries import MARK, Entry, reason, state_of
-from bench.report.results import Dataset, Place, Results, Row, unique
+from bench.report.records import Dataset, Place
+from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table, words
 
 __all__ = ["condition_table", "rank_rows", "rank_table", "text", "told"]

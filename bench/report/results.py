@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bench.digest import digest_file
 from bench.errors import UserError
 from bench.folder import RunFolder
+from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
 from bench.tables.curves import CURVES
@@ -24,7 +25,7 @@ from bench.tables.curves import CURVES
 if TYPE_CHECKING:
     from fairlearn.metrics import MetricFrame
 
-__all__ = ["Cell", "Dataset", "Model", "Place", "Results", "Row", "read_results", "unique"]
+__all__ = ["Results", "Row", "read_results", "unique"]
 
 Row = dict[str, Any]
 _T = TypeVar("_T")
@@ -37,61 +38,12 @@ _FILES = ("curves.parquet", "estimates.parquet", "run.json")
 _NUMBERS = tuple(f.name for f in ESTIMATES if str(f.type) in ("double", "int64") and f.name != "severity")
 
 
-@dataclass(frozen=True, order=True)
-class Place:
-    """A condition as a key: its name, severity (0 for clean) and where it acts ("" for clean)."""
-
-    condition: str
-    where: str = ""
-    severity: int = 0
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model of the run; ``double`` means of known quality by construction, not a model.
-
-    ``origin`` says in words where its weights came from, such as a registry's name and version. ``digests``
-    names every sha256 that its numbers rest on: weights, code, predictions made elsewhere. ``sampling`` and
-    ``front`` are those of its pipeline (``bench.predict``), None where the harness did not run it.
-    """
-
-    name: str
-    entry: str | None
-    checkpoint: str | None
-    double: bool
-    origin: str | None = None
-    digests: tuple[tuple[str, str], ...] = ()
-    sampling: dict[str, Any] | None = None
-    front: dict[str, Any] | None = None
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """A data set of the run: the digest of its targets, their number, and its facts."""
-
-    name: str
-    digest: str
-    rows: int
-    facts: Facts
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One model on one data set under one condition: how many rows ended in which status."""
-
-    model: str
-    dataset: str
-    place: Place
-    key: str
-    statuses: dict[str, int]
-    environment: dict[str, Any] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class Results:
     """Everything a report shows; ``rows`` are the estimates of kind "value", in file order.
 
-    ``differences`` are those of kind gap, contrast and spread; ``curves`` are the points of curves.
+    ``differences`` are those of kind gap, contrast and spread; ``curves`` are the points of curves;
+    ``perturbations`` are those of a run, by name.
     """
 
     run: Path
@@ -108,6 +60,7 @@ class Results:
     differences: tuple[Row, ...]
     curves: tuple[Row, ...]
     digests: dict[str, str]
+    perturbations: dict[str, Perturbation] = field(default_factory=dict[str, Perturbation])
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
@@ -197,6 +150,16 @@ class Results:
 
         return metric_frame(self, attribute, model, dataset)
 
+    def amount(self, place: Place) -> str:
+        """What the severity of a condition stands for, empty where the run does not say."""
+        found = self.perturbations.get(place.condition)
+        return f"{found.levels[place.severity - 1]:g} {found.unit}" if found and place.severity else ""
+
+    def may_lose_label(self, place: Place) -> bool:
+        """Whether people may no longer see the label at the severity of a condition."""
+        found = self.perturbations.get(place.condition)
+        return bool(found and found.destroys_label_from and place.severity >= found.destroys_label_from)
+
     def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
         """The record of one cell, None where a score has none."""
         wanted = (model, dataset, place)
@@ -236,6 +199,10 @@ def read_results(run: Path) -> Results:
             differences=tuple(_withheld(row) for row in rows if row["kind"] != "value"),
             curves=_curves(folder.curves),
             digests={name: digest_file(run / name) for name in _FILES if (run / name).is_file()},
+            perturbations={
+                name: Perturbation(tuple(one["levels"]), one["unit"], one["destroys_label_from"])
+                for name, one in info.get("perturbations", {}).items()
+            },
         )
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from bench.report import format as fmt
 from bench.report.entries import Entry, estimated
-from bench.report.results import Dataset, Results, Row, unique
+from bench.report.records import Dataset, Place
+from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table
 
 __all__ = ["AGAINST", "ROBUSTNESS", "contrast_table", "degradation_table", "summary_table", "worst_of"]
@@ -40,9 +41,19 @@ def degradation_table(results: Results, data: Dataset, metric: str) -> Table:
     for model in results.models:
         rows = _rows(results, data, model.name, "degradation", metric)
         each = [row for row in rows if row["slice"] is None and row["severity"] is not None]
-        for condition, where in unique((row["condition"], row["where"]) for row in each):
+        families = unique((row["condition"], row["where"]) for row in each)
+        if len(families) == len(each):
             lines = tuple(
-                _line(results, row, [r for r in rows if _place(r) == _place(row)])
+                _line(results, row, [r for r in rows if _place(r) == _place(row)], _words(row))
+                for row in each
+            )
+            groups += [Group(lines, model.name)] if lines else []
+            continue
+        for condition, where in families:
+            lines = tuple(
+                _line(
+                    results, row, [r for r in rows if _place(r) == _place(row)], f"severity {row['severity']}"
+                )
                 for row in each
                 if (row["condition"], row["where"]) == (condition, where)
             )
@@ -83,7 +94,11 @@ def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> 
     blank = [Entry(fmt.DASH)] * (4 if results.suite.reference else 2)
     for row in whole:
         loses = row["estimate"] is not None and row["estimate"] > 0
-        head = f"worst: {_words(row)}" if loses else "worst: no condition takes anything away"
+        head = (
+            f"worst: {_words(row)}{_mark(results, row)}"
+            if loses
+            else "worst: no condition takes anything away"
+        )
         lines.append(Line(head, (estimated(row), *blank)))
     return lines
 
@@ -112,7 +127,8 @@ def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | 
     for row in _rows(results, data, model, "worst", metric):
         if row["estimate"] is not None and row["estimate"] > 0:
             return (
-                f"{model}: {fmt.metric(metric)} on {data.name} loses most by {_words(row)}: "
+                f"{model}: {fmt.metric(metric)} on {data.name} loses most by {_words(row)}"
+                f"{_mark(results, row)}: "
                 f"{fmt.estimate(row)}"
             )
     return None
@@ -140,7 +156,7 @@ def _over_all(condition: str, where: str | None) -> str:
     return f"{condition.replace('_', ' ')}, on the {where or 'frame'}"
 
 
-def _line(results: Results, row: Row, here: Sequence[Row]) -> Line:
+def _line(results: Results, row: Row, here: Sequence[Row], head: str) -> Line:
     of = [r for r in results.rows if r["metric"] == row["metric"] and r["slice"] is None and _beside(r, row)]
     same = [r for r in results.differences if r["kind"] == "stability" and r["slice"] is None]
     same = [r for r in same if _beside(r, row) and r["metric"] == "stability"]
@@ -148,7 +164,13 @@ def _line(results: Results, row: Row, here: Sequence[Row]) -> Line:
         estimated(of[0] if of else None), estimated(row), Entry(fmt.probability(row["p_adjusted"])),
         _seen(row), *_most(here), estimated(same[0] if same else None),
     )  # fmt: skip
-    return Line(f"severity {row['severity']}", entries)
+    return Line(head + _mark(results, row), entries)
+
+
+def _mark(results: Results, row: Row) -> str:
+    """What is said where people may no longer see the label, empty elsewhere."""
+    place = Place(row["condition"], row["where"] or "", row["severity"] or 0)
+    return fmt.LOST * results.may_lose_label(place)
 
 
 def _flips(results: Results, row: Row) -> Entry:

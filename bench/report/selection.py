@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from bench.judge.metrics import METRICS
 from bench.report.differences import over, within
 from bench.report.entries import state_of
-from bench.report.results import Dataset, Results, Row, unique
+from bench.report.records import Dataset
+from bench.report.results import Results, Row, unique
 from bench.spec import CRITERIA, members
 
 __all__ = [

@@ -6,16 +6,17 @@ and every row a head, so that a screen reader can say what a number is of.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report import format as fmt
 from bench.report.entries import Entry, counted, counted_over, coverage, shown, sized, state_of
-from bench.report.results import Place, Results, Row, unique
+from bench.report.records import Place
+from bench.report.results import Results, Row, unique
 from bench.tables import STATUSES
 
 __all__ = [
-    "Group", "Line", "Table", "class_recall", "condition_table", "extremes", "headline", "misses", "overall",
+    "Group", "Line", "Table", "class_recall", "extremes", "headline", "misses", "overall",
     "slice_states", "slice_table", "words",
 ]  # fmt: skip
 
@@ -151,24 +152,21 @@ def slice_states(results: Results, leading: Mapping[str, str]) -> Table:
     return Table("Slices by state", ("Model", *(state.capitalize() for state in states)), tuple(groups))
 
 
-def misses(results: Results, dataset: str, places: Iterable[Place]) -> Table:
-    """Rows by status, per condition and model."""
+def misses(results: Results, dataset: str, places: Sequence[Place]) -> Table:
+    """Rows by status, per condition and model; the conditions of a lone model below one another."""
+    cells = [(p, cell) for p in places for m in results.models if (cell := results.cell(m.name, dataset, p))]
     known = [s for s in STATUSES if s != "ok"]
-    groups = []
-    for place in places:
-        cells = [cell for m in results.models if (cell := results.cell(m.name, dataset, place))]
-        lines = [
-            Line(cell.model, tuple(
-                Entry(fmt.count(n))
-                for n in (sum(cell.statuses.values()), *(cell.statuses.get(s, 0) for s in ("ok", *known)))
-            ))
-            for cell in cells
-        ]  # fmt: skip
-        if lines:
-            groups.append(Group(tuple(lines), f"{dataset}, {words(place)}"))
-    columns = ("Model", "Rows", "ok", *(status.replace("_", " ") for status in known))
+    lone = len(results.models) == 1 and len(places) > 1
+    lines: dict[str, list[Line]] = {}
+    for place, cell in cells:
+        counts = (sum(cell.statuses.values()), *(cell.statuses.get(s, 0) for s in ("ok", *known)))
+        title, head = (cell.model, words(place)) if lone else (words(place), cell.model)
+        line = Line(head, tuple(Entry(fmt.count(n)) for n in counts))
+        lines.setdefault(f"{dataset}, {title}", []).append(line)
+    first = "Condition" if lone else "Model"
+    columns = (first, "Rows", "ok", *(status.replace("_", " ") for status in known))
     caption = "Rows by status: a miss counts as wrong, a decode error leaves the denominators"
-    return Table(caption, columns, tuple(groups))
+    return Table(caption, columns, tuple(Group(tuple(found), title) for title, found in lines.items()))
 
 
 def overall(results: Results, dataset: str, metrics: Sequence[str], caption: str) -> Table:
@@ -255,31 +253,6 @@ def _state(metrics: Sequence[str], rows: Sequence[Row | None]) -> Entry:
         return Entry(next(iter(by_state)), "text")
     told = [f"{state}: {', '.join(names)}" for state, names in by_state.items()]
     return Entry("; ".join(told), "text")
-
-
-def condition_table(results: Results, dataset: str, metric: str) -> Table:
-    """Each condition and severity: one metric over all rows, with coverage, per model."""
-    places = results.places(dataset)
-    groups = []
-    for title in unique(_family(place) for place in places):
-        lines = []
-        for place in (p for p in places if _family(p) == title):
-            rows = [results.find((m.name, dataset, place), metric, (None, None)) for m in results.models]
-            counts = (counted_over(rows, "n"), counted_over(rows, "clusters"))
-            entries = [entry for row in rows for entry in (shown(row), coverage(row))]
-            head = f"severity {place.severity}" if place.severity else "no perturbation"
-            lines.append(Line(head, (*counts, *entries)))
-        groups.append(Group(tuple(lines), title))
-    pairs = [text for model in results.models for text in (model.name, "Coverage")]
-    caption = (
-        f"{fmt.metric(metric)} on {dataset} under each condition, estimate and {_level(results)} interval"
-    )
-    return Table(caption, ("Condition", "n", "Clusters", *pairs), tuple(groups))
-
-
-def _family(place: Place) -> str:
-    words = place.condition.replace("_", " ")
-    return f"{words}, on the {place.where}" if place.where else words
 
 
 def words(place: Place) -> str:

@@ -21,7 +21,8 @@ from bench.report import differences, notes, ranks, robustness
 from bench.report import format as fmt
 from bench.report.entries import reason, state_of
 from bench.report.primary import untestable
-from bench.report.results import Dataset, Place, Results, Row, read_results
+from bench.report.records import Dataset, Place
+from bench.report.results import Results, Row, read_results
 from bench.report.selection import folded, gap_rows, headline_rows, slicing_metric
 from bench.tables import STATUSES
 

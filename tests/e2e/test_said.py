@@ -199,6 +199,7 @@ def test_a_run_says_what_was_made_before(affectbench: Affectbench, drawn: Path, 
     ]  # fmt: skip
     first = affectbench(*words, cwd=tmp_path)
     assert first.returncode == 0, first.stderr
+    assert first.stdout.splitlines()[0] == "to predict: 7 cells, 294 rows, 7.0 times those of clean media"
     assert "already made" not in first.stdout
     again = affectbench(*words, cwd=tmp_path)
     assert again.stdout.splitlines()[0] == "7 of 7 cells were already made; nothing is left to predict"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow.parquet as pq
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from bench.predict.perturb import FILM_PERTURBATIONS, PERTURBATIONS
+from bench.shipped import shipped
+from bench.suite import read_suite
+from tests.e2e.conftest import Affectbench
 
 SUITE = """\
 suite: whole
@@ -52,6 +57,43 @@ def test_severities_at_which_people_lose_the_label_are_named(tmp_path: Path) -> 
     path = tmp_path / "S.yaml"
     path.write_text(SUITE.replace("{perturb: low_light,", "{perturb: distance,"))
     assert "caution    people may no longer see the label from severity 4" in shown(path)
+
+
+def test_a_suite_for_any_data_is_run_over_frames_and_over_faces(
+    affectbench: Affectbench, drawn: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "S.yaml").write_text(
+        "suite: any\nconditions: [{perturb: roll, severities: [2]}, {perturb: exposure, severities: [1, 4]}]\n"
+        "metrics: [accuracy]\nreference: majority\n"
+    )
+    assert "data       any: --data ADAPTER=DIR, --data ADAPTER@SPLIT=DIR or --targets T" in shown(
+        tmp_path / "S.yaml"
+    )
+    for words, where in (((), "frame"), (("--aligned",), "crop")):
+        out = tmp_path / where
+        done = affectbench(
+            "run", "--suite", "S.yaml", "--model", "oracle", "--model", "majority", "--targets",
+            drawn / "targets.csv", *words, "--out", out, "--tracking-uri", "off", cwd=tmp_path,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        cells = {path.parent.name for path in out.rglob("cell.json")}
+        assert cells == {"clean", f"roll-2-{where}", f"exposure-1-{where}", f"exposure-4-{where}"}
+        rows = pq.read_table(out / "estimates.parquet").to_pylist()
+        areas = {(row["condition"], row["where"]) for row in rows if row["kind"] == "area"}
+        assert areas == {("roll", where), ("exposure", where)}
+        assert affectbench("audit", out, cwd=tmp_path).returncode == 0
+
+
+def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
+    suites = {path.stem: read_suite(path).suite for path in shipped("suites").glob("robustness-*.yaml")}
+    core = {condition.perturb for condition in suites.pop("robustness-core").conditions}
+    families = [condition.perturb for suite in suites.values() for condition in suite.conditions]
+    assert len(core) == 12
+    assert core <= set(families)
+    assert sorted(families) == sorted(set(families))
+    assert set(suites) == {f"robustness-{name}" for name in ("light", "pose", "sensor", "time")}
+    assert all(not suite.data for suite in suites.values())
+    assert {*PERTURBATIONS, *FILM_PERTURBATIONS} == set(families)
 
 
 def test_what_a_suite_does_not_name_is_not_shown(tmp_path: Path) -> None:

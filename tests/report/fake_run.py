@@ -35,6 +35,7 @@ class FakeRun:
     kind: str = "run"
     estimates: list[dict[str, Any]] = field(default_factory=list)
     cells: list[tuple[str, Place, dict[str, int]]] = field(default_factory=list)
+    perturbations: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def estimate(
         self, model: str, metric: str, value: float | None, *, part: Part = (None, None),
@@ -73,6 +74,7 @@ class FakeRun:
             "affectbench": "0.1.0", "kind": self.kind, "suite": suite, "suite_digest": digest_json(suite),
             "models": self.models, "cells": cells, "datasets": [data],
             **({"device": None, "precision": None} if self.kind == "score" else _NUMERICS),
+            **({"perturbations": self.perturbations} if self.perturbations else {}),
         })  # fmt: skip
         for model, place, statuses in self.cells:
             name, severity, where = place

@@ -1,0 +1,61 @@
+"""Conditions: what their severities stand for, and a metric and the misses under each of them.
+
+Where every condition has one severity they stand in one table and one figure, else each has its own part.
+Severities at which people may no longer see the label are marked: a loss there says nothing of a model alone.
+"""
+
+from __future__ import annotations
+
+from bench.report import figures
+from bench.report import format as fmt
+from bench.report.drawing import Figure
+from bench.report.entries import Entry, counted_over, coverage, shown
+from bench.report.records import Place
+from bench.report.results import Results, unique
+from bench.report.table import Group, Line, Table, words
+
+__all__ = ["condition_table", "draw"]
+
+
+def condition_table(results: Results, dataset: str, metric: str) -> Table:
+    """Each condition and severity: its amount, one metric over all rows, with coverage, per model."""
+    places = results.places(dataset)
+    flat = figures.one_severity_each(places)
+    groups = []
+    for title in [""] if flat else unique(_family(place) for place in places):
+        lines = [
+            _line(results, (dataset, metric), place, words(place) if flat else _severity(place))
+            for place in places
+            if flat or _family(place) == title
+        ]
+        groups.append(Group(tuple(lines), title))
+    pairs = [text for model in results.models for text in (model.name, "Coverage")]
+    level = fmt.percent(results.suite.level)
+    caption = f"{fmt.metric(metric)} on {dataset} under each condition, estimate and {level} interval"
+    amounts = ["Amount"] if results.perturbations else []
+    return Table(caption, ("Condition", *amounts, "n", "Clusters", *pairs), tuple(groups))
+
+
+def draw(results: Results, dataset: str, metric: str) -> list[Figure]:
+    """A metric along the severities of each perturbation, or all conditions below one another."""
+    if figures.one_severity_each(results.places(dataset)):
+        return figures.condition_forests(results, dataset, metric)
+    return figures.severity_curves(results, dataset, metric)
+
+
+def _line(results: Results, of: tuple[str, str], place: Place, head: str) -> Line:
+    dataset, metric = of
+    rows = [results.find((m.name, dataset, place), metric, (None, None)) for m in results.models]
+    counts = (counted_over(rows, "n"), counted_over(rows, "clusters"))
+    entries = [entry for row in rows for entry in (shown(row), coverage(row))]
+    amounts = [Entry(results.amount(place) or fmt.DASH, "text")] if results.perturbations else []
+    return Line(head + fmt.LOST * results.may_lose_label(place), (*amounts, *counts, *entries))
+
+
+def _severity(place: Place) -> str:
+    return f"severity {place.severity}" if place.severity else "no perturbation"
+
+
+def _family(place: Place) -> str:
+    named = place.condition.replace("_", " ")
+    return f"{named}, on the {place.where}" if place.where else named

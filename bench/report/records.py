@@ -1,0 +1,69 @@
+"""What a run is made of, as a report reads it: models, data sets, conditions, cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bench.spec import Facts
+
+__all__ = ["Cell", "Dataset", "Model", "Perturbation", "Place"]
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A condition as a key: its name, severity (0 for clean) and where it acts ("" for clean)."""
+
+    condition: str
+    where: str = ""
+    severity: int = 0
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the run; ``double`` means of known quality by construction, not a model.
+
+    ``origin`` says in words where its weights came from, such as a registry's name and version. ``digests``
+    names every sha256 that its numbers rest on: weights, code, predictions made elsewhere. ``sampling`` and
+    ``front`` are those of its pipeline (``bench.predict``), None where the harness did not run it.
+    """
+
+    name: str
+    entry: str | None
+    checkpoint: str | None
+    double: bool
+    origin: str | None = None
+    digests: tuple[tuple[str, str], ...] = ()
+    sampling: dict[str, Any] | None = None
+    front: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set of the run: the digest of its targets, their number, and its facts."""
+
+    name: str
+    digest: str
+    rows: int
+    facts: Facts
+
+
+@dataclass(frozen=True)
+class Perturbation:
+    """What the severities 1 to 5 of a perturbation stand for, and from which on labels may be lost."""
+
+    levels: tuple[float, ...]
+    unit: str
+    destroys_label_from: int | None = None
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One model on one data set under one condition: how many rows ended in which status."""
+
+    model: str
+    dataset: str
+    place: Place
+    key: str
+    statuses: dict[str, int]
+    environment: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,86 @@
+"""Conditions in a report: what severities stand for, labels that may be lost, one severity each or several."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.report.format import DASH
+from bench.report.results import read_results
+from bench.report.robustness import worst_of
+from bench.spec import Condition, Facts
+from tests.report import fake_run
+from tests.report.reading import read
+
+FAR = {"levels": [1.5, 2, 3, 4, 6], "unit": "times as far", "destroys_label_from": 4}
+DARK = {"levels": [1, 2, 3, 4, 5], "unit": "stops less light", "destroys_label_from": None}
+HERE = "on the crop"
+
+
+def made(places: list[fake_run.Place], *models: str) -> fake_run.FakeRun:
+    severities = {name: tuple(s for n, s, _ in places if n == name) for name in ("distance", "low_light")}
+    run = fake_run.FakeRun(
+        Facts(name="d"), [fake_run.model(name) for name in models], rows=1000, metrics=("accuracy",),
+        conditions=tuple(Condition(perturb=n, severities=s) for n, s in severities.items() if s),
+        perturbations={"distance": FAR, "low_light": DARK},
+    )  # fmt: skip
+    for name in models:
+        for place in (fake_run.CLEAN, *places):
+            run.estimate(name, "accuracy", 0.7 - 0.1 * place[1], place=place)
+            run.cell(name, {"ok": 990, "no_face": 10}, place)
+    return run
+
+
+def plant_worst(run: fake_run.FakeRun, place: fake_run.Place) -> None:
+    run.estimate("m", "accuracy", 0.4, place=place, kind="worst", reference="clean")
+
+
+def test_conditions_of_one_severity_stand_below_one_another(tmp_path: Path) -> None:
+    run = made([("distance", 4, "crop"), ("low_light", 3, "crop")], "m")
+    plant_worst(run, ("distance", 4, "crop"))
+    results = read_results(run.write(tmp_path / "run"))
+    told = worst_of(results, results.datasets[0], "m", "accuracy")
+    assert told is not None
+    assert f"loses most by distance, severity 4, {HERE}, label may be lost: 0.400" in told
+    page = read(tmp_path / "run")[1]
+    rows = page.table("accuracy (WAR) on d under each condition")
+    assert rows[0][:3] == ["Condition", "Amount", "n"]
+    assert [row[:2] for row in rows[1:]] == [
+        ["clean", DASH],
+        [f"distance, severity 4, {HERE}, label may be lost", "4 times as far"],
+        [f"low light, severity 3, {HERE}", "3 stops less light"],
+    ]
+    assert [row[4].split()[0] for row in rows[1:]] == ["0.700", "0.300", "0.400"]
+    missed = [rows for caption, rows in page.tables if caption.startswith("Rows by status")][1]
+    assert missed[0][:2] == ["Condition", "Rows"]
+    assert [row[0] for row in missed[1:]] == [
+        "d, m",
+        f"distance, severity 4, {HERE}",
+        f"low light, severity 3, {HERE}",
+    ]
+    said = "".join(page.texts)
+    assert "Where the label may be lost people would miss it too" in said
+    assert (
+        said.count("Accuracy (WAR) under each condition with 95 % intervals. The line and band are clean")
+        == 1
+    )
+    assert "along the severities" not in said
+
+
+def test_severities_of_a_condition_stand_together_with_their_amounts(tmp_path: Path) -> None:
+    run = made([("distance", severity, "crop") for severity in (3, 4)], "m", "n")
+    page = read(run.write(tmp_path / "run"))[1]
+    rows = page.table("accuracy (WAR) on d under each condition")
+    assert [row[:2] for row in rows[3:]] == [
+        [f"distance, {HERE}"],
+        ["severity 3", "3 times as far"],
+        ["severity 4, label may be lost", "4 times as far"],
+    ]
+    missed = [rows for caption, rows in page.tables if caption.startswith("Rows by status")][1]
+    assert missed[0][0] == "Model"
+    said = "".join(page.texts)
+    assert "Accuracy (WAR) along the severities of distance, on the crop; 0 is clean." in said
+
+
+def test_without_lost_labels_nothing_is_said_of_them(tmp_path: Path) -> None:
+    page = read(made([("low_light", 5, "crop")], "m").write(tmp_path / "run"))[1]
+    assert "may be lost" not in "".join(page.texts)
