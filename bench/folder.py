@@ -6,7 +6,7 @@
     RUN/targets/<dataset>.parquet
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
-    RUN/judged.json                           the digests of these tables, written after them
+    RUN/judged.json                           the digests of these files, written after them
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
 into place, so a killed command leaves nothing half done under a final name.
@@ -135,8 +135,10 @@ class RunFolder:
         """The content of ``run.json``; UserError if there is none."""
         path = self.path / _PLAN
         try:
-            plan: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            plan: Any = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
+            plan = None
+        if not isinstance(plan, dict):
             raise UserError(
                 str(self.path), f"there is no readable {_PLAN}", "A folder that 'run' or 'score' wrote",
                 "Correct the path",
@@ -154,27 +156,26 @@ class RunFolder:
         return self.path / "curves.parquet"
 
     def seal(self) -> None:
-        """Write down which estimates and curves the run was judged with."""
+        """Write down which estimates, curves and report the run was judged with."""
         write_json(self.path / _JUDGED, self._judged())
 
     def require_sealed(self) -> None:
-        """UserError unless estimates and curves are those that the run was judged with."""
+        """UserError unless estimates, curves and report are those that the run was judged with."""
         try:
             sealed = json.loads((self.path / _JUDGED).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             sealed = None
         if sealed != self._judged():
-            found = (
-                f"there is no readable {_JUDGED}" if sealed is None else "estimates or curves were changed"
-            )
+            changed = "estimates, curves or report were changed"
             raise UserError(
-                str(self.path), found, "Estimates and curves as they were written",
-                "Run the command of this folder again: it judges anew",
+                str(self.path), f"there is no readable {_JUDGED}" if sealed is None else changed,
+                "What was judged, as it was written",
+                f"Run 'affectbench report {self.path}', which judges anew",
             )  # fmt: skip
 
     def _judged(self) -> dict[str, str | None]:
-        tables = {"estimates_sha256": self.estimates, "curves_sha256": self.curves}
-        return {name: digest_file(path) if path.is_file() else None for name, path in tables.items()}
+        files = {"estimates": self.estimates, "curves": self.curves, "report": self.report}
+        return {f"{n}_sha256": digest_file(path) if path.is_file() else None for n, path in files.items()}
 
     @property
     def report(self) -> Path:

@@ -177,8 +177,9 @@ def finish(run: RunFolder) -> Path:
     estimates = judge(_finished_cells(run), Suite(**run.plan["suite"]), curves, ranked)
     write_estimates(estimates, run.estimates)
     write_curves(curves.table(), run.curves)
+    report = render(run.path)
     run.seal()
-    return render(run.path)
+    return report
 
 
 def _finished_cells(run: RunFolder) -> Iterator[Any]:

@@ -153,6 +153,8 @@ def _with_attributes(targets: dict[str, Targets], items: Sequence[str]) -> dict[
         name, equals, path = item.partition("=")
         if not equals and len(targets) == 1:
             (name,), path = targets, item
+        elif "@" in name and name not in targets:  # as it was written at --data
+            name = _source(name).key
         if name not in targets:
             raise UserError(
                 "--attributes", f"{item!r} is of no data set.{nearest(name, targets)}",
@@ -253,5 +255,10 @@ def _data(words: Words, suite: Suite) -> dict[str, Targets]:
 def _source(name: str) -> DataSource:
     """The data set that ``ADAPTER`` or ``ADAPTER@SPLIT`` means beside a suite that names none."""
     adapter, at, split = name.partition("@")
+    if not adapter:
+        raise UserError(
+            "--data", f"{name!r} names no data set", "--data ADAPTER=DIR, or ADAPTER@SPLIT=DIR",
+            "Name the data set",
+        )  # fmt: skip
     called = re.sub(r"[^A-Za-z0-9_.-]", "-", name)[:64] if at else None
-    return DataSource(adapter=adapter or name, name=called, split=split if at else None)
+    return DataSource(adapter=adapter, name=called, split=split if at else None)

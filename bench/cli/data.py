@@ -85,8 +85,6 @@ def measure(
 
     A row a target: a table for --attributes of 'run' and 'score'. A table of other media is never replaced.
     """
-    import json
-
     from bench.cli.show import Voice
     from bench.predict.datasets import digest_media, require_media
     from bench.predict.device import choose_device
@@ -95,22 +93,22 @@ def measure(
     from bench.predict.plan import refuse_frame_targets
     from bench.predict.zoo import Zoo
     from bench.tables import write_table
-    from bench.tables.attributes import MEASURED
+    from bench.tables.attributes import described
 
-    _require_parquet(out)
+    _require_place(out)
     voice, chosen = Voice(quiet=quiet, json=False), choose_device(device)
     asked = _targets(source, split, targets, root, aligned)
     refuse_frame_targets(asked.facts.name, asked)
     require_media(asked)
     asked = digest_media(asked)
     instruments = load_instruments(Zoo(zoo or ()), detector, chosen)
-    described = {**instruments.described, "targets": asked.digest}
-    if _is_measured(out, described):
+    source_of = {**instruments.described, "targets": asked.digest}
+    if _is_measured(out, source_of):
         voice.say(f"{out}: it was measured already")
         return
     with voice.progress("targets") as progress:
         table = measure_faces(asked, instruments, chosen, workers, progress(len(asked)))
-    write_table(table.replace_schema_metadata({MEASURED: json.dumps(described, sort_keys=True)}), out)
+    write_table(described(table, source_of), out)
     counts = table["measured"].value_counts().to_pylist()
     said = ", ".join(f"{entry['counts']} {entry['values']}" for entry in counts)
     voice.say(f"{out}: {len(asked)} targets, {said}")
@@ -143,7 +141,8 @@ def _targets(
     return open_data(DataSource(adapter=name, split=split), Path(folder))
 
 
-def _require_parquet(out: Path) -> None:
+def _require_place(out: Path) -> None:
+    """UserError unless a Parquet file can be written there."""
     from bench.errors import UserError
 
     if out.suffix != ".parquet":
@@ -151,6 +150,13 @@ def _require_parquet(out: Path) -> None:
             "--out", f"{out} does not end in .parquet", "Measures are written as Parquet",
             "Name a file FILE.parquet",
         )  # fmt: skip
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            "--out", f"the folder {out.parent} cannot be made: {error.strerror}",
+            "A place that can be written", "Choose another --out",
+        ) from None  # fmt: skip
 
 
 def _is_measured(out: Path, described: Mapping[str, object]) -> bool:

@@ -40,8 +40,10 @@ def draw_pictures(
         if strip is not None:
             strips[condition.name] = strip
     if not strips:
+        films_alone = len(films) == len(suite.conditions)
+        what = "acts on less than a whole video" if films_alone else "changes a pixel of the picture"
         raise UserError(
-            "--pictures", f"no condition of {suite.suite} changes a pixel of the picture",
+            "--pictures", f"no condition of {suite.suite} {what}",
             "A suite with conditions that one picture can show", "Name another suite or clip",
         )  # fmt: skip
     from bench.report.contact import draw_sheet

@@ -80,7 +80,7 @@ def t_test(found: Influence, level: float) -> Test:
 
     They are at most G - 1 of G clusters, those that the pair leaves as they were among them, and fewer where
     a few clusters make most of the difference (``infer.freedom``): on G - 1 a model that is exactly as much
-    worse as a margin allows was called not worse in up to 6.5 % of simulated data sets of 20 clusters and
+    worse as a margin allows was called not worse in up to 7.0 % of simulated data sets of 20 clusters and
     more, where 5 % are meant. No interval below five clusters.
     """
     se = np.sqrt(found.variance(np.eye(len(found.estimate))))

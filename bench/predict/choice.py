@@ -27,8 +27,8 @@ class Choice:
     origin: str | None = None
 
 
-def parse_choice(text: str, weights: Path | None = None) -> Choice:
-    """Read ``NAME`` or ``NAME@CHECKPOINT``.
+def parse_choice(text: str, weights: Path | None = None, where: str = "--model") -> Choice:
+    """Read ``NAME`` or ``NAME@CHECKPOINT``; ``where`` is what messages say it was written at.
 
     >>> parse_choice("mini-xception@119-0.65").checkpoint
     '119-0.65'
@@ -36,8 +36,9 @@ def parse_choice(text: str, weights: Path | None = None) -> Choice:
     name, at, checkpoint = text.partition("@")
     if not NAME.match(name) or (at and not checkpoint):
         raise UserError(
-            "--model", f"{text!r} names no model",
-            "NAME or NAME@CHECKPOINT, in letters, digits, '-' and '_'; or models:/NAME@alias",
+            where, f"{text!r} names no {'model' if where == '--model' else 'entry'}",
+            "NAME or NAME@CHECKPOINT, in letters, digits, '-' and '_'"
+            + ("; or models:/NAME@alias" if where == "--model" else ""),
             "See 'affectbench zoo list'",
         )  # fmt: skip
     if checkpoint and weights is not None:

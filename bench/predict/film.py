@@ -70,16 +70,18 @@ def sample(times: np.ndarray, sampling: Sampling) -> np.ndarray:
 def shown(film: Film, chosen: np.ndarray) -> Pictures:
     """Yield the chosen places of a film with their pictures, by ascending number of the frame shown there.
 
-    A frame may be shown many times. For one that does not decode, the next that does is shown; where none
-    follows, its places are missing.
+    A frame may be shown many times. For one that does not decode, the next that does is shown, or the last
+    where none follows.
     """
     source = film.source[chosen]
     order = np.argsort(source, kind="stable")
-    reached = 0
+    reached, frame = 0, None
     for number, frame in film.frames:
         while reached < len(order) and source[order[reached]] <= number:
             yield int(chosen[order[reached]]), frame
             reached += 1
+    if frame is not None:
+        yield from ((int(chosen[place]), frame) for place in order[reached:])
 
 
 def in_order(windows: Iterator[Window], size: int) -> Iterator[Window]:

@@ -171,10 +171,10 @@ class _Table:
             for (place, clip), faces in zip(chunk.windows, chunk.faces, strict=True)
         ]
         values = chunk.instruments.read(sightings, aligned=self._aligned)
-        ends = np.cumsum([len(seen.which) for seen in sightings])[:-1]
-        for place, seen, rows in zip(places, sightings, np.split(values, ends), strict=True):
+        ends = np.cumsum([len(seen.which) for seen in sightings])
+        for place, seen, end in zip(places, sightings, ends, strict=True):
             self._target(place).tracks.append(seen.tracks)
-            self._target(place).values.append(rows)
+            self._target(place).values.append(values[end - len(seen.which) : end])
         for place, fault in chunk.faults:
             self._target(place).fault = fault
         return self.finish(max([*places, *(place for place, _ in chunk.faults)]))

@@ -23,6 +23,9 @@ from bench.predict.align import cut
 __all__ = ["Pose", "mean_angles"]
 
 
+_AT_ONCE = 64  # crops: of more, a network's memory grows and its speed does not
+
+
 class Pose(Protocol):
     """A head pose network, what ``build`` of a zoo entry of kind "pose" returns.
 
@@ -63,6 +66,7 @@ def mean_angles(
             cut(frames, which, place if np.iscomplexobj(place) else network.squares(place), network.size)
             for frames, which, place in scenes
         ]
-        angles.append(network(torch.cat(crops)).double().cpu().numpy())
+        parts = torch.split(torch.cat(crops), _AT_ONCE)
+        angles.append(np.concatenate([network(part).double().cpu().numpy() for part in parts]))
     mean: np.ndarray = np.mean(angles, 0)
     return mean

@@ -118,7 +118,7 @@ class Reader:
         """Decode some media after others until there are none left, of small ones many at once."""
         most = 1
         while numbers := self._begin(most):
-            most, held = _TOGETHER, list[tuple[int, object]]()
+            most, held = min(2 * most, _TOGETHER), list[tuple[int, object]]()
             with ExitStack() as turn:
                 if len(numbers) > 1:
                     turn.enter_context(self._turn)

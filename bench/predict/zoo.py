@@ -153,7 +153,7 @@ class Zoo:
 
         ``where``: who names it, and how another is named, for the message of the UserError.
         """
-        choice = parse_choice(text)
+        choice = parse_choice(text, where=where[0])
         known = {name: entry for name, entry in self._entries.items() if entry.lock.kind == kind}
         if choice.entry not in known:
             raise UserError(

@@ -14,29 +14,29 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bench.digest import digest_table
 from bench.errors import UserError, listed
 from bench.tables.files import as_text, read_table, row_of
 from bench.tables.plain import plain
 from bench.tables.targets import RESERVED, Targets, require_unique, validate_targets
 
-__all__ = ["KEYS", "MEASURED", "carried_measurement", "join_attributes"]
+__all__ = ["KEYS", "carried_measurement", "described", "join_attributes"]
 
 KEYS = ("target", "clip", "subject")
 """What a table of attributes may have a row for; the first that it has a column of."""
-MEASURED = b"affectbench_measured"
-"""The metadata of a table that affectbench measured, whose attributes have that provenance."""
+_MEASURED = b"affectbench_measured"
 
 
 def join_attributes(targets: Targets, path: Path) -> Targets:
     """The same targets, in the same order, with the attributes of a table; their digest is another.
 
-    The facts say where each came from: "measured" where the file carries it, else "given". Raises UserError
-    as the module says, and as ``validate_targets`` does.
+    The facts say where each came from: "measured" where affectbench wrote the file as it is, else "given";
+    with these, small groups are withheld though those of the data set are public. Raises UserError as the
+    module says, and as ``validate_targets`` does.
     """
-    read = read_table(path)
-    source = "measured" if MEASURED in (read.schema.metadata or {}) else "given"
+    source = "given" if carried_measurement(path) is None else "measured"
     where = str(path)
-    table = plain(read, where)
+    table = plain(read_table(path), where)
     key = _key(table, targets, where)
     names = [name for name in table.column_names if name != key]
     _refuse_names(names, targets, where)
@@ -45,21 +45,31 @@ def join_attributes(targets: Targets, path: Path) -> Targets:
     for name in names:
         joined = joined.append_column(name, table[name].combine_chunks().take(rows))
     attributes = {**targets.facts.attributes, **dict.fromkeys(names, source)}
-    facts = targets.facts.model_copy(update={"attributes": attributes})
+    # That those of the data set are public says nothing of what somebody adds.
+    public = targets.facts.attributes_public and source == "measured"
+    facts = targets.facts.model_copy(update={"attributes": attributes, "attributes_public": public})
     return replace(
         validate_targets(joined, facts, targets.where or targets.facts.name, targets.root),
         where=targets.where,
     )
 
 
+def described(table: pa.Table, measurement: dict[str, object]) -> pa.Table:
+    """A table with what it was measured from, and the digest of its rows."""
+    held = {"from": measurement, "rows": digest_table(table)}
+    return table.replace_schema_metadata({_MEASURED: json.dumps(held, sort_keys=True)})
+
+
 def carried_measurement(path: Path) -> dict[str, object] | None:
-    """What a table that affectbench measured says it was measured from; None for any other file."""
+    """What a table that affectbench measured was measured from; None for any other, or changed, file."""
     import pyarrow.parquet as pq
 
     try:
-        held = (pq.read_schema(path).metadata or {}).get(MEASURED)
-        found = None if held is None else json.loads(held)
-    except (pa.ArrowException, OSError, ValueError):
+        held = json.loads((pq.read_schema(path).metadata or {})[_MEASURED])
+        if held["rows"] != digest_table(pq.read_table(path)):
+            return None
+        found = held["from"]
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError):
         return None
     return found if isinstance(found, dict) else None
 

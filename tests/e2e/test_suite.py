@@ -84,6 +84,20 @@ def test_a_suite_for_any_data_is_run_over_frames_and_over_faces(
         assert affectbench("audit", out, cwd=tmp_path).returncode == 0
 
 
+def test_what_a_suite_for_any_data_cannot_be_given(affectbench: Affectbench, tmp_path: Path) -> None:
+    words = ("run", "--suite", "robustness-core", "--model", "oracle", "--out", "RUN")
+    for data, said in {
+        "@test=.": "--data: '@test' names no data set. --data ADAPTER=DIR, or ADAPTER@SPLIT=DIR.",
+        "fer2014@test=.": "data set 'fer2014' is not known. Did you mean 'fer2013'?",
+    }.items():
+        done = affectbench(*words, "--data", data, cwd=tmp_path)
+        assert done.returncode == 2
+        assert said in done.stderr
+    pictures = affectbench("suite", "show", "robustness-time", "--pictures", "P.png", cwd=tmp_path)
+    assert pictures.returncode == 2
+    assert "no condition of robustness-time acts on less than a whole video." in pictures.stderr
+
+
 def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     suites = {path.stem: read_suite(path).suite for path in shipped("suites").glob("robustness-*.yaml")}
     core = {condition.perturb for condition in suites.pop("robustness-core").conditions}

@@ -68,11 +68,11 @@ def test_estimates_that_were_changed_after_the_run_are_not_sent(
     done = affectbench(*words, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert " ".join(done.stderr.split()) == (
-        "error: RUN: estimates or curves were changed. Estimates and curves as they were written. Run the command "
-        "of this folder again: it judges anew."
+        "error: RUN: estimates, curves or report were changed. What was judged, as it was written. "
+        "Run 'affectbench report RUN', which judges anew."
     )
     assert not (tmp_path / "later.db").exists()
-    assert affectbench(*command, cwd=tmp_path).returncode == 0
+    assert affectbench("report", "RUN", cwd=tmp_path).returncode == 0
     assert path.read_bytes() == before
     assert affectbench(*words, cwd=tmp_path).returncode == 0
     (tmp_path / "RUN" / "judged.json").unlink()

@@ -118,6 +118,13 @@ def test_every_target_has_its_row_in_order(tmp_path, film, every_fifth):
     assert none == {"target": "t0", **dict.fromkeys(COLUMNS), "measured": "no_face"}
 
 
+def test_media_that_are_all_faulty_are_rows(tmp_path):
+    (tmp_path / "bad.mp4").write_bytes(b"no video")
+    table = measure(targets_of(tmp_path, ["bad.mp4"] * 2), instruments_of(lambda _: [NEAR]), CPU)
+    assert table["measured"].to_pylist() == ["decode_error"] * 2
+    assert table["yaw"].null_count == 2
+
+
 def test_a_medium_that_fails_late_is_not_half_measured(tmp_path, monkeypatch):
     class Fails:
         def __init__(self, *_: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from bench.errors import UserError
 from bench.spec import Facts
 from bench.tables import read_targets, validate_targets
-from bench.tables.attributes import MEASURED, join_attributes
+from bench.tables.attributes import carried_measurement, described, join_attributes
 
 ROWS = [
     {"target": "a", "clip": "1", "subject": "s2", "label": "happiness", "sex": "f"},
@@ -58,7 +60,8 @@ def test_numbers_that_name_clips_are_met_as_text(targets, tmp_path):
 
 def test_a_measured_table_says_so_and_the_facts_travel(targets, tmp_path):
     table = pa.table({"target": ["a", "b", "c"], "yaw": [1.0, 2.0, None]})
-    pq.write_table(table.replace_schema_metadata({MEASURED: "{}"}), tmp_path / "m.parquet")
+    pq.write_table(described(table, {"version": 1}), tmp_path / "m.parquet")
+    assert carried_measurement(tmp_path / "m.parquet") == {"version": 1}
     joined = join_attributes(targets, tmp_path / "m.parquet")
     assert joined.facts.attributes["yaw"] == "measured"
     joined.write(tmp_path / "targets.parquet")
@@ -69,10 +72,29 @@ def test_a_measured_table_says_so_and_the_facts_travel(targets, tmp_path):
 def test_the_same_values_from_another_source_are_another_digest(targets, tmp_path):
     table = pa.table({"target": ["a", "b", "c"], "yaw": [1.0, 2.0, None]})
     pq.write_table(table, tmp_path / "g.parquet")
-    pq.write_table(table.replace_schema_metadata({MEASURED: "{}"}), tmp_path / "m.parquet")
+    pq.write_table(described(table, {}), tmp_path / "m.parquet")
     given, measured = (join_attributes(targets, tmp_path / f"{name}.parquet") for name in "gm")
     assert given.table.equals(measured.table)
     assert given.digest != measured.digest
+
+
+def test_a_measured_table_that_was_changed_is_no_measured_one(targets, tmp_path):
+    table = described(pa.table({"target": ["a", "b", "c"], "yaw": [1.0, 2.0, None]}), {"version": 1})
+    path = tmp_path / "m.parquet"
+    for changed in (table.append_column("race", [["x", "y", "x"]]), table.slice(0, 2)):
+        pq.write_table(changed, path)
+        assert carried_measurement(path) is None
+        joined = join_attributes(targets, path)
+        assert set(joined.facts.attributes.values()) == {"self-reported", "given"}
+
+
+def test_what_somebody_adds_to_public_attributes_is_not_public(targets, tmp_path):
+    public = replace(targets, facts=targets.facts.model_copy(update={"attributes_public": True}))
+    given = join_attributes(public, write(tmp_path, "subject,ill\ns1,yes\ns2,no\n"))
+    assert not given.facts.attributes_public
+    measured = pa.table({"target": ["a", "b", "c"], "yaw": [1.0, 2.0, None]})
+    pq.write_table(described(measured, {}), tmp_path / "m.parquet")
+    assert join_attributes(public, tmp_path / "m.parquet").facts.attributes_public
 
 
 @pytest.mark.parametrize(

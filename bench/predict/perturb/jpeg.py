@@ -35,13 +35,14 @@ _BITS, _MORE = 13, 2  # of the constants of the DCT, and kept between its passes
 _ROTATIONS = (0.541196100, 0.765366865, 1.847759065)
 _SCALES = (0.298631336, 2.053119869, 3.072711026, 1.501321110)
 _SUMS = (1.175875602, 0.899976223, 2.562915447, 1.961570560, 0.390180644)
+_LONGEST = 65_500  # pixels of an edge that libjpeg takes
 _HELD = 12  # numbers that a value of a frame takes meanwhile
 
 
 def compress(clip: Clip, lost: float, _stream: Stream) -> Clip:
     """Compress each frame at the quality 100 - ``lost``, and decompress it."""
     frames, quality = clip.frames, 100 - int(lost)
-    if frames.device.type == "cpu":
+    if frames.device.type == "cpu" and max(frames.shape[2:]) <= _LONGEST:
         return clip.with_frames(_on_host(frames, quality))
     return clip.with_frames(_on_device(frames, quality))
 

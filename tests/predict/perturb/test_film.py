@@ -15,7 +15,7 @@ import torch
 from bench.errors import UserError
 from bench.predict.clip import Sampling
 from bench.predict.decode import windows
-from bench.predict.film import Film, Window
+from bench.predict.film import Film, Window, shown
 from bench.predict.perturb import FILM_PERTURBATIONS, PERTURBATIONS, Perturbation
 from bench.synth.drawn import draw_face
 
@@ -183,3 +183,11 @@ def test_harm_grows_on_a_real_clip(name: str, shared: Path) -> None:
     harms = [distance(each, before) for each in found]
     assert harms[0] > 0.3
     assert all(less < more for less, more in pairwise(harms)), harms
+
+
+def test_where_no_later_frame_decodes_the_last_is_shown() -> None:
+    frames = [(0, "a"), (1, "b"), (3, "d")]  # number 2 and 4 do not decode
+    film = Film("x", np.arange(5) / 5, np.array([4, 3, 2, 1, 0]), iter(frames))  # type: ignore[arg-type]
+    assert sorted(shown(film, np.array([0, 2, 4]))) == [(0, "d"), (2, "d"), (4, "a")]
+    nothing = Film("x", np.arange(2) / 5, np.arange(2), iter([]))
+    assert list(shown(nothing, np.arange(2))) == []
