@@ -46,7 +46,9 @@ def _call() -> object:
     except Exception as error:  # the last resort: every fault ends as a message and a code
         code = _report(error)
     if code == _INTERRUPTED:
-        print("interrupted; the same command goes on from here", file=sys.stderr)
+        kept = sys.argv[1:2] in (["run"], ["demo"])
+        then = "goes on from here" if kept else "begins anew"
+        print(f"interrupted; the same command {then}", file=sys.stderr)
     return code
 
 

@@ -44,7 +44,8 @@ def draw_pictures(
         what = "acts on less than a whole video" if films_alone else "changes a pixel of the picture"
         raise UserError(
             "--pictures", f"no condition of {suite.suite} {what}",
-            "A suite with conditions that one picture can show", "Name another suite or clip",
+            "A suite with conditions that one picture can show",
+            "Name another suite" if films_alone else "Name another suite or clip",
         )  # fmt: skip
     from bench.report.contact import draw_sheet
 

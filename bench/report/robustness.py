@@ -126,10 +126,14 @@ def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | 
     """The worst condition of a model in a sentence, None where none was measured or none takes anything."""
     for row in _rows(results, data, model, "worst", metric):
         if row["estimate"] is not None and row["estimate"] > 0:
+            there = Place(row["condition"], row["where"] or "", row["severity"] or 0)
+            places = (results.reference(data.name), there)
+            found = [results.find((model, data.name, place), metric, (None, None)) for place in places]
+            clean, left = (fmt.number(one["estimate"]) if one else fmt.UNDEFINED for one in found)
+            state = "" if row["status"] == "reportable" else f"; {row['status']}"
             return (
                 f"{model}: {fmt.metric(metric)} on {data.name} loses most by {_words(row)}"
-                f"{_mark(results, row)}: "
-                f"{fmt.estimate(row)}"
+                f"{_mark(results, row)}: {fmt.estimate(row)} less or worse, {clean} to {left}{state}"
             )
     return None
 

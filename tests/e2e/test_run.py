@@ -15,6 +15,7 @@ import filelock
 import pyarrow.parquet as pq
 import pytest
 
+from bench.cli import main
 from tests.e2e.conftest import Affectbench
 
 DEMO = ("--suite", "demo", "--tracking-uri", "off")
@@ -149,6 +150,23 @@ def test_an_interrupt_exits_130_and_says_how_to_go_on(drawn: Path, tmp_path: Pat
         _, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert errors == "interrupted; the same command goes on from here\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "then"), [(["run"], "goes on from here"), (["data", "measure"], "begins anew")]
+)
+def test_what_an_interrupted_command_does_next_is_said(
+    words: list[str], then: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bench.cli.app.app", interrupted)
+    monkeypatch.setattr(sys, "argv", ["affectbench", *words])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == f"interrupted; the same command {then}\n"
 
 
 def test_a_run_that_was_changed_is_not_judged_but_made_again(
