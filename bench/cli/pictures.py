@@ -40,7 +40,7 @@ def draw_pictures(
         if strip is not None:
             strips[condition.name] = strip
     if not strips:
-        films_alone = len(films) == len(suite.conditions)
+        films_alone = bool(films) and len(films) == len(suite.conditions)
         what = "acts on less than a whole video" if films_alone else "changes a pixel of the picture"
         raise UserError(
             "--pictures", f"no condition of {suite.suite} {what}",
