@@ -1,10 +1,11 @@
 """Gates at the margin: how often a model that is exactly as bad as the margin forbids would still pass.
 
-Gates are not built yet: their rules are computed here, from the same influence and variances of
-``bench.judge``, as they are defined. Non-inferiority of accuracy and UAR to a baseline on the same targets
-(one-sided cluster t on the degrees of freedom of the variance, as ``compare`` has it), the gap between groups
-(intersection-union over pairs), and the same non-inferiority on rows as if they were independent, which must
-be seen to fail. Refuses nothing but a margin above the rate.
+Non-inferiority of accuracy and UAR to a baseline on the same targets is what ``compare --margin`` says
+(``bench.judge.margin``); beside it the same on rows as if they were independent, which must be seen to fail.
+The gate of a gap between groups is not built yet: its rule is computed here as it is meant, every pair of
+groups closer than the margin by the limits of its two values (intersection-union; MOVER of Zou, Donner 2008,
+Statistics in Medicine 27, 1693-1702, with Clopper-Pearson on the effective rows). Refuses nothing but a
+margin above the rate.
 """
 
 from __future__ import annotations
@@ -16,17 +17,21 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from bench.judge.infer import freedom, leave_one_out, linearised, residuals
+from bench.judge.atoms import Tally
+from bench.judge.infer import clopper_pearson, effective, freedom, leave_one_out, linearised, residuals
+from bench.judge.margin import at_margin
 from bench.judge.metrics import METRICS
 from benchmarks import calibration_draws as draws
 from benchmarks.calibration_coverage import Design, Share
 from benchmarks.calibration_groups import between
 from benchmarks.calibration_pairs import LOSS, Answers, answers, confusion
 
-__all__ = ["GAP", "Gate", "gap_gate", "non_inferiority"]
+__all__ = ["GAP", "PRINTED", "Gate", "gap_gate", "non_inferiority"]
 
 Array = np.ndarray[Any, Any]
 GAP = 0.10
+PRINTED = ("accuracy", "UAR")
+"""The rules that ``compare --margin`` has."""
 _LEVEL = 0.95
 
 
@@ -49,23 +54,27 @@ def non_inferiority(design: Design, sets: dict[str, int], seed: int) -> Iterator
     gain, trials = (part.ravel().astype(np.float64) for part in (new - old, rows))
     difference, variance = linearised(gain, trials, tally)
     errors = residuals(gain, trials, difference, tally).reshape(rows.shape)
-    t = _critical(errors)
-    yield _gate("accuracy, cluster t", design, difference, t * np.sqrt(variance))
-    # A row differs by +1, 0 or -1: the variance of independent rows needs only how many differ.
     n = rows.sum(axis=1)
-    differ = (old + new - 2 * both).sum(axis=1) / n
-    naive = ndtri(_LEVEL) * np.sqrt((differ - difference**2) / n)
+    gained, lost = ((one - both).sum(axis=1) / n for one in (new, old))
+    half = _critical(errors) * np.sqrt(variance * at_margin(gained, lost, LOSS))
+    yield _gate(PRINTED[0], design, difference, half)
+    # A row differs by +1, 0 or -1: the variance of independent rows needs only how many differ.
+    naive = ndtri(_LEVEL) * np.sqrt((gained + lost - difference**2) / n)
     yield _gate("accuracy, rows as if independent", design, difference, naive)
     found = _answers(rng, design, sets["labels"], np.array(draws.MIX))
     difference, errors = _uar(found)
-    half = _critical(errors) * np.sqrt((errors**2).sum(axis=1))
-    yield _gate("UAR, jackknife t", design, difference, half)
+    n = found.rows.sum(axis=1)
+    with np.errstate(invalid="ignore"):  # a class without rows: of it nothing is known
+        shares = [((one - found.both).sum(axis=1) / n).mean(axis=1) for one in (found.new, found.old)]
+    ratio = at_margin(shares[0], shares[1], LOSS)
+    half = _critical(errors) * np.sqrt((errors**2).sum(axis=1) * ratio)
+    yield _gate(PRINTED[1], design, difference, half)
 
 
 def gap_gate(kind: str, groups: int, rate: float, sets: int, seed: int) -> Gate:
     """Groups whose largest gap is exactly the margin: the first group is that much worse than the others.
 
-    Passes where every |theta_g - theta_h| + t se < margin, with the degrees of freedom of Welch.
+    Passes where of every pair both one-sided limits of the difference lie within the margin.
     """
     layout = between(kind, groups)
     rng, shape = draws.generator(seed, "gap", kind, groups, rate), (sets, len(layout.group))
@@ -73,18 +82,28 @@ def gap_gate(kind: str, groups: int, rate: float, sets: int, seed: int) -> Gate:
     rows = np.maximum(1, rng.integers(np.rint(layout.rows / 2), np.rint(layout.rows * 1.5) + 1, shape))
     right = rng.binomial(rows, draws.skills(rng, mean, layout.icc, shape))
     tally = draws.flat(np.stack([right, rows - right], axis=-1)[:, :, None, :], layout.group)
-    theta, variance = linearised(right.ravel().astype(float), rows.ravel().astype(float), tally)
-    theta, variance = theta.reshape(sets, groups), variance.reshape(sets, groups)
+    found = _limits(right.ravel().astype(np.float64), rows.ravel().astype(np.float64), tally)
+    theta, low, high = (part.reshape(sets, groups) for part in found)
     one, other = np.triu_indices(groups, 1)
-    freedom = np.bincount(layout.group) - 1
-    square = variance[:, one] + variance[:, other]
-    # Without variance there are no degrees of freedom, and the gate does not pass.
-    with np.errstate(invalid="ignore"):
-        welch = square**2 / (variance[:, one] ** 2 / freedom[one] + variance[:, other] ** 2 / freedom[other])
-    far = abs(theta[:, one] - theta[:, other]) + stdtrit(welch, _LEVEL) * np.sqrt(square)
-    passed = Share(int((far < GAP).all(axis=1).sum()), sets)
+    apart = theta[:, one] - theta[:, other]
+    above = apart + np.hypot(high[:, one] - theta[:, one], theta[:, other] - low[:, other])
+    below = apart - np.hypot(theta[:, one] - low[:, one], high[:, other] - theta[:, other])
+    passed = Share(int(((above < GAP) & (below > -GAP)).all(axis=1).sum()), sets)
     design = Design(int(np.bincount(layout.group).min()), rate, float(layout.icc.max()), kind)
     return Gate(f"gap of {groups} groups", design, passed, Share(0, 0))
+
+
+def _limits(successes: Array, trials: Array, tally: Tally) -> tuple[Array, Array, Array]:
+    """Values with their one-sided Clopper-Pearson limits on the effective rows, as ``bench.judge.infer``."""
+    theta, variance = linearised(successes, trials, tally)
+    clusters = tally.clusters.astype(np.float64)
+    errors = residuals(successes, trials, theta, tally)
+    df = freedom(tally.sum(errors**2), tally.sum(errors**4), clusters)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n = effective(theta, variance, tally.sum(trials), clusters)
+    certain = (theta == 0) | (theta == 1)
+    n = np.where(certain, n, n * (ndtri(_LEVEL) / stdtrit(df, _LEVEL)) ** 2)
+    return theta, *clopper_pearson(theta, n, 2 * _LEVEL - 1)
 
 
 def _answers(rng: np.random.Generator, design: Design, sets: int, mix: Array) -> Answers:

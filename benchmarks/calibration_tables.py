@@ -137,7 +137,8 @@ def gate_table(found: Sequence[Gate]) -> str:
             values = [gate.passed.value for gate in some]
             worst = max(some, key=lambda gate: gate.passed.value)
             where = f"{worst.design.rate:g}, {worst.design.icc:g}, {worst.design.sizes}"
-            texts.append(f"{100 * float(np.median(values)):.1f} to {100 * max(values):.1f} ({where})")
+            most = f"**{percent(worst.passed)}**" if worst.passed.above(ALPHA) else percent(worst.passed)
+            texts.append(f"{100 * float(np.median(values)):.1f} to {most} ({where})")
         lines.append(row(str(clusters), *texts))
     return "\n".join(lines)
 
@@ -165,7 +166,7 @@ def percentile_table(found: Sequence[Percentile]) -> str:
     return "\n".join(lines)
 
 
-def misses(found: Iterable[Cell | Alarm | Pairing | Ranked], errors: float = 2) -> dict[str, str]:
+def misses(found: Iterable[Cell | Alarm | Pairing | Ranked | Gate], errors: float = 2) -> dict[str, str]:
     """Every miss without a warning by more than so many Monte Carlo errors: its name, and the share."""
     missed = {}
     for one in found:
@@ -181,6 +182,9 @@ def misses(found: Iterable[Cell | Alarm | Pairing | Ranked], errors: float = 2) 
             if one.missed(errors):
                 missed[f"ranks of {one.rivals.name}"] = f"{percent(one.kept)} % of {one.kept.of:,} data sets"
             continue
+        if isinstance(one, Gate):
+            missed |= _passed(one, errors)
+            continue
         d, pair = one.design, isinstance(one, Pairing)
         where = f"{d.clusters} clusters, {d.sizes}, rate {d.rate:g}, ICC {d.icc:g}"
         share = one.trusted if isinstance(one, Cell) else one.held
@@ -190,6 +194,15 @@ def misses(found: Iterable[Cell | Alarm | Pairing | Ranked], errors: float = 2) 
                 f"{percent(share)} % of {share.of:,} reportable ones"
             )
     return missed
+
+
+def _passed(one: Gate, errors: float) -> dict[str, str]:
+    """A gate of values that the tool calls reportable, if it passes at its margin too often."""
+    d = one.design
+    if d.clusters < SliceRule().clusters or not one.passed.above(ALPHA, errors):
+        return {}
+    where = f"{d.clusters} clusters, {d.sizes}, rate {d.rate:g}, ICC {d.icc:g}"
+    return {f"passes at the margin of `{one.rule}`, {where}": f"{percent(one.passed)} %"}
 
 
 def row(*cells: str) -> str:

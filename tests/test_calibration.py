@@ -231,9 +231,9 @@ def test_paired_differences_are_covered(metric):
 def test_gates_on_rows_pass_far_too_often():
     sets = {"proportion": 2_000, "labels": 300}
     found = {gate.rule: gate.passed for gate in non_inferiority(Design(30, 0.7, 0.2, "equal"), sets, 1)}
-    assert found["accuracy, cluster t"].value < 0.08
+    assert found["accuracy"].value < 0.07
     assert found["accuracy, rows as if independent"].value > 0.12
-    assert found["UAR, jackknife t"].value < 0.1
+    assert found["UAR"].value < 0.09
     assert gap_gate("equal", 2, 0.7, 1_000, 1).passed.value < 0.06
 
 

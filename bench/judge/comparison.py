@@ -2,9 +2,10 @@
 
 Each difference is new - old, whichever is better, with a two-sided t interval over clusters; beside it, where
 a margin is given, what can be concluded of it: is new worse by no more than the margin (non-inferiority), are
-both within it (equivalence)? Each is answered yes, no or inconclusive by one-sided bounds; a difference that
-was not seen is never a yes, nor is one of a metric that leaves rows out, where the two leave out others, or
-that follows frames, where the two follow others (``bench.judge.unlike``).
+both within it (equivalence)? Each is answered yes, no or inconclusive by one-sided bounds, which take the
+variance that the difference has at the margin (``bench.judge.margin``); a difference that was not seen is
+never a yes, nor is one of a metric that leaves rows out, where the two leave out others, or that follows
+frames, where the two follow others (``bench.judge.unlike``).
 Refuses targets that differ, and says in what. Sources: Tango 1998, Statistics in Medicine 17; Schuirmann
 1987, J. Pharmacokinetics and Biopharmaceutics 15 (two one-sided tests).
 """
@@ -19,11 +20,12 @@ import numpy as np
 from scipy.special import stdtrit
 
 from bench.errors import UserError
+from bench.judge.margin import at_margin, differing
 from bench.judge.metrics import Metric
 from bench.judge.multiplicity import benjamini_hochberg
 from bench.judge.notes import cell_notes
 from bench.judge.paired import Test, named, paired, t_test
-from bench.judge.rows import Ints
+from bench.judge.rows import Floats, Ints
 from bench.judge.score import Cell, Ground, gives, read_cell
 from bench.judge.sheet import WITHHELD, Sheet, sheets
 from bench.judge.spread import sdd80
@@ -157,10 +159,13 @@ class _Difference:
         self.tests: list[Test] = []
         self.apart: list[Ints] = []
         self.names = sides[0].cell.targets.table["target"]
+        self.differing: list[tuple[Floats, Floats]] = []
         self.unlike = unlike(metric, sides[0].sums, sides[1].sums)
         for mine, other in zip(self.new, self.old, strict=True):
             found = [named(metric, s.sums, sheet.one) for s, sheet in zip(sides, (mine, other), strict=True)]
             self.tests.append(t_test(paired(*found), suite.level))
+            if margin is not None:
+                self.differing.append(differing(metric, sides[0].sums, sides[1].sums, mine.one))
             self.apart.append(mine.one.of_stratum[sides[0].sums.strata.of_row[self.unlike.rows]])
 
     def at(self, index: int, v: int) -> Compared:
@@ -184,27 +189,34 @@ class _Difference:
         }  # fmt: skip
         if not enough:
             row["p"] = np.nan  # shown, never compared
-        verdicts = self._verdicts(test, v, enough=enough and not apart)
+        verdicts = self._verdicts(index, v, enough=enough and not apart)
         return Compared(row, float(new.inference.estimate[v]), float(old.inference.estimate[v]), *verdicts)
 
     @property
     def _method(self) -> str:
         return "linearised" if self.metric.kind == "proportion" else "jackknife"
 
-    def _verdicts(self, test: Test, v: int, *, enough: bool) -> tuple[Verdict | None, Verdict | None]:
-        """Non-inferiority and equivalence by bounds that each hold at ``level`` on their side."""
+    def _verdicts(self, index: int, v: int, *, enough: bool) -> tuple[Verdict | None, Verdict | None]:
+        """Non-inferiority and equivalence by bounds that each hold at ``level`` on their side.
+
+        Each bound is held against a margin, and has the variance of a truth that lies there.
+        """
+        test, lower = self.tests[index], self.metric.direction == "lower"
         if self.margin is None or self.metric.direction not in ("higher", "lower"):
             return None, None
         if not enough or not np.isfinite(test.se[v]):
             return "inconclusive", "inconclusive"
-        better = test.estimate[v] if self.metric.direction == "higher" else -test.estimate[v]
+        better, worse = (shares[[v]] for shares in self.differing[index][:: -1 if lower else 1])
+        difference = -test.estimate[v] if lower else test.estimate[v]
         half = float(stdtrit(test.df[v], self.suite.level)) * test.se[v]
-        low, high = better - half, better + half
+        if_worse = half * np.sqrt(at_margin(better, worse, self.margin)[0])
+        if_better = half * np.sqrt(at_margin(worse, better, self.margin)[0])
+        shown, refuted = difference - if_worse > -self.margin, difference + if_worse < -self.margin
         return (
-            _verdict(shown=low > -self.margin, refuted=high < -self.margin),
+            _verdict(shown=shown, refuted=refuted),
             _verdict(
-                shown=low > -self.margin and high < self.margin,
-                refuted=high < -self.margin or low > self.margin,
+                shown=shown and difference + if_better < self.margin,
+                refuted=refuted or difference - if_better > self.margin,
             ),
         )
 
