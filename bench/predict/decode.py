@@ -19,8 +19,7 @@ import torch
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
-from av.video.frame import VideoFrame
-from av.video.reformatter import Interpolation, VideoReformatter
+from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
 from bench.errors import UserError
@@ -28,19 +27,10 @@ from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.film import Alter, Film, Pictures, Window, in_order, sample, shown
 from bench.predict.media import check_size, decode_plain_image, is_image, opened, read_plain_image, unusable
 from bench.predict.orientation import Orientation
+from bench.predict.rgb import to_rgb
 from bench.predict.sound import load_sound
 
 __all__ = ["decode", "windows"]
-
-# Exact rounding and interpolated chroma, the same bytes on every processor.
-_CONVERSION = (
-    Interpolation.BILINEAR
-    | Interpolation.ACCURATE_RND
-    | Interpolation.FULL_CHR_H_INT
-    | Interpolation.FULL_CHR_H_INP
-    | Interpolation.BITEXACT
-)
-_PLANES = (1, 2, 0)  # planar RGB is stored green, blue, red
 
 # How much earlier than its header says a medium may end, in seconds: muxers round, and sound may be longer.
 _SLACK = 0.25
@@ -129,7 +119,7 @@ def _packed(pictures: Pictures, times: np.ndarray, orientation: Orientation, win
     converter = VideoReformatter()
     while batch := list(islice(pictures, window)):
         index = np.array([number for number, _ in batch], np.int64)
-        yield _to_rgb([frame for _, frame in batch], orientation, converter), index, times[index]
+        yield to_rgb([frame for _, frame in batch], orientation, converter), index, times[index]
 
 
 def _still(pixels: torch.Tensor, target: str, alter: Alter | None) -> Window:
@@ -260,7 +250,7 @@ def _read_plain_image(medium: Path | bytes) -> torch.Tensor | None:
     frame = decode_plain_image(*plain)
     if frame is None:
         return None
-    return _to_rgb([frame], Orientation.of_image(frame, plain[1]), VideoReformatter())
+    return to_rgb([frame], Orientation.of_image(frame, plain[1]), VideoReformatter())
 
 
 def _read_image(container: InputContainer, stream: VideoStream, medium: Path | bytes) -> torch.Tensor:
@@ -273,17 +263,4 @@ def _read_image(container: InputContainer, stream: VideoStream, medium: Path | b
     frame = next(container.decode(stream), None)
     if frame is None:
         raise unusable("the image has no pixels", "Allowed: a complete image", "Copy the file again")
-    return _to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())
-
-
-def _to_rgb(frames: list[VideoFrame], orientation: Orientation, converter: VideoReformatter) -> torch.Tensor:
-    """Convert frames to uint8 [T, 3, H, W] RGB on the host, turned upright."""
-    width, height = orientation.size(frames[0].width, frames[0].height)
-    pixels = torch.empty((len(frames), 3, height, width), dtype=torch.uint8)
-    room = pixels.numpy()
-    for number, frame in enumerate(frames):
-        planar = converter.reformat(frame, format="gbrp", interpolation=_CONVERSION, threads=1)
-        for channel, plane in zip(_PLANES, planar.planes, strict=True):
-            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
-            room[number, channel] = orientation.turn(rows[:, : plane.width])
-    return pixels
+    return to_rgb([frame], Orientation.of_image(frame, data), VideoReformatter())

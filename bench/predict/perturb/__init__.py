@@ -9,6 +9,7 @@ from typing import Any
 from bench.errors import UserError, listed, nearest
 from bench.predict.clip import Clip
 from bench.predict.film import Film
+from bench.predict.perturb.chains import LOW_LIGHT_H264
 from bench.predict.perturb.codec import H264, VP9
 from bench.predict.perturb.illuminant import COLOUR_TEMPERATURE
 from bench.predict.perturb.jpeg import JPEG
@@ -50,7 +51,8 @@ PERTURBATIONS: dict[str, Perturbation[Clip]] = {
 FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {
     p.name: p
     for p in (
-        DROPPED_FRAMES, FRAME_RATE, FROZEN, H264, JITTER, PACKET_LOSS, REVERSED, SHUFFLED, SPEED, VP9,
+        DROPPED_FRAMES, FRAME_RATE, FROZEN, H264, JITTER, LOW_LIGHT_H264, PACKET_LOSS, REVERSED, SHUFFLED,
+        SPEED, VP9,
     )
 }  # fmt: skip
 

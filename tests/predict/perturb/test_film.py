@@ -72,8 +72,8 @@ def distance(one: Window, other: Window) -> float:
 
 def test_the_registry_is_named_by_hand() -> None:
     assert sorted(FILM_PERTURBATIONS) == [
-        "dropped_frames", "frame_rate", "frozen", "h264", "jitter", "packet_loss", "reversed", "shuffled",
-        "speed", "vp9",
+        "dropped_frames", "frame_rate", "frozen", "h264", "jitter", "low_light_h264", "packet_loss", "reversed",
+        "shuffled", "speed", "vp9",
     ]  # fmt: skip
     assert all(name == perturbation.name for name, perturbation in FILM_PERTURBATIONS.items())
     assert not set(FILM_PERTURBATIONS) & set(PERTURBATIONS)
@@ -138,7 +138,8 @@ def test_a_video_of_one_frame(perturbation: Perturbation[Film], film: Callable[.
     for severity in SEVERITIES:
         pixels, index, times = altered(path, perturbation, severity)
         assert (pixels.shape, index.tolist(), times.tolist()) == ((1, 3, 48, 64), [0], [0.0])
-        assert distance((pixels, index, times), untouched(path)) < 8  # at 1 kbit/s, the least there is
+        if perturbation.name != "low_light_h264":  # whose light is lost on one frame as on many
+            assert distance((pixels, index, times), untouched(path)) < 8  # at 1 kbit/s, the least there is
 
 
 def test_a_still_image_is_refused(perturbation: Perturbation[Film], tmp_path: Path) -> None:
