@@ -2,17 +2,19 @@
 
 Nothing heavy is imported before it is needed, so that ``--help`` answers at once. Exit codes: 0 done, 1
 an audit disagrees, 2 the user must change something, 4 the machine or the program failed, 130 interrupted,
-141 nobody reads the output any more.
+141 nobody reads the output any more, 143 told to end, as by a job's time limit.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 __all__ = ["main"]
 
 _INTERRUPTED = 130
+_TERMINATED = 143  # what a shell shows of a program that SIGTERM ended
 _UNREAD = 141  # what a shell shows of a program that SIGPIPE ended, such as 'yes | head -1'
 
 
@@ -21,6 +23,7 @@ def main() -> None:
     # A thread that waits by spinning starves the others: set before torch or OpenMP load.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _call()
         if sys.stdout is not None:
@@ -32,6 +35,14 @@ def main() -> None:
     sys.exit(code if isinstance(code, int) else 0)
 
 
+class _Terminated(BaseException):
+    """The program was told to end; not a KeyboardInterrupt, which typer takes for its own."""
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise _Terminated
+
+
 def _call() -> object:
     """Run the command that the words name: its exit code; what goes wrong is said on stderr."""
     code: object
@@ -41,14 +52,17 @@ def _call() -> object:
         code = app(standalone_mode=False, prog_name="affectbench")
     except KeyboardInterrupt:
         code = _INTERRUPTED
+    except _Terminated:
+        code = _TERMINATED
     except BrokenPipeError:
         raise
     except Exception as error:  # the last resort: every fault ends as a message and a code
         code = _report(error)
-    if code == _INTERRUPTED:
+    if code in (_INTERRUPTED, _TERMINATED):
         kept = sys.argv[1:2] in (["run"], ["demo"])
         then = "goes on from here" if kept else "begins anew"
-        print(f"interrupted; the same command {then}", file=sys.stderr)
+        what = "interrupted" if code == _INTERRUPTED else "told to end (SIGTERM)"
+        print(f"{what}; the same command {then}", file=sys.stderr)
     return code
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json as json_text
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Voice", "show_version"]
 
 Progress = Callable[[int], Callable[[int], None]]
+_SILENCE = 30.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -40,9 +42,12 @@ class Voice:
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Progress]:
-        """A bar on stderr with rate and time left, where stderr is a terminal."""
-        if self.quiet or self.json or not sys.stderr.isatty():
+        """A bar on stderr with rate and time left, or where that is no terminal a line now and then."""
+        if self.quiet or self.json:
             yield lambda _total: lambda _made: None
+            return
+        if not sys.stderr.isatty():
+            yield lambda total: _told(total, unit)
             return
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -102,6 +107,23 @@ class Voice:
 
             for text in cautions(run.path):
                 self.warn(f"warning: {text}")
+
+
+def _told(total: int, unit: str) -> Callable[[int], None]:
+    """Say on stderr every half minute how much is made, so that the log of a job shows that it lives."""
+    began = said = time.monotonic()
+    done = 0
+
+    def advance(made: int) -> None:
+        nonlocal said, done
+        done += made
+        now = time.monotonic()
+        if now - said >= _SILENCE and done < total:
+            said = now
+            rate = done / (now - began)
+            typer.echo(f"{done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s", err=True)
+
+    return advance
 
 
 def show_version(wanted: bool) -> None:

@@ -139,17 +139,23 @@ def test_json_is_one_object_and_quiet_is_nothing_but_warnings(
     assert "\x1b" not in table.stdout
 
 
-def test_an_interrupt_exits_130_and_says_how_to_go_on(drawn: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("number", "code", "what"),
+    [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "told to end (SIGTERM)")],
+)
+def test_an_interrupt_has_its_exit_code_and_says_how_to_go_on(
+    drawn: Path, tmp_path: Path, number: signal.Signals, code: int, what: str
+) -> None:
     words = run_words(drawn, tmp_path / "run", "--batch", 1)
     command = [sys.executable, "-c", "from bench.cli import main; main()", *map(str, words)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 60
         while not list((tmp_path / "run").rglob("parts/0*.parquet")) and time.monotonic() < deadline:
             time.sleep(0.01)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert errors == "interrupted; the same command goes on from here\n"
+    assert process.returncode == code
+    assert errors == f"{what}; the same command goes on from here\n"
 
 
 @pytest.mark.parametrize(
