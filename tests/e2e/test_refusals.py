@@ -25,7 +25,8 @@ REFUSALS = {
             f"jitter_{c}, ccc_within_{c}, pcc_within_{c}, ccc_between_{c}, pcc_between_{c}"
             for c in ("valence", "arousal", "dominance")
         )
-        + "; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
+        + ", funnel_decoded, funnel_face, funnel_right_face, funnel_followed, funnel_aligned, funnel_predicted, "
+        "funnel_right; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
         "the criteria equalised_odds, equal_opportunity, demographic_parity, of all labels or one; ccc, pcc, rmse, "
         "mae, bias, sagr, label_sd of valence, arousal, dominance, as ccc_valence or ccc_valence_covered; au_f1, "
         "au_auroc, au_icc, over all action units or of one as au_f1/au_12. Correct the metric's name.",
