@@ -8,18 +8,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from bench.errors import nearest
 
 __all__ = [
-    "CRITERIA", "AuScale", "Condition", "DataSource", "Facts", "SliceRule", "Slicing", "Suite", "members",
-    "slicings",
+    "CRITERIA", "AuScale", "Condition", "DataSource", "Facts", "SliceRule", "Slicing", "Suite", "TargetFace",
+    "members", "slicings",
 ]  # fmt: skip
 
 ClusterUnit = Literal["person", "video", "clip"]
 MediaKind = Literal["frame", "aligned"]
 AuScale = Literal["occurrence", "intensity"]
+TargetFace = Literal["largest", "central", "box"]
 Severity = Annotated[int, Field(ge=1, le=5)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Word = Annotated[str, Field(min_length=1)]
@@ -44,7 +54,9 @@ class Facts(Record):
     ``cluster_unit`` is what intervals resample; ``media_kind`` aligned means faces already cropped, which
     skip the front-end; ``attributes`` maps each attribute to where it comes from; ``attributes_public``
     means that small groups may be shown (they are then insufficient, not suppressed); ``au_scale`` is what
-    action units are coded on, taken from their values where it is left open.
+    action units are coded on, taken from their values where it is left open. ``target_face`` says which of
+    several persons a target means: the one of most area over the frames, the one nearest to the middle of the
+    frame, or the one at the given box.
     """
 
     name: str
@@ -57,6 +69,12 @@ class Facts(Record):
     licence: str = "unknown"
     trained_on_by: tuple[str, ...] = ()
     au_scale: AuScale | None = None
+    target_face: TargetFace = "largest"
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """As it was before there was a choice of face: digests, and so the keys of cells, stay."""
+        return _without(dump(self), "target_face", "largest")
 
 
 class DataSource(Record):
@@ -71,6 +89,12 @@ class DataSource(Record):
     media_kind: MediaKind | None = None
     attributes_public: bool | None = None
     au_scale: AuScale | None = None
+    target_face: TargetFace | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """As it was before there was a choice of face: the digests of suites stay."""
+        return _without(dump(self), "target_face", None)
 
     @property
     def key(self) -> str:
@@ -284,6 +308,10 @@ def members(name: str) -> tuple[str, ...]:
     """
     stem, slash, label = name.partition("/")
     return tuple(f"{each}{slash}{label}" for each in CRITERIA.get(stem, (stem,)))
+
+
+def _without(fields: dict[str, object], name: str, default: object) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if key != name or value != default}
 
 
 def _require_distinct(values: Sequence[object], what: str, allowed: str = "Once is enough") -> None:

@@ -48,6 +48,7 @@ class RunOptions:
     batch: int | None = None
     workers: int = 2
     zoos: tuple[Path, ...] = ()
+    oracle: str | None = None
 
 
 def predict(
@@ -62,11 +63,11 @@ def predict(
     from bench.predict.cell import Store, already_made, cost
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
-    from bench.predict.plan import plan_cells, refuse_frame_targets
+    from bench.predict.plan import plan_cells, read_oracle, refuse_frame_targets
     from bench.predict.run import Options, predict_cells
     from bench.predict.zoo import Zoo
 
-    device = choose_device(options.device)
+    device, oracle = choose_device(options.device), read_oracle(options.oracle)
     zoo = Zoo(options.zoos)
     for name, targets in question.targets.items():
         refuse_frame_targets(name, targets)
@@ -75,9 +76,10 @@ def predict(
     question = Question(
         question.suite, {name: digest_media(t) for name, t in question.targets.items()}, question.place
     )
-    cells = plan_cells(question, choices, zoo, device, options.precision)
+    cells = plan_cells(question, choices, zoo, device, options.precision, oracle)
     names = [cell.name for cell in cells]
     facts = {"device": device.type, "precision": options.precision, "perturbations": _amounts(question.suite)}
+    facts |= {} if oracle is None else {"oracle": oracle}
     run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | facts)
     _write_targets(run, question)
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]

@@ -99,6 +99,14 @@ def run(
         Path | None, typer.Option("--weights", help="Your own file of weights for the one model.")
     ] = None,
     zoo: Zoos = None,
+    oracle: Annotated[
+        str | None,
+        typer.Option(
+            "--oracle",
+            metavar="STAGE",
+            help="Give a stage what the targets know: detect (column box), track (box) or align (points).",
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
     batch: Annotated[
@@ -124,7 +132,7 @@ def run(
     words = Words(suite, data or (), targets, root, labels, aligned, *asked)
     question = ask(words)
     choices = choose(model, weights, tracking_uri)
-    options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()))
+    options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()), oracle)
     with voice.progress("rows") as progress:
         folder = workflow.predict(question, choices, options, progress, voice.say)
     voice.conclude(folder, tracking_uri, upload=not no_upload)

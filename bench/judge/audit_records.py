@@ -19,6 +19,7 @@ from bench.judge import audit_temporal as temporal
 from bench.judge.audit_fairness import AGREEMENT, agreement, votes_of
 from bench.judge.audit_metrics import affect, counted
 from bench.judge.audit_probabilities import by_row, in_bins, knows, on_rows, rows_of
+from bench.judge.invariants import FUNNEL
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ __all__ = ["Records", "of_labels_alone", "records", "scale_of"]
 
 _KINDS = {
     "proportion": "accuracy recall precision false_positive_rate selection_rate coverage flip_rate "
-    "onset_missed stability severity_flips",
+    f"onset_missed stability severity_flips {' '.join(FUNNEL)}",
     "logit": "uar macro_f1 weighted_f1 sagr ece aurc auroc js crowd_agreement label_agreement jitter "
     "segment_agreement au_f1 au_auroc",
     "atanh": "kappa mcc ccc pcc au_icc",
@@ -114,7 +115,7 @@ def _any(some: Rows) -> np.ndarray:
 def _of_columns(cell: CellValues, metric: str) -> Records:
     """Metrics of two columns: of labels, coverage, valence, arousal and dominance."""
     found, labels = cell.family(metric), cell.facts.labels
-    rows, of_labels = found.rows, affect(metric) is None and metric != "coverage"
+    rows, of_labels = found.rows, affect(metric) is None and metric not in ("coverage", *FUNNEL)
     if of_labels:
         rows = counted(metric, labels, rows)
     truth, said = (rows[name].to_numpy() for name in found.columns)
@@ -158,7 +159,7 @@ def of_labels_alone(metric: str, table: np.ndarray) -> float:
 
 def _hits(metric: str, truth: np.ndarray, said: np.ndarray, labels: tuple[str, ...]) -> np.ndarray:
     """Whether each row in the denominator of a proportion is a success."""
-    if metric == "coverage":
+    if metric in ("coverage", *FUNNEL):
         return said.astype(float)
     stem, _, label = metric.partition("/")
     return np.asarray(said == (labels.index(label) if stem in _DECIDED else truth), float)

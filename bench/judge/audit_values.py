@@ -18,7 +18,7 @@ from bench.judge import audit_temporal as temporal
 from bench.judge.audit_fairness import AGREEMENT, agreement, votes_of, within
 from bench.judge.audit_metrics import AFFECT_FUNCTIONS, Function, affect, counted, label_functions
 from bench.judge.audit_probabilities import gives, knows, on_rows, rows_of
-from bench.judge.invariants import PlannedCell
+from bench.judge.invariants import FUNNEL, PlannedCell
 from bench.spec import Facts, Suite
 from bench.tables.frame import grouped, joined, labelled, metric_frame
 
@@ -92,7 +92,7 @@ class CellValues:
 
     def knows(self, metric: str) -> bool:
         """Whether this path can compute the metric."""
-        known = metric in self._labels or metric == "coverage" or affect(metric) is not None
+        known = metric in self._labels or metric in ("coverage", *FUNNEL) or affect(metric) is not None
         others = units.knows(metric) or temporal.knows(metric)
         return known or self._is_by_row(metric) or others
 
@@ -207,6 +207,8 @@ class CellValues:
         if metric == "coverage":
             covered: dict[str, Function] = {metric: lambda _, said: float(np.mean(said))}
             return Family(frame[frame["said/judged"]], ("said/covered", "said/covered"), covered)
+        if metric in FUNNEL:
+            return _funnel(frame, metric)
         if metric in self._labels:
             asked = {name: f for name, f in self._labels.items() if name in {metric, *self.asked}}
             return Family(labelled(frame), ("said/truth", "said/decision"), asked)
@@ -220,3 +222,25 @@ class CellValues:
         return Family(
             rows, (column, said), {n: f for n, f in functions.items() if n in {metric, *self.asked}}
         )
+
+
+def _funnel(frame: pd.DataFrame, metric: str) -> Family:
+    """The rows that a step of the funnel is of, and whether each took it and all before."""
+    lost = frame["said/stage"].where(frame["said/status"] != "no_face", "not_detected")
+    passed = frame["said/judged"]
+    for name, stage in (
+        ("funnel_decoded", "decode_error"), ("funnel_face", "not_detected"), ("funnel_right_face",
+        "wrong_face"), ("funnel_followed", "lost_track"), ("funnel_aligned", "alignment"),
+    ):  # fmt: skip
+        passed = passed & (lost != stage)
+        if name == metric:
+            break
+    if metric in ("funnel_predicted", "funnel_right"):
+        passed = passed & frame["said/covered"]
+    kept = frame["said/judged"] | (metric == "funnel_decoded")
+    if metric == "funnel_right":
+        passed = passed & (frame["said/decision"] == frame["said/truth"])
+        kept = kept & (frame["said/truth"] >= 0)
+    rows = frame.assign(**{"said/passed": passed.astype(float)})[kept]
+    share: dict[str, Function] = {metric: lambda _, said: float(np.mean(said))}
+    return Family(rows, ("said/passed", "said/passed"), share)

@@ -24,10 +24,15 @@ from bench.judge.few import Few, few_people
 from bench.spec import Facts, Suite, members
 from bench.tables.frame import CLUSTER, gives_labels, grouped
 
-__all__ = ["Finding", "PlannedCell", "check_run", "planned_cells"]
+__all__ = ["FUNNEL", "Finding", "PlannedCell", "check_run", "planned_cells"]
 
 Row = dict[str, Any]
 _LABEL_METRICS = ("accuracy", "uar", "macro_f1")
+FUNNEL = {
+    "funnel_decoded": "", "funnel_face": "", "funnel_right_face": "box", "funnel_followed": "",
+    "funnel_aligned": "points", "funnel_predicted": "", "funnel_right": "label",
+}  # fmt: skip
+"""The metrics of the funnel, in its order, and the column of targets that each needs."""
 _NUMBERS = (
     "estimate", "low", "high", "n", "clips", "frames", "clusters", "n_eff", "df", "p", "p_adjusted",
     "null_mean", "null_p95", "sdd80", "coverage", "slices_left_out",
@@ -97,6 +102,9 @@ class PlannedCell:
         targets, predictions = self.tables
         if metric == "coverage":
             return True
+        if metric in FUNNEL:
+            column = FUNNEL[metric]
+            return "stage" in predictions.column_names and (not column or _holds(targets, column))
         if metric in _LABEL_METRICS or metric.startswith("recall/"):
             return _holds(targets, "label") and gives_labels(predictions)
         column = metric.removesuffix("_covered").rpartition("_")[2]
@@ -268,11 +276,12 @@ def _metrics(cell: PlannedCell, suite: Suite, found: Sequence[str]) -> Iterator[
 
 
 def _beside(cell: PlannedCell, suite: Suite, metrics: set[str]) -> set[str]:
-    """What stands beside the CCC of slices, asked for or not."""
+    """What stands beside the CCC of slices, and the funnel, asked for or not."""
     columns = [name.removeprefix("ccc_") for name in metrics if name.startswith("ccc_") and cell.gives(name)]
     known = [c for c in columns if c.removesuffix("_covered") in ("valence", "arousal", "dominance")]
     stems = ("rmse", "bias", "label_sd") if suite.slices else ()
-    return {f"{stem}_{column}" for column in known for stem in stems}
+    funnel = {name for name in FUNNEL if cell.gives(name)}
+    return {f"{stem}_{column}" for column in known for stem in stems} | funnel
 
 
 def _too_few(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> Iterator[str]:

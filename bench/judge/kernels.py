@@ -25,7 +25,7 @@ Misses = Literal["wrong", "constant", "left out", "counted"]
 Kernel = Literal[
     "confusion", "outcomes", "moments", "calibration", "selective", "ranking", "scores", "agreement",
     "soft_scores", "raters", "au_decisions", "au_ranking", "au_intensities",
-    "steps", "onsets", "segments", "within", "between",
+    "steps", "onsets", "segments", "within", "between", "stages",
 ]  # fmt: skip
 
 CALIBRATION_BINS = 15

@@ -22,6 +22,7 @@ from bench.judge.formulas import Stats, divide
 from bench.judge.kernels import Kernel, Key, Misses
 from bench.judge.raters import label_agreement
 from bench.judge.rows import Bools, Floats
+from bench.judge.stages import FUNNEL, reached
 from bench.spec import members
 from bench.tables.targets import AFFECT
 
@@ -255,13 +256,18 @@ _OF_UNITS = (
     ),
 )  # fmt: skip
 
+_OF_STAGES = tuple(
+    Metric(name, Key("stages", column), reached(name), "proportion", _NO_ROWS)
+    for name, column in FUNNEL.items()
+)
+
 METRICS = {
     metric.name: metric
     for metric in (
         *_HEADLINES,
         *(
             replace(metric, headline=False)
-            for metric in (*_NAMED, *_OF_UNITS, *_ON_PROBABILITIES, *_ON_SEQUENCES)
+            for metric in (*_NAMED, *_OF_UNITS, *_ON_PROBABILITIES, *_ON_SEQUENCES, *_OF_STAGES)
         ),
         *(
             metric

@@ -59,6 +59,7 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
     judged = fates[:, :DECODE_ERROR].sum(axis=-1)
     said: list[list[str]] = []
     unmoved = metric.of_labels and metric.misses != "left out"
+    of_all = metric.name == "funnel_decoded"
     wanted = _WANTED.get(metric.key.kernel, metric.key.column or "label")
     if of_units(metric.key):
         wanted = metric.key.column  # over all units rows leave in parts: see _unit_notes
@@ -76,7 +77,10 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
                         0 if unmoved else fate[MODEL_ERROR],
                         f"{_rows(fate[MODEL_ERROR])} with a model error, counted as missing",
                     ),
-                    (fate[DECODE_ERROR], f"{_rows(fate[DECODE_ERROR])} with a decode error left out"),
+                    (
+                        0 if of_all else fate[DECODE_ERROR],
+                        f"{_rows(fate[DECODE_ERROR])} with a decode error left out",
+                    ),
                     (unlabelled if wanted else 0, f"{_rows(unlabelled)} without {wanted} left out"),
                 )
                 if count

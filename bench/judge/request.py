@@ -9,13 +9,14 @@ from bench.judge import action_units
 from bench.judge.metrics import METRICS, Metric, expand
 from bench.judge.sequences import refuse_repeated, rows_are_frames
 from bench.judge.slices import attributes_of
+from bench.judge.stages import FUNNEL
 from bench.judge.temporal import TEMPORAL, needed
 from bench.spec import CRITERIA, Suite, members
 from bench.tables import Targets
 from bench.tables.action_units import UNCODED
 from bench.tables.action_units import action_units as unit_columns
 
-__all__ = ["asked", "beside", "check"]
+__all__ = ["asked", "beside", "check", "given"]
 
 _ANY_UNIT = "au_NN"
 _BESIDE_CCC = ("rmse", "bias", "label_sd")
@@ -36,21 +37,22 @@ def check(suite: Suite, targets: Targets, where: Callable[[str, str], str]) -> N
 
 def asked(suite: Suite, targets: Targets) -> list[Metric]:
     """The metrics of a suite, or the headline ones that the targets have columns for where it names none."""
-    headline = [name for name, metric in METRICS.items() if metric.headline and _given(metric, targets)]
+    headline = [name for name, metric in METRICS.items() if metric.headline and given(metric, targets)]
     names = suite.metrics or headline
     return expand(names, targets.space.labels)
 
 
 def beside(metrics: Sequence[Metric], suite: Suite) -> list[Metric]:
-    """What must stand beside the CCC of slices where it was not asked for: RMSE, bias, the SD of the labels.
+    """What is shown though it was not asked for: the funnel, and beside the CCC of slices what it needs.
 
-    CCC depends on how far the labels of a group spread (STATISTICS, Gaps). Their values are shown; they are
-    compared between groups, and counted among the tests, only where a suite asks for them.
+    That is RMSE, bias and the SD of the labels: CCC depends on how far the labels of a group spread
+    (STATISTICS, Gaps). Their values are shown; they are compared between groups, and counted among the tests,
+    only where a suite asks for them.
     """
     mine = {metric.name for metric in metrics}
     ends = [metric.name.removeprefix("ccc") for metric in metrics if metric.name.startswith("ccc_")]
-    names = (f"{stem}{end}" for end in (ends if suite.slices else ()) for stem in _BESIDE_CCC)
-    return [METRICS[name] for name in dict.fromkeys(names) if name in METRICS and name not in mine]
+    names = [f"{stem}{end}" for end in (ends if suite.slices else ()) for stem in _BESIDE_CCC]
+    return [METRICS[n] for n in dict.fromkeys([*names, *FUNNEL]) if n in METRICS and n not in mine]
 
 
 def _check_metric(name: str, targets: Targets, place: str) -> None:
@@ -63,14 +65,14 @@ def _check_metric(name: str, targets: Targets, place: str) -> None:
     stem = METRICS.get(members(name)[0].partition("/")[0])
     if stem is not None and action_units.of_units(stem.key):
         _refuse_uncoded(name, targets, place)
-    if stem is not None and not _given(stem, targets):
+    if stem is not None and not given(stem, targets):
         column = next(name for name in _needed(stem) if not _has(targets, name))
         there = column in targets.table.column_names
         lacks, mend = ("has empty in every row", "fill") if there else ("does not have", "add")
         raise UserError(
             place,
             f"metric {name!r} needs the column {column!r}, which {targets.facts.name} {lacks}",
-            f"It allows: {_families([m for m in METRICS.values() if _given(m, targets)], labels)}",
+            f"It allows: {_families([m for m in METRICS.values() if given(m, targets)], labels)}",
             f"Take the metric out or {mend} {column!r} {'in' if there else 'to'} the targets",
         )
     if stem is not None and stem.key.kernel == "au_intensities" and targets.facts.au_scale == "occurrence":
@@ -128,7 +130,8 @@ def _families(metrics: Sequence[Metric], labels: Sequence[str]) -> str:
     return "; ".join(found)
 
 
-def _given(metric: Metric, targets: Targets) -> bool:
+def given(metric: Metric, targets: Targets) -> bool:
+    """Whether the targets have what a metric is of."""
     if metric.key.kernel == "outcomes":
         return True
     return all(_has(targets, name) for name in _needed(metric))
@@ -138,6 +141,8 @@ def _needed(metric: Metric) -> tuple[str, ...]:
     """The columns that targets must have."""
     if action_units.of_units(metric.key):
         return (metric.key.column or _ANY_UNIT,)
+    if metric.key.kernel == "stages":
+        return (metric.key.column,) if metric.key.column else ()
     return needed(metric.key) if metric.key.kernel in TEMPORAL else (metric.key.column or "label",)
 
 

@@ -50,7 +50,8 @@ class Rows:
     ``votes`` is the column of the targets; ``action_units`` maps each unit that the targets have to the
     columns of truth and prediction, None where the model lacks it, on ``au_scale``. All of these stay Arrow
     columns until a kernel asks for their numbers. ``sequences`` say which frames follow one another, None
-    where nobody asks.
+    where nobody asks. ``lost`` (N,) is the stage of the front-end that lost the target: 1 no face, 2 another
+    face, 3 a lost track, 4 alignment, 0 none; None where the predictions do not say.
     """
 
     labels: int
@@ -65,6 +66,7 @@ class Rows:
     sequences: Sequences | None = None
     action_units: dict[str, tuple[pa.ChunkedArray, pa.ChunkedArray | None]] = field(default_factory=dict)
     au_scale: AuScale = "occurrence"
+    lost: Ints | None = None
 
     @property
     def judged(self) -> Bools:
@@ -156,7 +158,16 @@ def read_rows(targets: Targets, predictions: pa.Table) -> Rows:
         votes=table["votes"] if "votes" in table.column_names else None,
         action_units=_units(table, predictions),
         au_scale=targets.facts.au_scale or "occurrence",
+        lost=_lost(predictions),
     )
+
+
+def _lost(predictions: pa.Table) -> Ints | None:
+    if "stage" not in predictions.column_names:
+        return None
+    found = positions(predictions["stage"], ("not_detected", "wrong_face", "lost_track", "alignment")) + 1
+    # Whoever names no stage may still have found no face.
+    return np.where(positions(predictions["status"], ("no_face",)) == 0, 1, found)
 
 
 def _units(

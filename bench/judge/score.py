@@ -25,7 +25,7 @@ from bench.judge.metrics import METRICS, Metric
 from bench.judge.notes import cell_notes, dataset_notes
 from bench.judge.odds import equalised_odds
 from bench.judge.ranks import Ranking
-from bench.judge.request import asked, beside, check
+from bench.judge.request import asked, beside, check, given
 from bench.judge.robustness import Robustness
 from bench.judge.rows import Bools, Rows, has_labels, read_rows
 from bench.judge.sequences import follow_frames, follow_rows, rows_are_frames
@@ -230,6 +230,8 @@ def gives(cell: Cell, rows: Rows, metric: Metric) -> bool:
         return gives_sequence(rows, metric.key)
     if kernel == "raters":
         return True
+    if kernel == "stages":
+        return rows.lost is not None and given(metric, cell.targets)
     if action_units.of_units(metric.key):
         return action_units.gives(rows, metric.key)
     if kernel in ("confusion", "agreement"):
@@ -245,6 +247,8 @@ def _unavailable(name: str) -> dict[str, Any]:
     if METRICS[name.partition("/")[0]].key.kernel in TEMPORAL:
         why = f"there are no frames to follow, or they have no output for {name}"
         return {"status": INSUFFICIENT, "warning": f"unavailable: {why}"}
+    if METRICS[name.partition("/")[0]].key.kernel == "stages":
+        return {"status": INSUFFICIENT, "warning": "unavailable: the predictions have no column 'stage'"}
     every = ", which takes every action unit of the targets" if name in ("au_auroc", "au_icc") else ""
     return {
         "status": INSUFFICIENT,

@@ -32,6 +32,7 @@ from bench.judge.metrics import METRICS
 from bench.judge.raters import raters
 from bench.judge.rows import DECODE_ERROR, Floats, Ints, Rows
 from bench.judge.slices import Slice
+from bench.judge.stages import stages
 from bench.judge.temporal import TEMPORAL, statistics
 
 __all__ = ["Sums"]
@@ -83,7 +84,7 @@ class Sums:
             return np.asarray(self.total(key, one)[:, -1], np.int64)
         if key.kernel in ("within", "between"):
             return self.with_truth(Key("moments", key.column), one)
-        if key.kernel == "outcomes":
+        if key.kernel == "outcomes" or (key.kernel == "stages" and key.column != "label"):
             return np.asarray(self.fates(one)[:, :DECODE_ERROR].sum(axis=-1))
         if key.kernel == "moments":
             headline: Floats = self.total(key._replace(misses="constant"), one)[:, 0]
@@ -130,5 +131,6 @@ class Sums:
         kernels: dict[str, Callable[[Rows], Counts | Moments]] = {
             "confusion": confusion, "outcomes": outcomes, "calibration": calibration, "selective": selective,
             "scores": scores, "agreement": agreement, "soft_scores": soft_scores, "raters": raters,
+            "stages": stages,
         }  # fmt: skip
         return kernels[key.kernel](self.rows)

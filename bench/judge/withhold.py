@@ -111,7 +111,7 @@ class Withheld:
         """Those of a metric that takes rows of all classes together."""
         if key.kernel == "moments":
             return self.outputs[key.column] if key.misses == "left out" else self.values
-        if key.kernel == "outcomes":
+        if key.kernel in ("outcomes", "stages"):
             return self.values
         if key.kernel in TEMPORAL:
             return self.outputs[_sequence_name(key)]

@@ -9,17 +9,21 @@ from __future__ import annotations
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 
 from bench.errors import MachineError, MediaFault
 from bench.folder import RunFolder
-from bench.predict.cell import Store
+from bench.predict.cell import Cell, Store
 from bench.predict.clip import Clip
 from bench.predict.faces import Faces
 from bench.predict.forward import harm_clip, predict_clips, to_rows
-from bench.predict.front import FaceFinder, Tracker
+from bench.predict.front import FaceFinder, Persons
+from bench.predict.given import Given, Move
+from bench.predict.perturb import find_perturbation
 from bench.predict.reader import Item, chunks
 from bench.predict.rows import Hearing, frame_rows, prediction_rows
+from bench.tables.places import given_places
 
 __all__ = ["Batch", "Chunk"]
 
@@ -34,7 +38,8 @@ class Batch:
         first = stores[0]
         names = first.cell.targets.table["target"].take(list(first.rows(number))).to_pylist()
         self.hearings = [[Hearing(name) for name in names] for _ in stores]
-        self.trackers: dict[tuple[int, int], Tracker] = {}
+        self.given = [_given(store.cell, first.rows(number), names) for store in stores]
+        self.persons: dict[tuple[int, int], Persons] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
 
     def chunks(self, items: Iterator[Item]) -> Iterator[Chunk]:
@@ -56,15 +61,16 @@ class Batch:
         self._log_errors(run)
         for i, store in enumerate(self.stores):
             model, hearings = store.cell.model, self.hearings[i]
-            tracks = [self._person(i, position) for position in range(len(hearings))]
-            predictions = prediction_rows(model, hearings, tracks)
+            ends = [self._end(i, position, hearing.frames) for position, hearing in enumerate(hearings)]
+            predictions = prediction_rows(model, hearings, ends, sought=self.finder(i) is not None)
             store.write_part(self.number, predictions, frame_rows(model, hearings))
 
-    def _person(self, i: int, position: int) -> int | None:
+    def _end(self, i: int, position: int, frames: int) -> tuple[int | None, str | None]:
+        """The person that a target means, and the stage of the front-end that lost the target."""
         if self.finder(i) is None:
-            return 0
-        tracker = self.trackers.get((i, position))
-        return None if tracker is None else tracker.target()
+            return 0, None
+        persons = self.persons.get((i, position), Persons())
+        return persons.target(), persons.stage(frames)
 
     def _log_errors(self, run: RunFolder) -> None:
         """Write the first traceback a model gave; stop early where it fails on all of many clips."""
@@ -81,6 +87,19 @@ class Batch:
                     "A model may fail on single clips, which then count as wrong",
                     f"See the traceback in {run.log}",
                 )
+
+
+def _given(cell: Cell, rows: range, names: Sequence[str]) -> list[Given]:
+    """What is known beforehand of the faces of some rows, whose targets are named, under the condition."""
+    harm, table = cell.harm, cell.targets.table.slice(rows.start, len(rows))
+    done = find_perturbation(harm.name, harm.label) if harm.where == "frame" else None
+    places = zip(names, given_places(table, "box"), given_places(table, "points"), strict=True)
+
+    def move(name: str) -> Move | None:
+        return None if done is None else partial(done.moved, which=(name, harm.severity, cell.seed))
+
+    face = cell.targets.facts.target_face
+    return [Given(face, box, points, cell.oracle, move(name)) for name, box, points in places]
 
 
 Placed = list[tuple[int, Clip]]
@@ -106,8 +125,16 @@ class Chunk:
         clips = [clip for _, clip in self.windows]
         for i in self.cells:
             finder = self.batch.finder(i)
-            self.faces.append(None if finder is None else finder.detect(clips))
+            self.faces.append(None if finder is None else self._substituted(i, finder.detect(clips)))
         return self
+
+    def _substituted(self, i: int, found: list[list[Faces]]) -> list[list[Faces]]:
+        """What an oracle makes of the faces of each frame of each window."""
+        given = self.batch.given[i]
+        return [
+            [given[p].substitute(faces, clip.size) for faces in seen]
+            for (p, clip), seen in zip(self.windows, found, strict=True)
+        ]
 
     def hear(self) -> None:
         """Track and cut the faces, perturb the crops, and take down what each model says of them."""
@@ -122,8 +149,8 @@ class Chunk:
         finder, crops = self.batch.finder(i), []
         assert finder is not None
         for (p, clip), seen in zip(self.windows, faces, strict=True):
-            tracker = self.batch.trackers.setdefault((i, p), finder.start())
-            crops += [(p, crop) for crop in finder.cut(tracker, clip, seen)]
+            persons = self.batch.persons.setdefault((i, p), finder.start(self.batch.given[i][p]))
+            crops += [(p, crop) for crop in finder.cut(persons, clip, seen)]
             without = [float(time) for time, here in zip(clip.times, seen, strict=True) if not len(here)]
             self.batch.hearings[i][p].faceless += without
         return crops

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from bench.digest import digest_json
 from bench.errors import MachineError, listed
 from bench.folder import CellFolder, RunFolder, write_json
+from bench.predict.given import Oracle
 from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
@@ -70,7 +71,7 @@ CLEAN = Harm()
 
 @dataclass(frozen=True)
 class Cell:
-    """Model x data set x condition, with all that its key depends on."""
+    """Model x data set x condition, with all that its key depends on; ``oracle`` is a stage that is given."""
 
     model: Model
     dataset: str
@@ -78,6 +79,7 @@ class Cell:
     harm: Harm
     seed: int
     precision: str
+    oracle: Oracle | None = None
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -87,8 +89,11 @@ class Cell:
     @property
     def key(self) -> str:
         """The sha256 of the inputs that change outputs."""
+        # Keys made before there were oracles stay.
+        oracle = {} if self.oracle is None else {"oracle": self.oracle}
         return digest_json(
             {
+                **oracle,
                 "targets": self.targets.digest,
                 "model": self.model.describe(),
                 "condition": self.harm.describe(),

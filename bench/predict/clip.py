@@ -56,6 +56,11 @@ class Clip:
     track: int = 0
     sound: Sound | None = None
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the frames."""
+        return int(self.frames.shape[-2]), int(self.frames.shape[-1])
+
     def with_frames(self, frames: torch.Tensor) -> Clip:
         """The same clip with other pixels."""
         return replace(self, frames=frames)

@@ -18,9 +18,10 @@ from bench.predict.align import cut, squares
 from bench.predict.clip import Clip
 from bench.predict.device import is_out_of_memory
 from bench.predict.faces import Detector, Faces
-from bench.predict.track import Tracker
+from bench.predict.given import Given
+from bench.predict.persons import Persons
 
-__all__ = ["Detector", "FaceFinder", "Faces", "Front", "Tracker"]
+__all__ = ["Detector", "FaceFinder", "Faces", "Front", "Persons"]
 
 VERSION = 1
 
@@ -47,20 +48,20 @@ class Front:
 class FaceFinder:
     """Detect, track and align windows of media, many windows at a time.
 
-    The windows of one medium share a Tracker (``start``) and must come in order of time.
+    The windows of one medium share their Persons (``start``) and must come in order of time.
     """
 
     front: Front
     detector: Detector
 
-    def start(self) -> Tracker:
+    def start(self, given: Given | None = None) -> Persons:
         """The empty state of one medium; ``target()`` of it says, at the end, whom the target means."""
-        return Tracker()
+        return Persons(given)
 
-    def find(self, windows: Sequence[tuple[Tracker, Clip]]) -> list[list[Clip]]:
+    def find(self, windows: Sequence[tuple[Persons, Clip]]) -> list[list[Clip]]:
         """``detect`` and then ``cut``, for each window."""
         found = self.detect([clip for _, clip in windows])
-        return [self.cut(tracker, clip, faces) for (tracker, clip), faces in zip(windows, found, strict=True)]
+        return [self.cut(persons, clip, faces) for (persons, clip), faces in zip(windows, found, strict=True)]
 
     def detect(self, clips: Sequence[Clip]) -> list[list[Faces]]:
         """The faces of every frame of every clip; frames of equal size go through the detector together."""
@@ -90,13 +91,13 @@ class FaceFinder:
         half = len(frames) // 2
         return self._faces(frames[:half]) + self._faces(frames[half:])
 
-    def cut(self, tracker: Tracker, clip: Clip, faces: Sequence[Faces]) -> list[Clip]:
-        """One clip of crops per track seen in a window, by track number.
+    def cut(self, persons: Persons, clip: Clip, faces: Sequence[Faces]) -> list[Clip]:
+        """One clip of crops per person seen in a window, by number.
 
         A crop clip has the frames in which its person was found, with their ``index`` and ``times``, and the
         window's ``id`` and ``sound``.
         """
-        seen = [tracker.update(float(time), face.boxes) for time, face in zip(clip.times, faces, strict=True)]
+        seen = [persons.meet(float(t), face, clip.size) for t, face in zip(clip.times, faces, strict=True)]
         tracks = np.array([track for numbers in seen for track in numbers], dtype=np.int64)
         which = np.repeat(np.arange(len(seen)), [len(numbers) for numbers in seen])
         if not len(tracks):

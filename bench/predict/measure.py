@@ -26,12 +26,14 @@ from bench.predict.clip import Clip, Sampling
 from bench.predict.datasets.media import media_path
 from bench.predict.device import keep_freed_memory, strict_numbers
 from bench.predict.faces import Faces
-from bench.predict.front import FaceFinder, Front, Tracker
+from bench.predict.front import FaceFinder, Front, Persons
+from bench.predict.given import Given
 from bench.predict.pipeline import Build
 from bench.predict.pose import Pose, mean_angles
 from bench.predict.reader import Medium, Reader, chunks
 from bench.predict.zoo import Zoo
 from bench.tables import Targets
+from bench.tables.places import given_places
 
 __all__ = ["COLUMNS", "Instruments", "Sighting", "load_instruments", "measure"]
 
@@ -107,8 +109,7 @@ def measure(
     Memory holds windows of frames, and of a medium in progress a few numbers a face; ``advance`` is told the
     targets that are done.
     """
-    aligned = targets.facts.media_kind == "aligned"
-    table = _Table(len(targets), aligned=aligned)
+    table = _Table(targets)
     finders = workers if device.type == "cpu" else 1
     each = max(1, torch.get_num_threads() // finders)
     keep_freed_memory()
@@ -139,7 +140,7 @@ class _Chunk:
 class _Target:
     """What was seen of a target so far: numbers of its faces, each with the track it is of."""
 
-    tracker: Tracker = field(default_factory=Tracker)
+    persons: Persons | None  # of an aligned picture there is one, and it is that
     tracks: list[np.ndarray] = field(default_factory=list[np.ndarray])
     values: list[np.ndarray] = field(default_factory=list[np.ndarray])
     fault: MediaFault | None = None
@@ -148,8 +149,9 @@ class _Target:
         """``COLUMNS``, the median over frames of the person meant; and ``measured``."""
         if self.fault is not None:
             return np.full(len(COLUMNS), np.nan), self.fault.status
-        person = 0 if not self.tracks else self.tracker.target() or 0
-        own = [v[t == person] for t, v in zip(self.tracks, self.values, strict=True)]
+        person = 0 if self.persons is None else self.persons.target()
+        seen = zip(self.tracks, self.values, strict=True)
+        own = [] if person is None else [values[tracks == person] for tracks, values in seen]
         values = np.concatenate(own) if own else np.empty((0, len(COLUMNS)))
         return _medians(values), "ok" if len(values) else "no_face"
 
@@ -157,9 +159,10 @@ class _Target:
 class _Table:
     """The rows of all targets, filled in order while few are in progress."""
 
-    def __init__(self, count: int, *, aligned: bool) -> None:
-        self._aligned = aligned
-        self._values = np.full((count, len(COLUMNS)), np.nan)
+    def __init__(self, targets: Targets) -> None:
+        self._aligned, self._face = targets.facts.media_kind == "aligned", targets.facts.target_face
+        self._boxes = given_places(targets.table, "box")
+        self._values = np.full((len(targets), len(COLUMNS)), np.nan)
         self._said: list[str] = []
         self._begun: dict[int, _Target] = {}
 
@@ -183,7 +186,8 @@ class _Table:
         """End the targets before ``end``, of which nothing more comes; how many they are."""
         begun = len(self._said)
         for place in range(begun, end):
-            self._values[place], said = self._begun.pop(place, _Target()).result()
+            self._values[place], said = self._target(place).result()
+            del self._begun[place]
             self._said.append(said)
         return end - begun
 
@@ -195,13 +199,16 @@ class _Table:
         return pa.table({"target": targets.table["target"], **columns, "measured": self._said})
 
     def _target(self, place: int) -> _Target:
-        return self._begun.setdefault(place, _Target())
+        if place not in self._begun:
+            given = Given(self._face, self._boxes[place])
+            self._begun[place] = _Target(None if self._aligned else Persons(given))
+        return self._begun[place]
 
     def _sighting(self, place: int, clip: Clip, faces: Sequence[Faces]) -> Sighting:
-        if self._aligned:
+        persons = self._target(place).persons
+        if persons is None:
             return _filling(clip, faces)
-        tracker = self._target(place).tracker
-        tracks = [tracker.update(float(t), f.boxes) for t, f in zip(clip.times, faces, strict=True)]
+        tracks = [persons.meet(float(t), f, clip.size) for t, f in zip(clip.times, faces, strict=True)]
         return Sighting(
             clip,
             np.repeat(np.arange(len(clip)), [len(found) for found in faces]),

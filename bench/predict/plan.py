@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
-from bench.errors import UserError, listed
+from bench.errors import UserError, listed, nearest
 from bench.predict.cell import CLEAN, Cell, Harm
 from bench.predict.datasets.media import media_path
 from bench.predict.device import choose_precision
+from bench.predict.given import NEEDED, Oracle
 from bench.predict.media import is_still
 from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
 from bench.predict.pipeline import Build
@@ -17,18 +18,20 @@ from bench.predict.zoo import Choice, Model, Zoo
 from bench.question import Question
 from bench.spec import Condition
 from bench.tables import Targets
+from bench.tables.targets import require_places
 
-__all__ = ["plan_cells", "refuse_frame_targets"]
+__all__ = ["plan_cells", "read_oracle", "refuse_frame_targets"]
 
 
 def plan_cells(
-    question: Question, choices: Sequence[Choice], zoo: Zoo, device: torch.device, precision: str
-) -> list[Cell]:
+    question: Question, choices: Sequence[Choice], zoo: Zoo, device: torch.device, precision: str,
+    oracle: Oracle | None = None,
+) -> list[Cell]:  # fmt: skip
     """Suite x models -> cells; every model is loaded, doubles once a data set.
 
     Raises UserError for an unknown perturbation, one that means nothing for the media, a model that shares no
-    label with the targets, cuts no crop that is to be perturbed or is asked for twice, and whatever loading
-    refuses.
+    label with the targets, cuts no crop that is to be perturbed or is asked for twice, an oracle of a stage
+    that a model does not have or targets do not give, and whatever loading refuses.
     """
     dtype = choose_precision(precision)
     loaded: dict[Choice, Model] = {}
@@ -36,6 +39,8 @@ def plan_cells(
     for name, targets in question.targets.items():
         request = Build(device, dtype, targets=targets, seed=question.suite.seed)
         harms = _harms(question, name, targets)
+        if oracle is not None:
+            _require_given(oracle, name, targets)
         for choice in choices:
             model = loaded.get(choice)
             if model is None or model.double:
@@ -46,7 +51,9 @@ def plan_cells(
                 )
             _require_common_label(model, targets)
             _require_crops(model, harms, question, targets)
-            cells += [Cell(model, name, targets, h, question.suite.seed, precision) for h in harms]
+            if oracle is not None:
+                _require_front(oracle, model)
+            cells += [Cell(model, name, targets, h, question.suite.seed, precision, oracle) for h in harms]
     return cells
 
 
@@ -114,6 +121,36 @@ def _require_crops(model: Model, harms: Sequence[Harm], question: Question, targ
             f"{crops[0]} acts on the crop, and {model.name} has no front-end that would cut one",
             "A model without a front-end sees the whole frame",
             "Write 'where: frame', or leave the model out",
+        )  # fmt: skip
+
+
+def read_oracle(word: str | None) -> Oracle | None:
+    """The oracle of a word of the command line; UserError for one that is none."""
+    found = next((oracle for oracle in NEEDED if oracle == word), None)
+    if word is not None and found is None:
+        raise UserError(
+            "--oracle", f"{word!r} is no stage that can be given.{nearest(word, NEEDED)}",
+            "detect (the column 'box' in place of the detector's), track (whoever is found at the 'box'), "
+            "align (the column 'points' in place of those found)", "Choose one of these",
+        )  # fmt: skip
+    return found
+
+
+def _require_given(oracle: Oracle, name: str, targets: Targets) -> None:
+    if targets.facts.media_kind == "aligned":
+        raise UserError(
+            "--oracle", f"the media of {name} are aligned faces",
+            "Aligned media skip the stages that can be given", "Leave --oracle out",
+        )  # fmt: skip
+    require_places(targets.table, NEEDED[oracle], f"--oracle {oracle} goes by it", targets.where or name)
+
+
+def _require_front(oracle: Oracle, model: Model) -> None:
+    """UserError for a model that seeks no faces; doubles look at nothing."""
+    if not model.double and model.pipeline.front is None:
+        raise UserError(
+            "--oracle", f"{model.name} has no front-end that would {oracle} faces",
+            "A model without a front-end sees the whole frame", "Leave the model out, or --oracle",
         )  # fmt: skip
 
 

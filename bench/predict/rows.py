@@ -2,7 +2,8 @@
 
 The clip's output is the mean over the rows of the person it means (float64 on the host). Status: decode_error
 when the medium failed, no_face when no face was ever found, model_error when the model failed or returned
-a value that is not finite, abstained when it returned no row.
+a value that is not finite, abstained when it returned no row. Where faces were sought, ``stage`` says which
+stage lost the target first, of rows with an output too.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from bench.tables import decide, frames_schema, predictions_schema
 from bench.tables.predictions import output_columns
 from bench.tables.scale import require_scale
 
-__all__ = ["Hearing", "frame_rows", "prediction_rows"]
+__all__ = ["End", "Hearing", "frame_rows", "prediction_rows"]
 
 
 @dataclass
@@ -62,14 +63,21 @@ class Hearing:
         return ("ok", rows.mean(axis=0)) if len(rows) else ("abstained", None)
 
 
-def prediction_rows(model: Model, hearings: list[Hearing], tracks: list[int | None]) -> pa.Table:
-    """Exactly one row per hearing, in order; UserError for affect on another scale than the targets'."""
+End = tuple[int | None, str | None]
+"""The person that a target means, and the stage of the front-end that lost the target."""
+
+
+def prediction_rows(model: Model, hearings: list[Hearing], ends: list[End], *, sought: bool) -> pa.Table:
+    """Exactly one row per hearing, in order; UserError for affect on another scale than the targets'.
+
+    ``sought`` says whether there is a front-end, and so a column ``stage``.
+    """
     pipeline = model.pipeline
     schema = predictions_schema(pipeline.labels, pipeline.outputs)
     columns = output_columns(pipeline.labels, pipeline.outputs)
     values = np.full((len(hearings), len(columns)), np.nan)
     statuses = []
-    for row, (hearing, track) in enumerate(zip(hearings, tracks, strict=True)):
+    for row, (hearing, (track, _)) in enumerate(zip(hearings, ends, strict=True)):
         status, mean = hearing.conclude(track)
         statuses.append(status)
         if mean is not None:
@@ -86,7 +94,18 @@ def prediction_rows(model: Model, hearings: list[Hearing], tracks: list[int | No
         *(pa.array(column, pa.float64(), from_pandas=True) for column in values.T),
         pa.array([hearing.fault for hearing in hearings], pa.string()),
     ]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    table = pa.Table.from_arrays(arrays, schema=schema)
+    if not sought:
+        return table
+    stages = [_stage(status, lost) for status, (_, lost) in zip(statuses, ends, strict=True)]
+    return table.append_column("stage", pa.array(stages, pa.string()))
+
+
+def _stage(status: str, lost: str | None) -> str | None:
+    """The first stage that lost a target; a front-end that saw too little of a medium lost nothing."""
+    if status == "decode_error":
+        return status
+    return lost or ("model_error" if status == "model_error" else None)
 
 
 def frame_rows(model: Model, hearings: list[Hearing]) -> pa.Table:

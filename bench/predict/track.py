@@ -32,7 +32,6 @@ class _Track:
     time: float
     frame: int
     velocity: np.ndarray  # of the centre, pixels a second
-    area: float  # sum over frames
 
     def box_at(self, time: float) -> np.ndarray:
         moved: np.ndarray = self.box + np.concatenate([self.velocity * (time - self.time), [0.0, 0.0]])
@@ -45,7 +44,6 @@ class _Track:
             newest = _NEWEST if self.velocity.any() else 1.0
             self.velocity = newest * step + (1 - newest) * self.velocity
         self.box, self.time, self.frame = box, time, frame
-        self.area += float(box[2] * box[3])
 
 
 class Tracker:
@@ -70,19 +68,10 @@ class Tracker:
                 track = living[matched[place]]
                 track.see(box, time, self._frame)
             else:
-                track = _Track(len(self._tracks), box, time, self._frame, np.zeros(2), float(box[2] * box[3]))
+                track = _Track(len(self._tracks), box, time, self._frame, np.zeros(2))
                 self._tracks.append(track)
             numbers.append(track.number)
         return numbers
-
-    def target(self) -> int | None:
-        """The track a target means: the largest sum of box areas over all frames; None if no face was seen.
-
-        So the person who is large and long in the picture counts, not a passer-by close to the camera. Of
-        equal tracks the first.
-        """
-        best = max(self._tracks, key=lambda track: (track.area, -track.number), default=None)
-        return None if best is None else best.number
 
     def _lives(self, track: _Track, time: float) -> bool:
         return time - track.time <= _LONGEST_GAP or self._frame - track.frame <= _FEWEST_MISSES

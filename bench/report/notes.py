@@ -52,6 +52,15 @@ _CONDITIONS = (
     "conditions on the crop perturb the aligned face and so measure the classifier. Slices are shown for the "
     "first condition of the table only; the others are in estimates.parquet."
 )
+_GIVEN = {
+    "detect": "Boxes of the targets stand in for the detector (--oracle detect): not the system as it is.",
+    "track": "Who is found at the box of the target is the person (--oracle track): not the system as it is.",
+    "align": "Points of the targets stand in for those found (--oracle align): not the system as it is.",
+}
+_MEANT = {
+    "central": "the one nearest to the middle of the frame",
+    "box": "the one that overlaps most with the given box",
+}
 _NO_MEDIA = "none were looked at; predictions were made elsewhere"
 DIFFERENCES = (
     "A gap is the largest minus the smallest reportable value of an attribute. Some gap appears by chance "
@@ -121,7 +130,15 @@ def banners(results: Results) -> tuple[str, ...]:
         if seen:
             text = f"trained on {data.name}, so its numbers there do not measure new data."
             trained.append(f"{', '.join(seen)}: {text}")
-    found = (doubles(results), *_untrue(results), independence(results), *trained, *_unsayable(results))
+    given = _GIVEN.get(results.oracle or "", "")
+    found = (
+        doubles(results),
+        given,
+        *_untrue(results),
+        independence(results),
+        *trained,
+        *_unsayable(results),
+    )
     return tuple(text for text in found if text)
 
 
@@ -184,6 +201,7 @@ def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
         ("Rows", f"{fmt.count(data.rows)}, {_cluster_count(results, data)}"),
         ("Labels", f"{facts.label_space or 'none'}: {', '.join(facts.labels) or 'none'}"),
         ("Media", kinds[facts.media_kind] if results.kind != "score" else _NO_MEDIA),
+        *([("Target face", _MEANT[facts.target_face])] if facts.target_face in _MEANT else []),
         ("Attributes", provenance or "none"),
         (
             "Small groups",

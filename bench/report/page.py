@@ -14,6 +14,7 @@ from bench.report import (
     curves,
     differences,
     figures,
+    funnel,
     notes,
     odds,
     provenance,
@@ -134,6 +135,8 @@ def _section(results: Results, data: Dataset, anchor: str) -> Section:
     recall, drawn = table.class_recall(results, data.name), figures.recall_forest(results, data.name)
     if recall and drawn:
         parts.append(Part("Recall of each class", figures=(drawn,), tables=(recall,)))
+    if lost := funnel.funnel_tables(results, data):
+        parts.append(Part("Funnel", funnel.TOLD, tables=lost))
     if results.slices(data.name):
         parts += _slice_parts(results, data, [*classes, *units], affect)
     parts += _curve_parts(results, data)

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from bench.digest import digest_file
 from bench.errors import UserError
 from bench.folder import RunFolder
+from bench.judge.stages import FUNNEL
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
@@ -43,7 +44,7 @@ class Results:
     """Everything a report shows; ``rows`` are the estimates of kind "value", in file order.
 
     ``differences`` are those of kind gap, contrast and spread; ``curves`` are the points of curves;
-    ``perturbations`` are those of a run, by name.
+    ``perturbations`` are those of a run, by name; ``oracle`` is the stage that was given, None in most runs.
     """
 
     run: Path
@@ -61,6 +62,7 @@ class Results:
     curves: tuple[Row, ...]
     digests: dict[str, str]
     perturbations: dict[str, Perturbation] = field(default_factory=dict[str, Perturbation])
+    oracle: str | None = None
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
@@ -109,10 +111,14 @@ class Results:
         return next(iter(self.places(dataset)), Place("clean"))
 
     def metrics(self, dataset: str) -> list[str]:
-        """The metrics with an overall row under the reference condition, in the order of the file."""
+        """The metrics with an overall row under the reference condition, in the order of the file.
+
+        The funnel has tables of its own, unless it was asked for.
+        """
         place = self.reference(dataset)
         rows = (row for model in self.models for row in self.at(model.name, dataset, place))
-        return unique(row["metric"] for row in rows if row["slice"] is None)
+        found = unique(row["metric"] for row in rows if row["slice"] is None)
+        return [name for name in found if name not in FUNNEL or name in self.suite.metrics]
 
     def cut(self, model: str, dataset: str) -> set[str]:
         """The metrics that a model has by slice under the reference condition.
@@ -122,7 +128,8 @@ class Results:
         rows = self.at(model, dataset, self.reference(dataset))
         cut = [row for row in rows if row["slice"] is not None]
         whole = all(row["estimate"] in (1.0, None) for row in cut if row["metric"] == "coverage")
-        return {row["metric"] for row in cut} - ({"coverage"} if whole else set())
+        found = {row["metric"] for row in cut} - ({"coverage"} if whole else set())
+        return {name for name in found if name not in FUNNEL or name in self.suite.metrics}
 
     def leading(self, dataset: str) -> str | None:
         """The metric that leads: the first the suite names, else UAR, accuracy, ..., CCC."""
@@ -203,6 +210,7 @@ def read_results(run: Path) -> Results:
                 name: Perturbation(tuple(one["levels"]), one["unit"], one["destroys_label_from"])
                 for name, one in info.get("perturbations", {}).items()
             },
+            oracle=info.get("oracle"),
         )
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]

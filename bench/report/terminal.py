@@ -20,6 +20,7 @@ from bench.folder import RunFolder
 from bench.report import differences, notes, ranks, robustness
 from bench.report import format as fmt
 from bench.report.entries import reason, state_of
+from bench.report.funnel import steps
 from bench.report.primary import untestable
 from bench.report.records import Dataset, Place
 from bench.report.results import Results, Row, read_results
@@ -73,6 +74,7 @@ def cautions(run: Path) -> list[str]:
 def as_json(run: Path) -> dict[str, Any]:
     """The summary as plain JSON values: models, notes, headline estimates, states of slices, gaps, statuses.
 
+    And the funnel over all rows, where faces were sought.
     What is withheld or undefined is null beside its status. ``report`` is null while there is none.
     """
     results = read_results(run)
@@ -97,6 +99,12 @@ def as_json(run: Path) -> dict[str, Any]:
             {**{name: row[name] for name in _GAP}, "status": _gap_state(row)}
             for data in results.datasets
             for row in gap_rows(results, data)
+        ],
+        "funnel": [
+            {"model": cell.model, "dataset": cell.dataset, "condition": cell.place.condition,
+             "severity": cell.place.severity, "where": cell.place.where or None, **counts}
+            for cell in results.cells
+            if (counts := steps(results, (cell.model, cell.dataset, cell.place), (None, None)))
         ],
         "statuses": [
             {

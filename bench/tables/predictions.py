@@ -2,8 +2,10 @@
 
 Columns: ``target``, ``status``, ``predicted`` (hard label or null), ``p_<label>`` (probabilities that sum to
 one), ``valence``, ``arousal``, ``dominance``, ``au_NN``, ``fault`` (why a row has no output). A model never
-improves by failing: how each status counts is in STATUSES. A stated label that is not the one of the largest
-probability is refused, and so is affect on another scale than [-1, 1].
+improves by failing: how each status counts is in STATUSES. ``stage``, where faces were sought, says which
+stage lost the target, also of rows that have an output (``bench.tables.stages``); null where none did. A
+stated label that is not the one of the largest probability is refused, and so is affect on another scale than
+[-1, 1].
 
 Frames have the same outputs per ``target``, ``timestamp`` (seconds) and ``track``; a frame in which no face
 was found is a row with status no_face and null track. Still images have no frame rows.
@@ -25,11 +27,13 @@ from bench.tables.action_units import refuse_unit_names, require_unit_scale
 from bench.tables.files import as_numbers, as_text, read_table, require_columns, row_of
 from bench.tables.plain import plain
 from bench.tables.scale import require_scale
+from bench.tables.stages import require_stages
 from bench.tables.targets import AFFECT, Targets, require_unique
 
 __all__ = [
-    "STATUSES", "decide", "frames_schema", "output_columns", "predictions_schema", "read_predictions",
-    "require_probabilities", "require_range", "require_statuses", "typed", "validate_predictions",
+    "STATUSES", "decide", "frames_schema", "output_columns", "predictions_schema",
+    "read_predictions", "require_probabilities", "require_range", "require_statuses", "typed",
+    "validate_predictions",
 ]  # fmt: skip
 
 STATUSES = {
@@ -41,7 +45,7 @@ STATUSES = {
 }
 _SUM_TOLERANCE = 1e-3
 _REMAP = "Correct the mapping; --column NAME:OURS=YOURS maps a column of the one predictions table NAME"
-_NAMED = ("target", "status", "predicted", "fault", *AFFECT)
+_NAMED = ("target", "status", "predicted", "fault", "stage", *AFFECT)
 _PREFIXES = ("p_", "au_")
 
 
@@ -105,10 +109,10 @@ def validate_predictions(table: pa.Table, targets: Targets, where: str) -> pa.Ta
     """Type the columns and refuse tables that are not total, not probabilities or not of the space.
 
     Without a ``status`` column every row is ok. Raises UserError for missing, extra and repeated rows,
-    unknown statuses, labels outside the space, NaN probabilities on ok rows, rows that do not sum to one
-    within 0.001, stated labels that are not the one largest probability, infinite outputs, affect beyond
-    [-2, 2], action units on another scale, and tables without any output. Where the largest probability is
-    shared, nothing is predicted.
+    unknown statuses and stages, labels outside the space, NaN probabilities on ok rows, rows that do not sum
+    to one within 0.001, stated labels that are not the one largest probability, infinite outputs, affect
+    beyond [-2, 2], action units on another scale, and tables without any output. Where the largest
+    probability is shared, nothing is predicted.
     """
     require_columns(table, ("target",), where)
     columns = table.column_names
@@ -117,6 +121,7 @@ def validate_predictions(table: pa.Table, targets: Targets, where: str) -> pa.Ta
     table = typed(plain(table.select(read), where), targets.space, where)
     table = _in_target_order(table, targets, where)
     ok = require_statuses(table, where)
+    require_stages(table, where)
     names = [name for name in table.column_names if name.startswith("p_")]
     if names:
         require_probabilities(table, names, ok, where)
@@ -168,8 +173,9 @@ def typed(table: pa.Table, space: LabelSpace, where: str) -> pa.Table:
             columns[ours] = as_numbers(table, name, where, pa.float64())
         elif name in AFFECT or name.startswith("au_"):
             columns[name] = as_numbers(table, name, where, pa.float64())
-    if "fault" in table.column_names:
-        columns["fault"] = as_text(table["fault"])
+    for name in ("fault", "stage"):
+        if name in table.column_names:
+            columns[name] = as_text(table[name])
     return pa.table(columns)
 
 

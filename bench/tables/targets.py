@@ -2,8 +2,9 @@
 
 Columns: ``target`` (unique text), ``media`` (path under the root) and optionally ``media_bytes``,
 ``clip``, ``frame``, ``audio``, ``subject``, ``label``, ``votes`` (soft label in label-space order),
-``valence``, ``arousal``, ``dominance`` in [-1, 1], ``au_NN`` (``bench.tables.action_units``), ``weight``,
-``split``, ``fold``, ``sha256`` and ``audio_sha256`` (of the files). Every other column is an attribute: text,
+``valence``, ``arousal``, ``dominance`` in [-1, 1], ``au_NN`` (``bench.tables.action_units``), ``box`` and
+``points`` (``bench.tables.places``), ``weight``, ``split``, ``fold``, ``sha256`` and ``audio_sha256`` (of the
+files). Every other column is an attribute: text,
 or numbers where all its values are. Repeated targets, labels outside the space and text where numbers belong
 are refused.
 """
@@ -37,6 +38,7 @@ from bench.tables.files import (
     write_table,
 )
 from bench.tables.misspelt import refuse_misspelt
+from bench.tables.places import PLACES, with_places
 from bench.tables.plain import plain
 from bench.tables.votes import with_votes
 
@@ -44,13 +46,14 @@ if TYPE_CHECKING:
     import datasets
 
 __all__ = [
-    "AFFECT", "RESERVED", "Targets", "carried_facts", "read_targets", "require_unique", "validate_targets",
+    "AFFECT", "RESERVED", "Targets", "carried_facts", "read_targets", "require_places", "require_unique",
+    "validate_targets",
 ]  # fmt: skip
 
 AFFECT = ("valence", "arousal", "dominance")
 _TEXT = ("target", "clip", "media", "audio", "subject", "label", "split", "fold", "sha256", "audio_sha256")
 _NUMBERS = {**{name: pa.float64() for name in (*AFFECT, "weight")}, "frame": pa.int64()}
-RESERVED = (*_TEXT, *_NUMBERS, "media_bytes", "votes")
+RESERVED = (*_TEXT, *_NUMBERS, "media_bytes", "votes", *PLACES)
 _CLUSTER = {"person": "subject", "video": "clip", "clip": "target"}
 _FACTS = b"affectbench_facts"
 
@@ -132,20 +135,23 @@ def validate_targets(table: pa.Table, facts: Facts, where: str, root: Path | Non
     is the cluster, else every row is its own. Raises UserError for missing columns, empty or repeated
     targets, attributes that nearly have the name of a reserved column that is absent, predictions in the
     place of targets, a missing subject where persons are the clusters, labels outside the space, text where
-    numbers belong, negative weights, affect outside [-1, 1], and action units by another name or scale.
+    numbers belong, negative weights, affect outside [-1, 1], action units by another name or scale, and
+    places that are none or, where they say which face is meant, are not given.
     """
     require_columns(table, ("target",), where)
     refuse_misspelt(table.column_names, RESERVED, where)
     refuse_unit_names(table.column_names, where)
     _refuse_predictions(table.column_names, where)
-    table = _typed(plain(table, where, lists=("votes",), raw=("media_bytes",)), where)
+    table = _typed(plain(table, where, lists=("votes", *PLACES), raw=("media_bytes",)), where)
     require_unique(table["target"], where)
     facts = _with_cluster(_with_space(facts, table), table, where)
     table = _in_space(table, facts, where)
     for name in AFFECT:
         _in_range(table, name, (-1, 1), where)
     _in_range(table, "weight", (0, np.inf), where)
-    table = with_votes(table, facts.labels, where)
+    table = with_places(with_votes(table, facts.labels, where), where)
+    if facts.target_face == "box":
+        require_places(table, "box", "'target_face: box' goes by it", where)
     table, scale = with_action_units(table, facts.au_scale, where)
     attributes = {n: facts.attributes.get(n, "given") for n in table.column_names if _is_attribute(n)}
     facts = facts.model_copy(update={"attributes": attributes, "au_scale": scale})
@@ -169,6 +175,16 @@ def require_unique(column: pa.ChunkedArray, where: str, name: str = "target") ->
                 f"Every {name} has one row", "Rename or remove one of them",
             )  # fmt: skip
         seen[target] = row
+
+
+def require_places(table: pa.Table, name: str, wanted: str, where: str) -> None:
+    """Raise UserError unless every row has its ``box`` or ``points``; ``wanted`` says who needs them."""
+    require_columns(table, (name,), where)
+    for row in _rows(pc.is_null(table[name])):
+        raise UserError(
+            row_of(where, row), f"{name} is empty in {table[name].null_count} of {len(table)} rows",
+            f"Every row has its {name}, since {wanted}", f"Fill {name}, or leave these rows out",
+        )  # fmt: skip
 
 
 def _refuse_predictions(names: Iterable[str], where: str) -> None:

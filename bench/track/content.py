@@ -213,6 +213,7 @@ def _params(record: dict[str, Any], model: dict[str, Any]) -> dict[str, str]:
         "double": "yes" if model.get("double") else "no",
         "device": record.get("device"),
         "precision": record.get("precision"),
+        "oracle": record.get("oracle"),
     }
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
 

@@ -25,7 +25,8 @@ REFUSALS = {
             f"jitter_{c}, ccc_within_{c}, pcc_within_{c}, ccc_between_{c}, pcc_between_{c}"
             for c in ("valence", "arousal", "dominance")
         )
-        + "; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
+        + ", funnel_decoded, funnel_face, funnel_right_face, funnel_followed, funnel_aligned, funnel_predicted, "
+        "funnel_right; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
         "the criteria equalised_odds, equal_opportunity, demographic_parity, of all labels or one; ccc, pcc, rmse, "
         "mae, bias, sagr, label_sd of valence, arousal, dominance, as ccc_valence or ccc_valence_covered; au_f1, "
         "au_auroc, au_icc, over all action units or of one as au_f1/au_12. Correct the metric's name.",
@@ -85,6 +86,12 @@ REFUSALS = {
     "unknown precision": (
         ["--precision", "fp8"],
         "--precision: 'fp8' is not known. fp32, bf16, fp16. Choose one of these.",
+    ),
+    "an oracle that is none": (
+        ["--oracle", "detection"],
+        "--oracle: 'detection' is no stage that can be given. Did you mean 'detect'? detect (the column 'box' in place "
+        "of the detector's), track (whoever is found at the 'box'), align (the column 'points' in place of those "
+        "found). Choose one of these.",
     ),
     "a bias that is none": (
         ["--model", "planted_bias@tint"],
@@ -156,7 +163,7 @@ OF_A_TABLE = {
         RUN,
         "T.csv: there is no column 'media', and 'meida' would be an attribute. Columns that are no attributes: target, "
         "clip, media, audio, subject, label, split, fold, sha256, audio_sha256, valence, arousal, dominance, weight, "
-        "frame, media_bytes, votes, au_NN. Rename 'meida': 'media' if that is what it is, else a name less like it.",
+        "frame, media_bytes, votes, box, points, au_NN. Rename 'meida': 'media' if that is what it is, else a name less like it.",
         TABLE.replace("media", "meida"),
     ),
     "a map of all tables that fits not all": (
@@ -168,6 +175,30 @@ OF_A_TABLE = {
         [*SCORE, "--column", "mien:predicted=top1"],
         "--column: 'mien:predicted' is of 'mien', which no predictions are called. Did you mean 'mine'? --predictions "
         "NAME=FILE gives the names: mine. Correct the name.",
+    ),
+    "an oracle without its column": (
+        [*RUN, "--oracle", "align"],
+        "T.csv: column 'points' is missing. It has: age, label, media, predicted, sex, sha256, subject, target. Add the "
+        "column 'points' or rename one of these.",
+        TABLE,
+        [f"m{i}.png" for i in range(40)],
+    ),
+    "an oracle of aligned faces": (
+        [*RUN, "--oracle", "detect", "--aligned"],
+        "--oracle: the media of T are aligned faces. Aligned media skip the stages that can be given. Leave --oracle "
+        "out.",
+        TABLE,
+        [f"m{i}.png" for i in range(40)],
+    ),
+    "an oracle of some": (
+        [*RUN, "--oracle", "track"],
+        "T.csv row 1: box is empty in 20 of 40 rows. Every row has its box, since --oracle track goes by it. Fill "
+        "box, or leave these rows out.",
+        "".join(
+            line + (",box\n" if not i else ',"[1, 2, 3, 4]"\n' if i % 2 == 0 else ",\n")
+            for i, line in enumerate(TABLE.splitlines())
+        ),
+        [f"m{i}.png" for i in range(40)],
     ),
     "a root that is not there": (
         [*RUN, "--root", "nowhere"],
@@ -183,12 +214,15 @@ OF_A_TABLE = {
 
 @pytest.mark.parametrize("case", OF_A_TABLE)
 def test_refusal_of_a_table(affectbench: Affectbench, tmp_path: Path, case: str) -> None:
-    words, message, *table = OF_A_TABLE[case]
-    (tmp_path / "T.csv").write_text(table[0] if table else TABLE)
+    words, message, *rest = OF_A_TABLE[case]
+    (tmp_path / "T.csv").write_text(rest[0] if rest else TABLE)
+    media = rest[1] if len(rest) > 1 else []
+    for name in media:
+        (tmp_path / name).write_bytes(b"looked at by nobody")
     done = affectbench(*words, "--targets", "T.csv", "--out", "out", "--tracking-uri", "off", cwd=tmp_path)
     assert done.stderr == f"error: {message.replace('HERE', str(tmp_path))}\n"
     assert done.returncode == 2
-    assert [path.name for path in tmp_path.iterdir()] == ["T.csv"]
+    assert {path.name for path in tmp_path.iterdir()} == {"T.csv", *media}
 
 
 def test_two_tables_of_different_columns_are_judged_beside_each_other(

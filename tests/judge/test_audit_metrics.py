@@ -18,6 +18,7 @@ from bench.judge.audit_fairness import AGREEMENT
 from bench.judge.audit_metrics import AFFECT_FUNCTIONS, affect, counted, label_functions
 from bench.judge.audit_probabilities import knows
 from bench.judge.audit_temporal import knows as follows
+from bench.judge.invariants import FUNNEL
 from bench.judge.metrics import METRICS, expand
 from tests.judge.made import LABELS
 from tests.judge.scored import faults, finished
@@ -39,7 +40,7 @@ def test_an_honest_run_is_agreed_with(tmp_path: Path) -> None:
 
 def test_every_metric_of_the_judge_has_a_second_opinion() -> None:
     names = {metric.name for metric in expand(tuple(METRICS), LABELS)}
-    of_labels = {"coverage", *label_functions(LABELS)}
+    of_labels = {"coverage", *FUNNEL, *label_functions(LABELS)}
     of_labels |= {AGREEMENT}
     paths = (of_labels.__contains__, affect, lambda name: knows(name, LABELS), units.knows, follows)
     assert [name for name in names if not any(path(name) for path in paths)] == []

@@ -49,6 +49,7 @@ def make_rows(seed=4, count=N):
         K, truth, decision, outcome, affect,
         probabilities=shares(np.exp(favour + rng.normal(0, 1, (count, K))), outcome),
         votes=pa.chunked_array([pa.array(list(votes.astype(float)), mask=rng.random(count) < 0.05)]),
+        lost=rng.choice(5, count, p=[0.8, 0.05, 0.05, 0.05, 0.05]),
     )  # fmt: skip
     return with_units(with_sequences(rows))
 
@@ -70,6 +71,7 @@ def take(rows, index):
         votes=rows.votes.take(pa.array(index)),
         sequences=take_sequences(rows, index),
         action_units=take_units(rows, index),
+        lost=rows.lost[index],
     )
 
 
@@ -171,6 +173,8 @@ def test_the_better_prediction_scores_better(metric):
     )
     if metric.name == "coverage":
         perfect = replace(rows, decision=clean, outcome=np.where(rows.outcome == 5, 5, 0))
+    if metric.key.kernel == "stages":
+        perfect = replace(rows, decision=clean, outcome=np.zeros(N, int), lost=np.zeros(N, int))
     before, after = (metric.finish(total(statistics(metric, r))) for r in (rows, perfect))
     if metric.of_labels:
         assert (after == before).all()
@@ -187,7 +191,11 @@ def test_the_better_prediction_scores_better(metric):
 
 MISSES_LOWER = {
     "accuracy", "uar", "macro_f1", "weighted_f1", "recall", "selection_rate", "kappa", "mcc", "coverage",
-    "crowd_agreement", "au_f1",
+    "crowd_agreement", "au_f1", "funnel_predicted", "funnel_right",
+}  # fmt: skip
+# Steps before an output: that there is none changes nothing of them.
+BEFORE_OUTPUT = {
+    "funnel_decoded", "funnel_face", "funnel_right_face", "funnel_followed", "funnel_aligned",
 }  # fmt: skip
 
 
@@ -210,7 +218,7 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
     elif metric.name == "precision":
         assert (metric.finish(after) < metric.finish(before)).all()
         assert (metric.count(before) - metric.count(after)).sum() == len(hit)
-    elif metric.name == "false_positive_rate":
+    elif metric.name == "false_positive_rate" or metric.name in BEFORE_OUTPUT:
         assert metric.finish(after) == pytest.approx(metric.finish(before), abs=0)
     elif of_units(metric.key):
         hits, misses = take(rows, hit), take(failing, hit)
@@ -226,11 +234,11 @@ def test_a_miss_never_helps_label_metrics_but_covered_metrics_ignore_it(metric):
 
 
 # What a miss in place of a wrong answer does; only the first are safe to read without coverage beside them.
-UNMOVED = {"accuracy", "uar", "recall", "label_agreement"}
+UNMOVED = {"accuracy", "uar", "recall", "label_agreement", "funnel_right", *BEFORE_OUTPUT}
 RAISED = {"macro_f1", "weighted_f1", "precision", "kappa", "mcc", "auroc", "ece", "au_auroc", "au_icc"}
 LOWERED = {
     "false_positive_rate", "selection_rate", "coverage", "brier", "nll", "aurc", "cross_entropy",
-    "soft_brier", "js", "crowd_agreement", "au_f1",
+    "soft_brier", "js", "crowd_agreement", "au_f1", "funnel_predicted",
 }  # fmt: skip
 
 

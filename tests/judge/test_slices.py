@@ -110,7 +110,8 @@ REFUSED = [
         {"metrics": ("ccc_valence",)},
         "metric:ccc_valence: metric 'ccc_valence' needs the column 'valence', which made does not have. "
         "It allows: accuracy, uar, macro_f1, coverage, weighted_f1, kappa, mcc, ece, brier, nll, aurc, "
-        "flip_rate, jitter, jitter_valence, jitter_arousal, jitter_dominance; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
+        "flip_rate, jitter, jitter_valence, jitter_arousal, jitter_dominance, funnel_decoded, funnel_face, "
+        "funnel_followed, funnel_predicted, funnel_right; recall, precision, false_positive_rate, selection_rate, auroc, all labels or one as recall/neutral; "
         "the criteria equalised_odds, equal_opportunity, demographic_parity, of all labels or one. "
         "Take the metric out or add 'valence' to the targets.",
     ),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from bench.predict.track import Tracker
 
@@ -15,17 +14,16 @@ def box(x, y=50.0, size=40.0):
 
 
 def follow(frames, rate=RATE):
-    """The tracks of each frame's boxes, and the tracker."""
+    """The tracks of each frame's boxes."""
     tracker = Tracker()
-    found = [
+    return [
         tracker.update(place / rate, np.array(boxes, dtype=np.float64).reshape(-1, 4))
         for place, boxes in enumerate(frames)
     ]
-    return found, tracker
 
 
 def test_one_face_that_moves_is_one_track():
-    found, _ = follow([[box(50 + 30 * t)] for t in range(20)])
+    found = follow([[box(50 + 30 * t)] for t in range(20)])
     assert found == [[0]] * 20
 
 
@@ -35,35 +33,35 @@ def test_two_people_who_cross_keep_their_tracks():
     for t in range(11):
         one, other = box(100 + 20 * t), box(300 - 20 * t, y=60)
         frames.append([one] if t == 5 else [one, other] if t % 2 else [other, one])
-    found, _ = follow(frames)
+    found = follow(frames)
     other_first = [[0, 1], [1, 0]]
     assert found == [other_first[t % 2] if t != 5 else [1] for t in range(11)]
 
 
 def test_a_missed_detection_does_not_end_a_track():
     frames = [[box(100 + 10 * t)] if t not in (4, 5, 6) else [] for t in range(12)]
-    found, _ = follow(frames)
+    found = follow(frames)
     assert [numbers for numbers in found if numbers] == [[0]] * 9
 
 
 def test_a_second_unseen_ends_a_track():
-    found, _ = follow([[box(100)]] * 3 + [[]] * 6 + [[box(100)]] * 3)
+    found = follow([[box(100)]] * 3 + [[]] * 6 + [[box(100)]] * 3)
     assert found[:3] == [[0]] * 3
     assert found[-3:] == [[1]] * 3
 
 
 def test_frames_far_apart_still_make_a_track():
-    found, _ = follow([[box(100)], [box(110)], [], [box(105)]], rate=0.1)
+    found = follow([[box(100)], [box(110)], [], [box(105)]], rate=0.1)
     assert found == [[0], [0], [], [0]]
 
 
 def test_a_cut_starts_new_tracks():
-    found, _ = follow([[box(100)]] * 4 + [[box(400)]] * 4)
+    found = follow([[box(100)]] * 4 + [[box(400)]] * 4)
     assert found == [[0]] * 4 + [[1]] * 4
 
 
 def test_another_size_in_the_same_place_is_another_face():
-    found, _ = follow([[box(100, size=20)]] * 3 + [[box(100, size=150)]] * 3)
+    found = follow([[box(100, size=20)]] * 3 + [[box(100, size=150)]] * 3)
     assert found == [[0]] * 3 + [[1]] * 3
 
 
@@ -72,23 +70,10 @@ def test_equal_timestamps_do_no_harm():
     assert [tracker.update(0.0, np.array([box(100 + t)])) for t in range(3)] == [[0], [0], [0]]
 
 
-def test_the_target_is_the_largest_sum_of_areas():
-    # Track 1 is larger, but track 0 is seen in more frames: 10 x 40^2 > 2 x 60^2.
-    frames = [[box(100), box(400, size=60)]] * 2 + [[box(100)]] * 8
-    assert follow(frames)[1].target() == 0
-    frames = [[box(100), box(400, size=60)]] * 5 + [[box(100)]] * 5
-    assert follow(frames)[1].target() == 1
-
-
-@pytest.mark.parametrize(("frames", "target"), [([[], []], None), ([[box(100), box(300)]], 0)])
-def test_no_face_is_no_target_and_the_first_of_equals_is(frames, target):
-    assert follow(frames)[1].target() == target
-
-
 def test_the_same_boxes_give_the_same_tracks_numbered_in_order():
     places = np.random.default_rng(5).uniform([50, 50, 20], [450, 450, 60], (30, 4, 3))
     frames = [[box(*place) for place in frame] for frame in places]
-    found, again = follow(frames)[0], follow(frames)[0]
+    found, again = follow(frames), follow(frames)
     assert found == again
     firsts = list(dict.fromkeys(number for numbers in found for number in numbers))
     assert firsts == list(range(len(firsts)))

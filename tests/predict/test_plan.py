@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 
 from bench.errors import UserError
+from bench.predict.given import Oracle
 from bench.predict.plan import plan_cells
 from bench.predict.zoo import Zoo, parse_choice
 from bench.question import Question
 from bench.spec import Condition, DataSource, Suite
+from bench.tables import validate_targets
 from tests.predict.made import targets_of, write_picture
 
 WHOLE = """
@@ -22,7 +25,9 @@ def build(request):
 """
 
 
-def plan(folder: Path, where: str | None, model: str, **facts: object) -> list[tuple[str, str]]:
+def plan(
+    folder: Path, where: str | None, model: str, oracle: Oracle | None = None, **facts: object
+) -> list[tuple[str, str]]:
     """The conditions and places of the cells of one picture under low light."""
     entry = folder / "zoo" / "whole"
     entry.mkdir(parents=True)
@@ -34,10 +39,13 @@ def plan(folder: Path, where: str | None, model: str, **facts: object) -> list[t
         data=(DataSource(adapter="manifest"),),
         conditions=(Condition(perturb="low_light", severities=(1,), where=where),),  # type: ignore[arg-type]
     )
-    question = Question(
-        suite, {"made": targets_of(folder, ["a.png"], **facts)}, lambda kind, name: f"{kind} {name}"
-    )
-    cells = plan_cells(question, [parse_choice(model)], Zoo([folder / "zoo"]), torch.device("cpu"), "fp32")
+    targets = targets_of(folder, ["a.png"], **facts)
+    if oracle is not None:
+        boxes = targets.table.append_column("box", pa.array([[1.0, 2.0, 30.0, 40.0]]))
+        targets = validate_targets(boxes, targets.facts, "T.csv", folder)
+    question = Question(suite, {"made": targets}, lambda kind, name: f"{kind} {name}")
+    zoo, device = Zoo([folder / "zoo"]), torch.device("cpu")
+    cells = plan_cells(question, [parse_choice(model)], zoo, device, "fp32", oracle)
     return [(cell.harm.name, cell.harm.where) for cell in cells]
 
 
@@ -70,3 +78,16 @@ def test_aligned_media_have_no_frame_around_them(tmp_path: Path) -> None:
         "perturbation low_light: low_light acts on the frame, and the media of made are aligned faces. Aligned media "
         "skip the front-end, so only 'where: crop' means something there. Write 'where: crop', or leave it out."
     )
+
+
+def test_an_oracle_needs_a_front_end_to_stand_in_for(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, "frame", "whole", "detect")
+    assert str(refused.value) == (
+        "--oracle: whole has no front-end that would detect faces. A model without a front-end sees the whole frame. "
+        "Leave the model out, or --oracle."
+    )
+
+
+def test_doubles_look_at_nothing_so_that_an_oracle_changes_nothing(tmp_path: Path) -> None:
+    assert plan(tmp_path, "frame", "chance", "track")[1] == ("low_light", "frame")

@@ -27,9 +27,11 @@ SLIPS = {
     "sha256": ("sha_256", "SHA256"),
     "audio_sha256": ("audio_sha265",),
     "media_bytes": ("media_byte", "mediabytes"),
+    "box": ("bbox", "Box", "bxo"),
+    "points": ("point", "Points", "ponits"),
 }
 HONEST = (
-    "lab", "level", "labeler", "labelled", "label_by", "mediator", "medium", "median", "media_type", "media_size", "height",
+    "lab", "level", "boxing", "position", "pose_points", "labeler", "labelled", "label_by", "mediator", "medium", "median", "media_type", "media_size", "height",
     "weather", "language", "object", "participant", "subjective", "subject_age", "sub", "subgroup", "sex", "gender", "age", "race",
     "glasses", "pose", "light", "intensity", "actor", "sentence", "session", "source", "folder", "frames", "frame_rate",
     "notes", "voters", "radio", "audit", "audience", "old", "gold", "face", "flip", "view", "valid", "variance",

@@ -114,11 +114,13 @@ def test_predictions_of_a_run_read_back_unchanged(votes: list[list[int]]) -> Non
     failed = [Hearing("no face"), Hearing("broken"), Hearing("undecodable")]
     failed[1].fail("model_error", "the model returned a value that is not finite")
     failed[2].fail_decoding(MediaFault("no picture"))
-    table = prediction_rows(model, [*heard, *failed], [*[0] * len(heard), None, None, None])
+    ends = [*[(0, None)] * len(heard), (None, "not_detected"), (0, None)]
+    table = prediction_rows(model, [*heard, *failed], [*ends, (None, None)], sought=True)
     winners = [[label for label, n in zip(labels, row, strict=True) if n == max(row)] for row in votes]
     expected = [won[0] if len(won) == 1 else None for won in winners]
     assert table["predicted"].to_pylist() == [*expected, None, None, None]
     assert table["valence"].to_pylist() == [-0.25] * len(heard) + [None] * 3
+    assert table["stage"].to_pylist()[len(heard) :] == ["not_detected", "model_error", "decode_error"]
     targets = make([hearing.target for hearing in [*heard, *failed]])
     with TemporaryDirectory() as folder:
         write_table(table, Path(folder) / "predictions.parquet")

@@ -72,6 +72,7 @@ def overridden(facts: Facts, source: DataSource) -> Facts:
         "media_kind": source.media_kind,
         "attributes_public": source.attributes_public,
         "au_scale": source.au_scale,
+        "target_face": source.target_face,
     }
     if source.labels is not None:
         space = declare(source.labels, f"{source.key} labels")

@@ -6,15 +6,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from bench.predict.perturb.stream import Stream
 
-__all__ = ["Perturbation"]
+__all__ = ["Moves", "Perturbation"]
 
 
 class _Named(Protocol):
     @property
     def id(self) -> str: ...
 
+
+Moves = Callable[[np.ndarray, tuple[int, int], float, Stream], np.ndarray]
+"""Points float64 [N, 2], (height, width) of the frame, an amount and a stream: where they lie afterwards."""
 
 Subject = TypeVar("Subject", bound=_Named)
 
@@ -28,7 +33,8 @@ class Perturbation(Generic[Subject]):
     ``apply(film, amount, stream)`` the film with other frames, or others of them shown, or at other times.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
     such severities stay out of gates. ``random``: whether seed and clip change the pixels; all persons
-    of a clip share what is drawn, parameters and noise. ``version`` goes up when pixels change.
+    of a clip share what is drawn, parameters and noise. ``moves(points, size, amount, stream)`` says where in
+    the frame things lie afterwards, None where they stay. ``version`` goes up when pixels change.
     """
 
     name: str
@@ -39,6 +45,7 @@ class Perturbation(Generic[Subject]):
     apply: Callable[[Subject, float, Stream], Subject]
     destroys_label_from: int | None = None
     random: bool = True
+    moves: Moves | None = None
 
     def describe(self) -> dict[str, Any]:
         """What its severities stand for, as plain values."""
@@ -49,5 +56,14 @@ class Perturbation(Generic[Subject]):
         """Perturb a clip or film; severity 0 is the subject itself."""
         if severity == 0:
             return subject
-        stream = Stream.of(seed, subject.id, self.name, self.version)
-        return self.apply(subject, self.levels[severity - 1], stream)
+        return self.apply(subject, self.levels[severity - 1], self._stream(subject.id, seed))
+
+    def moved(self, points: np.ndarray, size: tuple[int, int], which: tuple[str, int, int]) -> np.ndarray:
+        """Where points [N, 2] of frames of (height, width) lie afterwards; ``which``: id, severity, seed."""
+        subject, severity, seed = which
+        if severity == 0 or self.moves is None:
+            return points
+        return self.moves(points, size, self.levels[severity - 1], self._stream(subject, seed))
+
+    def _stream(self, subject: str, seed: int) -> Stream:
+        return Stream.of(seed, subject, self.name, self.version)

@@ -11,7 +11,7 @@ cuts is smeared out there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch.nn.functional import grid_sample
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.parts import parts
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Moves, Perturbation
 from bench.predict.perturb.srgb import count_light, encode_counts
 from bench.predict.perturb.stream import Stream
 
@@ -34,9 +34,13 @@ _HELD = 8  # parts this much smaller than those of plain noise stay in a process
 
 def roll(clip: Clip, degrees: float, stream: Stream) -> Clip:
     """Turn the picture about its centre by ``degrees``, to the left or to the right."""
+    return _remap(clip, _turn(clip.frames.shape[-2:], degrees, stream))
+
+
+def _turn(_size: Sequence[int], degrees: float, stream: Stream) -> np.ndarray:
     angle = math.radians(degrees) * (1 if stream.uniform("sense") < 0.5 else -1)
     cos, sin = math.cos(angle), math.sin(angle)
-    return _remap(clip, np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]]))
+    return np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
 
 
 def tilt_camera(clip: Clip, degrees: float, stream: Stream) -> Clip:
@@ -47,7 +51,11 @@ def tilt_camera(clip: Clip, degrees: float, stream: Stream) -> Clip:
     no parallax, so this is exact for a scene of any depth. At the centre, scale grows by 1/cos^2 in the
     direction and by 1/cos across (1.49 and 1.22 at 35 degrees).
     """
-    height, width = clip.frames.shape[-2:]
+    return _remap(clip, _tilt(clip.frames.shape[-2:], degrees, stream))
+
+
+def _tilt(size: Sequence[int], degrees: float, stream: Stream) -> np.ndarray:
+    height, width = size
     focal = math.hypot(height, width) / 2 / math.tan(math.radians(FIELD_OF_VIEW / 2))
     angle, direction = math.radians(degrees), 2 * math.pi * stream.uniform("direction")
     cos, sin = math.cos(direction), math.sin(direction)
@@ -58,7 +66,8 @@ def tilt_camera(clip: Clip, degrees: float, stream: Stream) -> Clip:
         [[math.cos(angle), 0.0, -math.sin(angle)], [0.0, 1.0, 0.0], [math.sin(angle), 0.0, math.cos(angle)]]
     )
     lens = np.diag([focal, focal, 1.0])
-    return _remap(clip, lens @ turn @ back @ turn.T @ np.linalg.inv(lens) @ crop)
+    matrix: np.ndarray = lens @ turn @ back @ turn.T @ np.linalg.inv(lens) @ crop
+    return matrix
 
 
 def recede(clip: Clip, factor: float, _stream: Stream) -> Clip:
@@ -83,8 +92,7 @@ def move_off_centre(clip: Clip, share: float, stream: Stream) -> Clip:
     """
     frames = clip.frames
     height, width = frames.shape[-2:]
-    direction = 2 * math.pi * stream.uniform("direction")
-    right, down = round(share * width * math.cos(direction)), round(share * height * math.sin(direction))
+    right, down = _shift((height, width), share, stream)
     top, bottom = max(down, 0), height + min(down, 0)
     left, end = max(right, 0), width + min(right, 0)
     moved = torch.empty_like(frames, memory_format=torch.contiguous_format)
@@ -94,6 +102,38 @@ def move_off_centre(clip: Clip, share: float, stream: Stream) -> Clip:
     moved[..., :top, :] = moved[..., top : top + 1, :]
     moved[..., bottom:, :] = moved[..., bottom - 1 : bottom, :]
     return clip.with_frames(moved)
+
+
+def _shift(size: tuple[int, int], share: float, stream: Stream) -> tuple[int, int]:
+    """How far to the right and down, in pixels."""
+    height, width = size
+    direction = 2 * math.pi * stream.uniform("direction")
+    return round(share * width * math.cos(direction)), round(share * height * math.sin(direction))
+
+
+def _move_by(matrix: Callable[[Sequence[int], float, Stream], np.ndarray]) -> Moves:
+    """Where points go under a map that says where each pixel is read."""
+
+    def moves(points: np.ndarray, size: tuple[int, int], amount: float, stream: Stream) -> np.ndarray:
+        height, width = size
+        middle = np.array([width / 2, height / 2])
+        there = np.column_stack([points - middle, np.ones(len(points))])
+        there = there @ np.linalg.inv(matrix(size, amount, stream)).T
+        moved: np.ndarray = there[:, :2] / there[:, 2:] + middle
+        return moved
+
+    return moves
+
+
+def _recede_points(points: np.ndarray, size: tuple[int, int], factor: float, _stream: Stream) -> np.ndarray:
+    middle = np.array([size[1] / 2, size[0] / 2])
+    moved: np.ndarray = (points - middle) / factor + middle
+    return moved
+
+
+def _shift_points(points: np.ndarray, size: tuple[int, int], share: float, stream: Stream) -> np.ndarray:
+    moved: np.ndarray = points + np.array(_shift(size, share, stream), np.float64)
+    return moved
 
 
 def _remap(clip: Clip, matrix: np.ndarray) -> Clip:
@@ -169,6 +209,7 @@ ROLL = Perturbation(
         "Academy of Orthopaedic Surgeons 1965, Joint Motion)"
     ),
     apply=roll,
+    moves=_move_by(_turn),
 )
 
 CAMERA_TILT = Perturbation(
@@ -182,6 +223,7 @@ CAMERA_TILT = Perturbation(
         "doi:10.1145/3306346.3322948"
     ),
     apply=tilt_camera,
+    moves=_move_by(_tilt),
 )
 
 DISTANCE = Perturbation(
@@ -197,6 +239,7 @@ DISTANCE = Perturbation(
     apply=recede,
     destroys_label_from=4,
     random=False,
+    moves=_recede_points,
 )
 
 OFF_CENTRE = Perturbation(
@@ -209,5 +252,6 @@ OFF_CENTRE = Perturbation(
         "crop may lose the mouth, which stands at about three quarters of its height"
     ),
     apply=move_off_centre,
+    moves=_shift_points,
     destroys_label_from=5,
 )

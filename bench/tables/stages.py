@@ -1,0 +1,43 @@
+"""Stages: which one lost a target on the way from its medium to a prediction.
+
+The first that did is named, in the order of the pipeline; a target that none lost has null, right or wrong. A
+target may be lost and have an output all the same: that of another person's face, say. Unknown words are
+refused, and those that contradict the status.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+
+from bench.errors import UserError, nearest
+
+__all__ = ["STAGES", "require_stages"]
+
+STAGES = {
+    "decode_error": "the medium does not decode",
+    "not_detected": "no face was found, or none that could be the target's",
+    "wrong_face": "the face is at another place than the given box: they overlap by less than half",
+    "lost_track": "the face was found in fewer than half of the frames",
+    "alignment": "the five points are off the given ones by over a tenth of the distance between the eyes",
+    "model_error": "the model failed on this input",
+}
+_STATUS_OF = {"decode_error": "decode_error", "not_detected": "no_face", "model_error": "model_error"}
+
+
+def require_stages(table: pa.Table, where: str) -> None:
+    """UserError for a stage that is unknown, or that stands beside another status than its own."""
+    if "stage" not in table.column_names:
+        return
+    for target, stage, status in zip(
+        *(table[n].to_pylist() for n in ("target", "stage", "status")), strict=True
+    ):
+        if stage is not None and stage not in STAGES:
+            raise UserError(
+                f"{where} target {target!r}", f"stage {stage!r} is not known.{nearest(stage, STAGES)}",
+                f"Allowed: {', '.join(STAGES)}, or empty where none lost the target", "Correct the stage",
+            )  # fmt: skip
+        if _STATUS_OF.get(stage, status) != status:
+            raise UserError(
+                f"{where} target {target!r}", f"stage {stage!r} stands beside status {status!r}",
+                f"It stands beside status {_STATUS_OF[stage]!r}", "Correct one of the two",
+            )  # fmt: skip
