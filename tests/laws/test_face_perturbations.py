@@ -39,7 +39,7 @@ def perturbation(request: pytest.FixtureRequest) -> Perturbation[FaceClip]:
 
 
 def test_the_registry_is_named_by_hand() -> None:
-    assert sorted(FACE_PERTURBATIONS) == ["side_light"]
+    assert sorted(FACE_PERTURBATIONS) == ["shadow_edge", "side_light"]
     assert all(name == perturbation.name for name, perturbation in FACE_PERTURBATIONS.items())
     assert not set(FACE_PERTURBATIONS) & {*PERTURBATIONS, *FILM_PERTURBATIONS}
 
@@ -161,9 +161,14 @@ def test_golden_signature(perturbation: Perturbation[FaceClip], severity: int) -
 
 
 GOLDEN: dict[tuple[str, int, int], list[float]] = {
-    ("side_light", 1, 1): [126.279, 117.17, 121.56, 73.435, 66.842, 70.594],
-    ("side_light", 1, 2): [118.087, 104.943, 110.056, 75.463, 63.348, 69.741],
-    ("side_light", 1, 3): [112.792, 96.582, 102.204, 77.708, 63.376, 71.112],
-    ("side_light", 1, 4): [109.427, 90.973, 96.95, 79.611, 64.727, 73.038],
-    ("side_light", 1, 5): [107.367, 87.299, 93.526, 80.978, 66.263, 74.773],
+    ("shadow_edge", 1, 1): [116.256, 118.941, 120.444, 62.491, 75.111, 71.505],
+    ("shadow_edge", 1, 2): [99.465, 107.09, 107.306, 60.094, 77.309, 72.195],
+    ("shadow_edge", 1, 3): [86.924, 98.306, 97.502, 62.054, 80.808, 75.257],
+    ("shadow_edge", 1, 4): [77.558, 91.855, 90.251, 65.419, 84.29, 78.763],
+    ("shadow_edge", 1, 5): [70.543, 87.078, 84.921, 68.868, 87.316, 81.941],
+    ("side_light", 1, 1): [121.866, 115.15, 118.847, 69.436, 66.49, 68.912],
+    ("side_light", 1, 2): [110.8, 101.727, 105.669, 69.416, 62.433, 66.771],
+    ("side_light", 1, 3): [103.668, 92.792, 96.898, 70.788, 61.826, 67.246],
+    ("side_light", 1, 4): [99.193, 86.985, 91.199, 72.379, 62.653, 68.584],
+    ("side_light", 1, 5): [96.443, 83.282, 87.551, 73.714, 63.824, 69.996],
 }
