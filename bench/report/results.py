@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bench.digest import digest_file
 from bench.errors import UserError
 from bench.folder import RunFolder
-from bench.judge.stages import FUNNEL
+from bench.judge.metrics import FUNNEL
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
@@ -236,6 +236,8 @@ def _cell(record: dict[str, Any]) -> Cell:
         key=record["key"],
         statuses=dict(record["statuses"]),
         environment=dict(record.get("environment") or {}),
+        perturbable=record.get("perturbable"),
+        unperturbed=record.get("unperturbed", 0),
     )
 
 
