@@ -45,7 +45,7 @@ def test_the_registry_is_named_by_hand() -> None:
     assert sorted(PERTURBATIONS) == [
         "backlight", "bit_depth", "camera_tilt", "colour_temperature", "contrast", "defocus", "distance",
         "exposure", "exposure_ramp", "flicker", "gamma", "impulse_noise", "jpeg", "low_light", "low_resolution",
-        "motion_blur", "off_centre", "roll", "sensor_noise", "shot_noise", "vignetting", "white_balance",
+        "motion_blur", "off_centre", "roll", "rolling_shutter", "sensor_noise", "shot_noise", "vignetting", "white_balance",
         "zoom_blur",
     ]  # fmt: skip
     assert all(name == perturbation.name for name, perturbation in PERTURBATIONS.items())
@@ -272,6 +272,11 @@ GOLDEN: dict[tuple[str, int, int], list[float]] = {
     ("roll", 1, 3): [138.3, 134.668, 135.443, 71.05, 74.803, 52.272],
     ("roll", 1, 4): [138.808, 134.953, 135.837, 70.097, 74.199, 51.756],
     ("roll", 1, 5): [139.683, 135.447, 136.533, 69.415, 74.079, 51.477],
+    ("rolling_shutter", 1, 1): [138.585, 134.945, 135.745, 73.514, 76.743, 53.889],
+    ("rolling_shutter", 1, 2): [138.683, 134.962, 135.805, 73.409, 76.584, 53.742],
+    ("rolling_shutter", 1, 3): [138.779, 134.994, 135.875, 73.33, 76.29, 53.666],
+    ("rolling_shutter", 1, 4): [138.864, 135.051, 135.941, 73.313, 76.149, 53.638],
+    ("rolling_shutter", 1, 5): [138.99, 135.114, 136.039, 73.324, 75.984, 53.628],
     ("sensor_noise", 1, 1): [138.401, 134.995, 135.79, 75.01, 78.256, 57.592],
     ("sensor_noise", 1, 2): [138.204, 134.946, 135.734, 76.387, 79.366, 61.01],
     ("sensor_noise", 1, 3): [137.773, 134.74, 135.5, 79.142, 81.558, 67.241],

@@ -34,6 +34,7 @@ from bench.predict.perturb.playback import (
     SPEED,
 )
 from bench.predict.perturb.sensor import BIT_DEPTH, IMPULSE_NOISE, SENSOR_NOISE, SHOT_NOISE, WHITE_BALANCE
+from bench.predict.perturb.shutter import ROLLING_SHUTTER
 from bench.predict.perturb.viewpoint import CAMERA_TILT, DISTANCE, OFF_CENTRE, ROLL
 
 __all__ = ["FILM_PERTURBATIONS", "PERTURBATIONS", "Perturbation", "find_perturbation"]
@@ -43,7 +44,7 @@ PERTURBATIONS: dict[str, Perturbation[Clip]] = {
     for p in (
         BACKLIGHT, BIT_DEPTH, CAMERA_TILT, COLOUR_TEMPERATURE, CONTRAST, DEFOCUS, DISTANCE, EXPOSURE,
         EXPOSURE_RAMP, FLICKER, GAMMA, IMPULSE_NOISE, JPEG, LOW_LIGHT, LOW_RESOLUTION, MOTION_BLUR,
-        OFF_CENTRE, ROLL, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE, ZOOM_BLUR,
+        OFF_CENTRE, ROLL, ROLLING_SHUTTER, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE, ZOOM_BLUR,
     )
 }  # fmt: skip
 
