@@ -13,11 +13,13 @@ from itertools import groupby
 
 from bench.errors import MachineError, MediaFault
 from bench.folder import RunFolder
-from bench.predict.cell import Store
+from bench.predict.cell import Harmed, Store
 from bench.predict.clip import Clip
 from bench.predict.faces import Faces
-from bench.predict.forward import harm_clip, predict_clips, to_rows
+from bench.predict.forward import harm_clip, harm_faces, predict_clips, to_rows
 from bench.predict.front import FaceFinder, Tracker
+from bench.predict.meshes import Fits
+from bench.predict.perturb.face import FaceClip
 from bench.predict.reader import Item, chunks
 from bench.predict.rows import Hearing, frame_rows, prediction_rows
 
@@ -36,15 +38,18 @@ class Batch:
         self.hearings = [[Hearing(name) for name in names] for _ in stores]
         self.trackers: dict[tuple[int, int], Tracker] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
+        self.harmed = [Harmed() if store.cell.harm.of_face else None for store in stores]
 
     def chunks(self, items: Iterator[Item]) -> Iterator[Chunk]:
         """What was decoded, once for each condition, whose cells see the same; the last is empty."""
         conditions = groupby(range(len(self.stores)), lambda i: self.stores[i].cell.harm)
         cells = [list(places) for _, places in conditions]
+        aligned = self.stores[0].cell.targets.facts.media_kind == "aligned"
         for windows, faults in chunks(items):
-            yield from (Chunk(self, places, windows) for places in cells)
-            yield Chunk(self, [], [], faults)
-        yield Chunk(self, [], [], last=True)
+            fits = Fits([clip for _, clip in windows], aligned=aligned)
+            yield from (Chunk(self, places, windows, fits) for places in cells)
+            yield Chunk(self, [], [], fits, faults)
+        yield Chunk(self, [], [], Fits([], aligned=aligned), last=True)
 
     def finder(self, i: int) -> FaceFinder | None:
         """What finds the faces for cell i; aligned media skip the front-end."""
@@ -58,7 +63,7 @@ class Batch:
             model, hearings = store.cell.model, self.hearings[i]
             tracks = [self._person(i, position) for position in range(len(hearings))]
             predictions = prediction_rows(model, hearings, tracks)
-            store.write_part(self.number, predictions, frame_rows(model, hearings))
+            store.write_part(self.number, predictions, frame_rows(model, hearings), self.harmed[i])
 
     def _person(self, i: int, position: int) -> int | None:
         if self.finder(i) is None:
@@ -89,20 +94,24 @@ Placed = list[tuple[int, Clip]]
 
 @dataclass
 class Chunk:
-    """Windows of a batch under one condition, for the cells at ``cells``, and media that failed."""
+    """Windows of a batch under one condition, for the cells at ``cells``, and media that failed.
+
+    ``fits``: the faces of the windows as they are without it, for the conditions that act on faces.
+    """
 
     batch: Batch
     cells: list[int]
     windows: Placed
+    fits: Fits
     faults: list[tuple[int, MediaFault]] = field(default_factory=list[tuple[int, MediaFault]])
     last: bool = False
     faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
+    harmed: Harmed = field(default_factory=Harmed)
 
     def detect(self) -> Chunk:
         """Perturb the frames, once for all cells, and detect the faces in them."""
         for i in self.cells[:1]:
-            cell = self.batch.stores[i].cell
-            self.windows = [(p, harm_clip(clip, cell.harm, "frame", cell.seed)) for p, clip in self.windows]
+            self.windows = self._harm(i, self.windows, "frame")
         clips = [clip for _, clip in self.windows]
         for i in self.cells:
             finder = self.batch.finder(i)
@@ -116,6 +125,26 @@ class Chunk:
         for hearings in self.batch.hearings:
             for p, fault in self.faults:
                 hearings[p].fail_decoding(fault)
+
+    def _harm(self, i: int, clips: Placed, where: str) -> Placed:
+        """What cell i sees here: its perturbation, if it acts ``where``, on windows or on crops of them."""
+        cell = self.batch.stores[i].cell
+        if not cell.harm.of_face:
+            return [(p, harm_clip(clip, cell.harm, where, cell.seed)) for p, clip in clips]
+        if cell.harm.where != where:
+            return clips
+        faces = self._fit(i, clips)
+        frames, unfitted = sum(len(one.clip) for one in faces), sum(one.unfitted for one in faces)
+        self.harmed = Harmed(frames, unfitted)
+        return [(p, harm_faces(one, cell.harm, cell.seed)) for (p, _), one in zip(clips, faces, strict=True)]
+
+    def _fit(self, i: int, clips: Placed) -> list[FaceClip]:
+        """The faces of windows, for all conditions at once, or of the crops that one model cut of them."""
+        finder = self.batch.stores[i].cell.meshes
+        assert finder is not None
+        if clips is self.windows:
+            return self.fits.found(finder)
+        return finder.find([clip for _, clip in clips], aligned=True)
 
     def _cut(self, i: int, faces: list[list[Faces]]) -> Placed:
         """One clip per person and window; frames without a face are noted."""
@@ -132,7 +161,9 @@ class Chunk:
         cell, hearings = self.batch.stores[i].cell, self.batch.hearings[i]
         for p, clip in self.windows:
             hearings[p].frames += len(clip)
-        crops = [(p, harm_clip(clip, cell.harm, "crop", cell.seed)) for p, clip in crops]
+        crops = self._harm(i, crops, "crop")
+        if (harmed := self.batch.harmed[i]) is not None:
+            self.batch.harmed[i] = harmed + self.harmed
         scores = predict_clips(cell.model, [clip for _, clip in crops])
         for (p, clip), heard in zip(crops, to_rows(cell.model, scores), strict=True):
             if isinstance(heard, Exception):

@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -19,11 +20,12 @@ import pyarrow.parquet as pq
 from bench.digest import digest_json
 from bench.errors import MachineError, listed
 from bench.folder import CellFolder, RunFolder, write_json
-from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
+from bench.predict.meshes import MeshFinder
+from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, find_perturbation
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
 
-__all__ = ["CLEAN", "Cell", "Harm", "Store", "already_made", "cost"]
+__all__ = ["CLEAN", "Cell", "Harm", "Harmed", "Store", "already_made", "cost"]
 
 DECODE_VERSION = 1
 AGGREGATE_VERSION = 1
@@ -52,6 +54,11 @@ class Harm:
         """Whether it acts on whole videos, before they are sampled."""
         return self.name in FILM_PERTURBATIONS
 
+    @property
+    def of_face(self) -> bool:
+        """Whether it acts on the surface of faces, which must be found first."""
+        return self.name in FACE_PERTURBATIONS
+
     def describe(self) -> dict[str, Any]:
         """What enters the key: also the version and the amount, which the severity stands for."""
         if self.severity == 0:
@@ -69,8 +76,27 @@ CLEAN = Harm()
 
 
 @dataclass(frozen=True)
+class Harmed:
+    """Frames, or crops of them, that were to be perturbed, and how many of these stayed as they were."""
+
+    perturbable: int = 0
+    unperturbed: int = 0
+
+    def __add__(self, other: Harmed) -> Harmed:
+        """Both together."""
+        return Harmed(self.perturbable + other.perturbable, self.unperturbed + other.unperturbed)
+
+    def describe(self) -> dict[str, int]:
+        """What ``cell.json`` says."""
+        return {"perturbable": self.perturbable, "unperturbed": self.unperturbed}
+
+
+@dataclass(frozen=True)
 class Cell:
-    """Model x data set x condition, with all that its key depends on."""
+    """Model x data set x condition, with all that its key depends on.
+
+    ``meshes`` finds the surface of faces for a harm that is done to them, and is None for any other.
+    """
 
     model: Model
     dataset: str
@@ -78,6 +104,11 @@ class Cell:
     harm: Harm
     seed: int
     precision: str
+    meshes: MeshFinder | None = None
+
+    def __post_init__(self) -> None:
+        if self.harm.of_face != (self.meshes is not None):
+            raise ValueError(f"{self.harm.label}: meshes are found for what is done to faces, and only then")
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -87,6 +118,7 @@ class Cell:
     @property
     def key(self) -> str:
         """The sha256 of the inputs that change outputs."""
+        fitted = {} if self.meshes is None else {"meshes": self.meshes.described}
         return digest_json(
             {
                 "targets": self.targets.digest,
@@ -96,6 +128,7 @@ class Cell:
                 "precision": self.precision,
                 "stages": {"decode": DECODE_VERSION, "aggregate": AGGREGATE_VERSION},
                 "schema": SCHEMA_VERSION,
+                **fitted,
             }
         )
 
@@ -145,8 +178,12 @@ class Store:
         """Whether the part of this batch is still to be made."""
         return not self.done and not (self._parts / f"{batch:06d}.parquet").is_file()
 
-    def write_part(self, batch: int, predictions: pa.Table, frames: pa.Table) -> None:
+    def write_part(
+        self, batch: int, predictions: pa.Table, frames: pa.Table, harmed: Harmed | None = None
+    ) -> None:
         """Write one batch; it counts as made once its predictions are in place."""
+        if harmed is not None:
+            write_json(self._parts / f"{batch:06d}-harmed.json", harmed.describe())
         write_table(frames, self._parts / f"{batch:06d}-frames.parquet")
         write_table(predictions, self._parts / f"{batch:06d}.parquet")
 
@@ -166,6 +203,7 @@ class Store:
             raise self._unusable(f"a part cannot be read ({str(error).splitlines()[0]})") from None
         counted = predictions["status"].value_counts().to_pylist()
         statuses = {entry["values"]: entry["counts"] for entry in counted}
+        harmed = self._harmed(names) if self.cell.harm.of_face else {}
         if "model_error" in statuses and not set(statuses) - {"model_error", "decode_error"}:
             first = next(fault for fault in predictions["fault"].to_pylist() if fault is not None)
             raise self._unusable(f"the model failed on every clip, first with: {first}")
@@ -184,11 +222,21 @@ class Store:
                 "rows": predictions.num_rows,
                 "frames": frames.num_rows or None,
                 "statuses": statuses,
+                **harmed,
                 **provenance,
             }
         )
         shutil.rmtree(self._parts)
         self.done = True
+
+    def _harmed(self, names: Sequence[Path]) -> dict[str, int]:
+        """What the parts count of perturbed frames, summed."""
+        try:
+            parts = [json.loads(n.with_name(f"{n.stem}-harmed.json").read_text("utf-8")) for n in names]
+            total = sum((Harmed(**part) for part in parts), Harmed())
+        except (OSError, ValueError, TypeError) as error:
+            raise self._unusable(f"a part cannot be read ({error})") from None
+        return total.describe()
 
     def _unusable(self, found: str) -> MachineError:
         shutil.rmtree(self.folder.path)

@@ -5,13 +5,16 @@ Coordinates are pixels of the frame it was given, continuous: the pixel in colum
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 import torch
 
-__all__ = ["Detector", "Faces", "overlap"]
+__all__ = ["Detector", "Faces", "filling", "overlap"]
+
+_LEAST_FILLED = 0.25  # of an aligned picture, for a detected face to be the one it shows
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,21 @@ class Detector(Protocol):
     def __call__(self, frames: torch.Tensor) -> list[Faces]:
         """The faces of each frame of uint8 [T, 3, H, W] RGB."""
         ...
+
+
+def filling(size: Sequence[int], found: Faces) -> Faces:
+    """The one face that fills an aligned picture of some height and width.
+
+    Its points are those of the largest found, if that is large enough to be the one shown, else NaN.
+
+    Its score is that of the face found, NaN where there is none.
+    """
+    points, score = np.full((1, 5, 2), np.nan), np.full(1, np.nan)
+    height, width = size
+    areas = found.boxes[:, 2:].prod(1)
+    if len(found) and areas.max() >= _LEAST_FILLED * height * width:
+        points, score = found.points[areas.argmax()][None], found.scores[areas.argmax()][None]
+    return Faces(np.array([[0.0, 0.0, width, height]]), points, score)
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> np.ndarray:

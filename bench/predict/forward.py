@@ -20,19 +20,25 @@ from bench.predict.cell import Harm
 from bench.predict.clip import Clip, Scores
 from bench.predict.device import is_out_of_memory
 from bench.predict.film import Film
-from bench.predict.perturb import FILM_PERTURBATIONS, PERTURBATIONS
+from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, PERTURBATIONS
+from bench.predict.perturb.face import FaceClip
 from bench.predict.zoo import Model
 
-__all__ = ["check_probabilities", "harm_clip", "harm_film", "predict_clips", "to_rows"]
+__all__ = ["check_probabilities", "harm_clip", "harm_faces", "harm_film", "predict_clips", "to_rows"]
 
 _SUM_TOLERANCE = 1e-3
 
 
 def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
     """Apply the cell's perturbation if it acts here (``frame`` or ``crop``)."""
-    if harm.where != where or harm.of_film:
+    if harm.where != where or harm.of_film or harm.of_face:
         return clip
     return PERTURBATIONS[harm.name](clip, harm.severity, seed)
+
+
+def harm_faces(faces: FaceClip, harm: Harm, seed: int) -> Clip:
+    """Apply the cell's perturbation of fitted faces; a frame without one stays as it is."""
+    return FACE_PERTURBATIONS[harm.name](faces, harm.severity, seed).clip
 
 
 def harm_film(film: Film, harm: Harm, seed: int) -> Film:

@@ -25,7 +25,7 @@ from bench.predict.appearance import INNER, NAMES, SIDE, looks
 from bench.predict.clip import Clip, Sampling
 from bench.predict.datasets.media import media_path
 from bench.predict.device import keep_freed_memory, strict_numbers
-from bench.predict.faces import Faces
+from bench.predict.faces import Faces, filling
 from bench.predict.front import FaceFinder, Front, Tracker
 from bench.predict.pipeline import Build
 from bench.predict.pose import Pose, mean_angles
@@ -40,7 +40,6 @@ SAMPLING = Sampling(rate=5)
 POSES = ("fsanet@1x1", "fsanet@var")
 COLUMNS = ("yaw", "pitch", "roll", "face_size", *NAMES)
 """What is measured; after them ``measured`` says "ok", "no_face" or "decode_error"."""
-_LEAST_FILLED = 0.25  # of an aligned picture, for a detected face to be the one it shows
 
 
 @dataclass(frozen=True)
@@ -213,14 +212,9 @@ class _Table:
 
 def _filling(clip: Clip, faces: Sequence[Faces]) -> Sighting:
     """One face a frame that fills the picture, with the points of the largest found if that is large."""
-    count, (height, width) = len(clip), clip.frames.shape[-2:]
-    points = np.full((count, 5, 2), np.nan)
-    for frame, found in enumerate(faces):
-        areas = found.boxes[:, 2:].prod(1)
-        if len(found) and areas.max() >= _LEAST_FILLED * height * width:
-            points[frame] = found.points[areas.argmax()]
-    boxes = np.tile([0.0, 0.0, width, height], (count, 1))
-    return Sighting(clip, np.arange(count), np.zeros(count, dtype=np.int64), boxes, points)
+    whole = [filling(clip.frames.shape[-2:], found) for found in faces]
+    boxes, points = np.concatenate([f.boxes for f in whole]), np.concatenate([f.points for f in whole])
+    return Sighting(clip, np.arange(len(clip)), np.zeros(len(clip), dtype=np.int64), boxes, points)
 
 
 def _whole(boxes: np.ndarray) -> np.ndarray:

@@ -11,7 +11,8 @@ from bench.predict.cell import CLEAN, Cell, Harm
 from bench.predict.datasets.media import media_path
 from bench.predict.device import choose_precision
 from bench.predict.media import is_still
-from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
+from bench.predict.meshes import MeshFinder, load_mesh_finder
+from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, find_perturbation
 from bench.predict.pipeline import Build
 from bench.predict.zoo import Choice, Model, Zoo
 from bench.question import Question
@@ -33,6 +34,7 @@ def plan_cells(
     dtype = choose_precision(precision)
     loaded: dict[Choice, Model] = {}
     cells: list[Cell] = []
+    meshes = _meshes(question, zoo, device)
     for name, targets in question.targets.items():
         request = Build(device, dtype, targets=targets, seed=question.suite.seed)
         harms = _harms(question, name, targets)
@@ -46,8 +48,15 @@ def plan_cells(
                 )
             _require_common_label(model, targets)
             _require_crops(model, harms, question, targets)
-            cells += [Cell(model, name, targets, h, question.suite.seed, precision) for h in harms]
+            asked = (question.suite.seed, precision)
+            cells += [Cell(model, name, targets, h, *asked, meshes if h.of_face else None) for h in harms]
     return cells
+
+
+def _meshes(question: Question, zoo: Zoo, device: torch.device) -> MeshFinder | None:
+    """What finds the surface of faces, the same for all models, where a condition needs it."""
+    needing = [one.perturb for one in question.suite.conditions if one.perturb in FACE_PERTURBATIONS]
+    return load_mesh_finder(zoo, device, question.place("perturbation", needing[0])) if needing else None
 
 
 def _harms(question: Question, dataset: str, targets: Targets) -> list[Harm]:

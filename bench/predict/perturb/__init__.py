@@ -1,7 +1,7 @@
 """Perturbations of media: deterministic, coherent over the clip, five severities in physical units.
 
-The dicts below are the registry, of what acts on windows of frames and on whole films; each file is named
-here by hand, so nothing is registered by an import elsewhere.
+The dicts below are the registry, of what acts on windows of frames, on fitted faces in them, and on whole
+films; each file is named here by hand, so nothing is registered by an import elsewhere.
 """
 
 from typing import Any
@@ -10,6 +10,8 @@ from bench.errors import UserError, listed, nearest
 from bench.predict.clip import Clip
 from bench.predict.film import Film
 from bench.predict.perturb.codec import H264, VP9
+from bench.predict.perturb.face import FaceClip
+from bench.predict.perturb.face_light import SIDE_LIGHT
 from bench.predict.perturb.illuminant import COLOUR_TEMPERATURE
 from bench.predict.perturb.jpeg import JPEG
 from bench.predict.perturb.light import (
@@ -37,7 +39,7 @@ from bench.predict.perturb.sensor import BIT_DEPTH, IMPULSE_NOISE, SENSOR_NOISE,
 from bench.predict.perturb.shutter import ROLLING_SHUTTER
 from bench.predict.perturb.viewpoint import CAMERA_TILT, DISTANCE, OFF_CENTRE, ROLL
 
-__all__ = ["FILM_PERTURBATIONS", "PERTURBATIONS", "Perturbation", "find_perturbation"]
+__all__ = ["FACE_PERTURBATIONS", "FILM_PERTURBATIONS", "PERTURBATIONS", "Perturbation", "find_perturbation"]
 
 PERTURBATIONS: dict[str, Perturbation[Clip]] = {
     p.name: p
@@ -47,6 +49,8 @@ PERTURBATIONS: dict[str, Perturbation[Clip]] = {
         OFF_CENTRE, ROLL, ROLLING_SHUTTER, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE, ZOOM_BLUR,
     )
 }  # fmt: skip
+
+FACE_PERTURBATIONS: dict[str, Perturbation[FaceClip]] = {p.name: p for p in (SIDE_LIGHT,)}
 
 FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {
     p.name: p
@@ -58,7 +62,7 @@ FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {
 
 def find_perturbation(name: str, where: str) -> Perturbation[Any]:
     """The perturbation of that name; UserError with the nearest name otherwise."""
-    known: dict[str, Perturbation[Any]] = {**PERTURBATIONS, **FILM_PERTURBATIONS}
+    known: dict[str, Perturbation[Any]] = {**PERTURBATIONS, **FACE_PERTURBATIONS, **FILM_PERTURBATIONS}
     if name not in known:
         raise UserError(
             where, f"perturbation {name!r} is not known.{nearest(name, known)}",

@@ -1,4 +1,4 @@
-"""What a perturbation is: a function of a clip or film, an amount and a counter-based random stream."""
+"""What a perturbation is: a function of a clip, its faces or a film, an amount and a random stream."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ Subject = TypeVar("Subject", bound=_Named)
 
 @dataclass(frozen=True)
 class Perturbation(Generic[Subject]):
-    """One kind of harm with five severities, of clips, or of films: whole videos before they are sampled.
+    """One kind of harm with five severities: of clips, of fitted faces in them, or of films.
+
+    Films are whole videos before they are sampled.
 
     ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
     ``apply(clip, amount, stream)`` returns the clip with other pixels (or sound) and the same times;
+    ``apply(faces, amount, stream)`` the same of a ``FaceClip``, whose meshes stay;
     ``apply(film, amount, stream)`` the film with other frames, or others of them shown, or at other times.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
     such severities stay out of gates. ``random``: whether seed and clip change the pixels; all persons

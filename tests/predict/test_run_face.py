@@ -1,0 +1,172 @@
+"""Conditions that act on the surface of faces, from the plan to cell.json: one fit for all, and its misses counted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import torch
+
+from bench.errors import UserError
+from bench.folder import RunFolder
+from bench.predict.cell import CLEAN, Cell, Harm, Store
+from bench.predict.clip import Clip, Scores
+from bench.predict.faces import Faces
+from bench.predict.front import FaceFinder, Front
+from bench.predict.meshes import MeshFinder, misplaced
+from bench.predict.run import Options, predict_cells
+from bench.tables import Targets
+from tests.predict.faces import BrightFrames, MadeMesh, ellipsoid, faces_in, five, made_finder
+from tests.predict.made import CPU, model_of, targets_of, write_video
+
+LIT = Harm("side_light", 4, "frame")
+LEVELS = [160, 30, 170, 180, 30, 150]
+
+
+def brightness(clips: Sequence[Clip]) -> list[Scores]:
+    bright = [clip.frames.double().mean((1, 2, 3)) / 255 for clip in clips]
+    return [
+        Scores(clip.times, {"labels": torch.stack([level, 1 - level], dim=1)})
+        for clip, level in zip(clips, bright, strict=True)
+    ]
+
+
+def cell_of(targets: Targets, harm: Harm, finder: MeshFinder) -> Cell:
+    return Cell(model_of(brightness), "t", targets, harm, 0, "fp32", finder if harm.of_face else None)
+
+
+def levels(store: Store) -> np.ndarray:
+    said = pq.read_table(store.folder.frames)["p_happiness"].to_pylist()
+    return np.array(said, np.float64) * 255  # NaN without a face
+
+
+def film_of(folder: Path, name: str) -> None:
+    write_video(folder / name, [np.full((64, 64, 3), level, np.uint8) for level in LEVELS])
+
+
+def facts(store: Store) -> dict[str, object]:
+    return json.loads((store.folder.path / "cell.json").read_text())
+
+
+def test_frames_without_a_fit_stay_and_are_counted(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        film_of(tmp_path, name)
+    run, targets, finder = (
+        RunFolder(tmp_path / "run"),
+        targets_of(tmp_path, ["a.mp4", "b.mp4"]),
+        made_finder(),
+    )
+    harms = [CLEAN, LIT, Harm("side_light", 5, "frame")]
+    stores = [Store(run, cell_of(targets, harm, finder), 1) for harm in harms]
+    predict_cells(run, stores, Options(CPU, workers=1))
+    clean, four, five = (levels(store) for store in stores)
+    dark = np.array(LEVELS * 2) < 99
+    assert np.abs(clean - LEVELS * 2).max() < 4
+    assert np.array_equal(four[dark], clean[dark])
+    assert (four[~dark] < clean[~dark] - 5).all()
+    assert (five[~dark] < four[~dark] - 1).all()
+    # Twelve frames are looked at once, however many severities there are.
+    assert finder.finder.detector.asked == 12
+    assert [facts(store).get("perturbable") for store in stores] == [None, 12, 12]
+    assert [facts(store).get("unperturbed") for store in stores] == [None, 4, 4]
+
+
+def test_a_resumed_cell_counts_what_was_made_before(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        film_of(tmp_path, name)
+    targets = targets_of(tmp_path, ["a.mp4", "b.mp4"])
+
+    def stops(clips: Sequence[Clip]) -> list[Scores]:
+        if any(clip.id == "b.mp4" for clip in clips):
+            raise UserError("stopped", "here", "nothing", "nothing")
+        return brightness(clips)
+
+    ended = []
+    for number, predict in enumerate([brightness, stops]):
+        run = RunFolder(tmp_path / str(number))
+        cell = cell_of(targets, LIT, made_finder())
+        if predict is stops:
+            with pytest.raises(UserError, match="stopped"):
+                predict_cells(run, [Store(run, replace(cell, model=model_of(stops)), 1)], Options(CPU))
+        store = Store(run, cell, 1)
+        assert [store.lacks(batch) for batch in (0, 1)] == [predict is brightness, True]
+        predict_cells(run, [store], Options(CPU))
+        ended.append({k: v for k, v in facts(store).items() if k not in ("seconds", "environment")})
+    assert ended[0] == ended[1]
+    assert ended[1]["unperturbed"] == 4
+
+
+def test_crops_are_fitted_as_one_face_each(tmp_path: Path) -> None:
+    film_of(tmp_path, "a.mp4")
+    run, targets = RunFolder(tmp_path / "run"), targets_of(tmp_path, ["a.mp4"])
+    front = FaceFinder(Front("bright", size=32), BrightFrames())
+    model = replace(model_of(brightness), finder=front)
+    harms = (CLEAN, Harm("side_light", 5, "crop"))
+    cells = [replace(cell_of(targets, harm, made_finder()), model=model) for harm in harms]
+    stores = [Store(run, cell, 1) for cell in cells]
+    predict_cells(run, stores, Options(CPU))
+    clean, harmed = (levels(store) for store in stores)
+    faces = ~np.isnan(clean)
+    assert faces.sum() == 4  # no crop is cut of a dark frame
+    assert (harmed[faces] < clean[faces] - 5).all()
+    assert (facts(stores[1])["perturbable"], facts(stores[1])["unperturbed"]) == (4, 0)
+
+
+def test_bad_fits_are_refused() -> None:
+    class Elsewhere(BrightFrames):
+        def __call__(self, frames: torch.Tensor) -> list[Faces]:
+            found = super().__call__(frames)
+            for faces in found:
+                faces.points[:, 3, 1] += 8  # a corner of the mouth
+            return found
+
+    frames = torch.tensor([150, 120, 170], dtype=torch.uint8)[:, None, None, None].repeat(1, 3, 64, 64)
+    clip = Clip("a", frames, np.arange(3), np.arange(3) / 25)
+    good = made_finder()
+    (faces,) = good.find([clip], aligned=False)
+    assert (faces.which.tolist(), faces.unfitted) == ([0, 1, 2], 0)
+    wrong = MeshFinder(FaceFinder(Front("bright"), Elsewhere()), MadeMesh(), {})
+    assert wrong.find([clip], aligned=False)[0].unfitted == 3
+
+    class Doubting(MadeMesh):
+        def __call__(self, crops: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            points, _ = super().__call__(crops)
+            return points, torch.tensor([0.49, 0.5, 1.0])
+
+    (faces,) = MeshFinder(good.finder, Doubting(), {}).find([clip], aligned=False)
+    assert faces.which.tolist() == [1, 2]
+    assert faces.scores.tolist() == [0.5, 1.0]
+
+
+def test_misplaced_by_hand() -> None:
+    meshes = np.stack([ellipsoid(0, 0, 10)] * 3)
+    apart = np.linalg.norm(meshes[0, 263] - meshes[0, 33])
+    points = np.stack([five(mesh) for mesh in meshes])
+    points[1, 3] += (3.0, 4.0)
+    points[1, 4] += (1.0, 0.0)
+    points[2] = np.nan
+    assert misplaced(meshes, points) == pytest.approx([0, 5 / apart, np.nan], nan_ok=True)
+
+
+def test_what_is_fitted_with_enters_the_key(tmp_path: Path) -> None:
+    film_of(tmp_path, "a.mp4")
+    targets, finder = targets_of(tmp_path, ["a.mp4"]), made_finder()
+    other = MeshFinder(finder.finder, finder.network, {"version": 2})
+    assert cell_of(targets, LIT, finder).key != cell_of(targets, LIT, other).key
+    assert cell_of(targets, LIT, finder).key == cell_of(targets, LIT, made_finder()).key
+    assert cell_of(targets, CLEAN, finder).key == cell_of(targets, CLEAN, other).key
+    for harm, meshes in ((LIT, None), (CLEAN, finder)):
+        with pytest.raises(ValueError, match="meshes are found for what is done to faces"):
+            Cell(model_of(brightness), "t", targets, harm, 0, "fp32", meshes)
+
+
+def test_a_made_face_fills_its_part() -> None:
+    clip = Clip("a", torch.zeros((2, 3, 100, 80), dtype=torch.uint8), np.arange(2), np.arange(2) / 25)
+    faces = faces_in(clip, 1, share=0.3)
+    assert faces.widths == pytest.approx([60], rel=0.06)
+    assert faces.unfitted == 1
