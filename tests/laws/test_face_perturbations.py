@@ -39,7 +39,7 @@ def perturbation(request: pytest.FixtureRequest) -> Perturbation[FaceClip]:
 
 
 def test_the_registry_is_named_by_hand() -> None:
-    assert sorted(FACE_PERTURBATIONS) == ["side_light"]
+    assert sorted(FACE_PERTURBATIONS) == ["mask", "phone", "side_light", "sunglasses"]
     assert all(name == perturbation.name for name, perturbation in FACE_PERTURBATIONS.items())
     assert not set(FACE_PERTURBATIONS) & {*PERTURBATIONS, *FILM_PERTURBATIONS}
 
@@ -161,9 +161,24 @@ def test_golden_signature(perturbation: Perturbation[FaceClip], severity: int) -
 
 
 GOLDEN: dict[tuple[str, int, int], list[float]] = {
+    ("mask", 1, 1): [138.499, 132.639, 141.132, 73.074, 75.196, 73.453],
+    ("mask", 1, 2): [138.629, 131.955, 141.979, 72.792, 74.742, 71.137],
+    ("mask", 1, 3): [139.016, 132.446, 142.516, 72.194, 75.027, 68.286],
+    ("mask", 1, 4): [139.388, 134.034, 142.636, 71.594, 75.638, 66.391],
+    ("mask", 1, 5): [139.51, 136.234, 142.459, 71.0, 76.053, 64.97],
+    ("phone", 1, 1): [118.685, 115.048, 118.542, 58.782, 79.27, 77.888],
+    ("phone", 1, 2): [116.88, 109.94, 113.184, 57.913, 79.056, 77.453],
+    ("phone", 1, 3): [116.284, 105.323, 108.134, 57.716, 78.578, 76.763],
+    ("phone", 1, 4): [116.653, 100.801, 103.001, 57.796, 77.845, 75.808],
+    ("phone", 1, 5): [119.675, 96.336, 98.678, 59.778, 76.78, 75.2],
     ("side_light", 1, 1): [126.279, 117.17, 121.56, 73.435, 66.842, 70.594],
     ("side_light", 1, 2): [118.087, 104.943, 110.056, 75.463, 63.348, 69.741],
     ("side_light", 1, 3): [112.792, 96.582, 102.204, 77.708, 63.376, 71.112],
     ("side_light", 1, 4): [109.427, 90.973, 96.95, 79.611, 64.727, 73.038],
     ("side_light", 1, 5): [107.367, 87.299, 93.526, 80.978, 66.263, 74.773],
+    ("sunglasses", 1, 1): [135.904, 132.885, 134.608, 73.714, 77.845, 75.802],
+    ("sunglasses", 1, 2): [133.694, 131.216, 131.685, 74.269, 78.842, 75.188],
+    ("sunglasses", 1, 3): [131.422, 129.512, 128.68, 75.781, 80.349, 76.116],
+    ("sunglasses", 1, 4): [129.947, 128.4, 126.726, 77.253, 81.592, 77.548],
+    ("sunglasses", 1, 5): [128.731, 127.498, 125.106, 78.741, 82.747, 79.209],
 }

@@ -24,6 +24,7 @@ from bench.predict.perturb.light import (
     LOW_LIGHT,
 )
 from bench.predict.perturb.loss import PACKET_LOSS
+from bench.predict.perturb.occlusion import MASK, PHONE, SUNGLASSES
 from bench.predict.perturb.optics import DEFOCUS, LOW_RESOLUTION, MOTION_BLUR, VIGNETTING, ZOOM_BLUR
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.playback import (
@@ -50,7 +51,9 @@ PERTURBATIONS: dict[str, Perturbation[Clip]] = {
     )
 }  # fmt: skip
 
-FACE_PERTURBATIONS: dict[str, Perturbation[FaceClip]] = {p.name: p for p in (SIDE_LIGHT,)}
+FACE_PERTURBATIONS: dict[str, Perturbation[FaceClip]] = {
+    p.name: p for p in (MASK, PHONE, SIDE_LIGHT, SUNGLASSES)
+}
 
 FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {
     p.name: p
