@@ -11,10 +11,13 @@ from bench.errors import UserError, listed
 if TYPE_CHECKING:
     from bench.predict.clip import Clip
     from bench.predict.perturb import Perturbation
+    from bench.predict.perturb.face import FaceClip
     from bench.report.contact import Strip
     from bench.spec import Condition, Suite
 
 __all__ = ["draw_pictures"]
+
+_UNCHANGED, _FILM = "no pixel changes", "they act on whole videos"
 
 
 def draw_pictures(
@@ -29,27 +32,66 @@ def draw_pictures(
         if medium is not None:
             raise UserError("--clip", "nothing is drawn", "--clip with --pictures", "Add --pictures FILE.png")
         return []
-    from bench.predict.perturb import FILM_PERTURBATIONS
-
     _check_file(file, medium)
-    scene = _scene(medium)
-    strips = {}
-    films = [c.name for c in suite.conditions if c.perturb in FILM_PERTURBATIONS]
+    stills, strips, left = _stills(suite, medium), {}, {}
     for condition, harm in zip(suite.conditions, harms, strict=True):
-        strip = None if condition.name in films else _strip(scene, condition, harm, suite.seed)
-        if strip is not None:
+        still = stills[condition.name]
+        strip = still if isinstance(still, str) else _strip(still, condition, harm, suite.seed)
+        if isinstance(strip, str):
+            left[condition.name] = strip
+        else:
             strips[condition.name] = strip
     if not strips:
-        films_alone = bool(films) and len(films) == len(suite.conditions)
-        what = "acts on less than a whole video" if films_alone else "changes a pixel of the picture"
-        raise UserError(
-            "--pictures", f"no condition of {suite.suite} {what}",
-            "A suite with conditions that one picture can show",
-            "Name another suite" if films_alone else "Name another suite or clip",
-        )  # fmt: skip
+        raise _nothing_drawn(suite, set(left.values()))
+    _write_sheet(file, list(strips.values()))
+    told = [f"{file}: {len(strips)} conditions at severity 0 to 5, of {medium or 'a drawn face'}"]
+    for why in (_UNCHANGED, *sorted({*left.values()} - {_UNCHANGED})):
+        names = [name for name, reason in left.items() if reason == why]
+        told += [f"not drawn, as {why}: {listed(names)}"] if names else []
+    return told
+
+
+def _stills(suite: Suite, medium: Path | None) -> dict[str, Clip | FaceClip | str]:
+    """What each condition acts on here, or why it is not drawn."""
+    from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS
+
+    scene = _scene(medium)
+    found: dict[str, Clip | FaceClip | str] = dict.fromkeys([c.name for c in suite.conditions], scene)
+    found |= {c.name: _FILM for c in suite.conditions if c.perturb in FILM_PERTURBATIONS}
+    if of_face := [c.name for c in suite.conditions if c.perturb in FACE_PERTURBATIONS]:
+        found |= dict.fromkeys(of_face, _fitted(scene, drawn=medium is None))
+    return found
+
+
+def _fitted(scene: Clip, *, drawn: bool) -> FaceClip | str:
+    """The faces of the scene, of which a drawn one fills it; or what is lacking to find them."""
+    from bench.predict.device import choose_device
+    from bench.predict.meshes import load_mesh_finder
+    from bench.predict.zoo import Zoo
+
+    try:
+        finder = load_mesh_finder(Zoo(), choose_device("cpu"), "--pictures")
+    except UserError as error:
+        return f"what fits faces cannot be loaded ({error.found})"
+    return finder.find([scene], aligned=drawn)[0]
+
+
+def _nothing_drawn(suite: Suite, reasons: set[str]) -> UserError:
+    what, remedy = "changes a pixel of the picture", "Name another suite or clip"
+    if reasons == {_FILM}:
+        what, remedy = "acts on less than a whole video", "Name another suite"
+    elif len(reasons) == 1 and reasons != {_UNCHANGED}:
+        what, remedy = f"can be drawn, as {next(iter(reasons))}", "Get it, or name another suite"
+    return UserError(
+        "--pictures", f"no condition of {suite.suite} {what}",
+        "A suite with conditions that one picture can show", remedy,
+    )  # fmt: skip
+
+
+def _write_sheet(file: Path, strips: Sequence[Strip]) -> None:
     from bench.report.contact import draw_sheet
 
-    sheet = draw_sheet(list(strips.values()), [f"severity {severity}" for severity in range(6)])
+    sheet = draw_sheet(strips, [f"severity {severity}" for severity in range(6)])
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(sheet)
@@ -57,10 +99,6 @@ def draw_pictures(
         raise UserError(
             "--pictures", f"{file}: {error.strerror}", "A file that can be written", "Name another"
         ) from None
-    told = [f"{file}: {len(strips)} conditions at severity 0 to 5, of {medium or 'a drawn face'}"]
-    unchanged = [c.name for c in suite.conditions if c.name not in [*strips, *films]]
-    told += [f"not drawn, as no pixel changes: {listed(unchanged)}"] if unchanged else []
-    return told + ([f"not drawn, as they act on whole videos: {listed(films)}"] if films else [])
 
 
 def _check_file(file: Path, medium: Path | None) -> None:
@@ -81,14 +119,14 @@ def _scene(medium: Path | None) -> Clip:
     return still(draw_face("happiness", "warm", "round", SIDE), "drawn")
 
 
-def _strip(scene: Clip, condition: Condition, harm: Perturbation[Any], seed: int) -> Strip | None:
-    """One row of the sheet; None where no severity changes a pixel."""
+def _strip(still: Clip | FaceClip, condition: Condition, harm: Perturbation[Any], seed: int) -> Strip | str:
+    """One row of the sheet, or why there is none."""
     from bench.predict.pictures import perturb_picture
     from bench.report.contact import SIDE, Strip
 
-    pictures = perturb_picture(scene, harm, seed, SIDE)
+    pictures = perturb_picture(still, harm, seed, SIDE)
     if pictures is None:
-        return None
+        return _UNCHANGED
     labels = ["as it is"]
     for severity, level in enumerate(harm.levels, 1):
         marks = [] if severity in condition.severities else ["not in the suite"]

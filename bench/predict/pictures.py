@@ -8,6 +8,7 @@ time, or to sound, cannot be seen here.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from bench.errors import MediaFault, UserError
 from bench.predict.clip import Clip, Sampling
 from bench.predict.decode import decode
 from bench.predict.perturb import Perturbation
+from bench.predict.perturb.face import FaceClip
 
 __all__ = ["middle_frame", "perturb_picture", "still"]
 
@@ -45,15 +47,19 @@ def still(picture: np.ndarray, name: str) -> Clip:
 
 
 def perturb_picture(
-    clip: Clip, perturbation: Perturbation[Clip], seed: int, side: int
+    still: Clip | FaceClip, perturbation: Perturbation[Any], seed: int, side: int
 ) -> list[np.ndarray] | None:
     """A still at severities 0 to 5, each uint8 [h, w, 3] of at most ``side``; None if no pixel changes."""
     shown, changed = [], False
     for severity in range(6):
-        frames = perturbation(clip, severity, seed).frames
-        changed = changed or not torch.equal(frames, clip.frames)
+        frames = _clip(perturbation(still, severity, seed)).frames
+        changed = changed or not torch.equal(frames, _clip(still).frames)
         shown.append(_fitted(frames, side)[0].permute(1, 2, 0).numpy())
     return shown if changed else None
+
+
+def _clip(still: Clip | FaceClip) -> Clip:
+    return still.clip if isinstance(still, FaceClip) else still
 
 
 def _fitted(frames: torch.Tensor, side: int) -> torch.Tensor:

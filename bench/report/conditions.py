@@ -6,6 +6,7 @@ Severities at which people may no longer see the label are marked: a loss there 
 
 from __future__ import annotations
 
+from bench.errors import listed
 from bench.report import figures
 from bench.report import format as fmt
 from bench.report.drawing import Figure
@@ -14,7 +15,11 @@ from bench.report.records import Place
 from bench.report.results import Results, unique
 from bench.report.table import Group, Line, Table, words
 
-__all__ = ["condition_table", "draw"]
+__all__ = ["condition_table", "draw", "unperturbed"]
+
+_MILDER = (
+    "Where frames stay as they are a loss is smaller than it would be, for some slices more than for others."
+)
 
 
 def condition_table(results: Results, dataset: str, metric: str) -> Table:
@@ -41,6 +46,24 @@ def draw(results: Results, dataset: str, metric: str) -> list[Figure]:
     if figures.one_severity_each(results.places(dataset)):
         return figures.condition_forests(results, dataset, metric)
     return figures.severity_curves(results, dataset, metric)
+
+
+def unperturbed(results: Results, dataset: str) -> tuple[str, ...]:
+    """How many frames stayed as they were under conditions that act on faces, since none was fitted."""
+    counted: dict[tuple[str, int, int], list[str]] = {}
+    for cell in results.cells:
+        if cell.dataset == dataset and cell.perturbable is not None:
+            counts = (_family(cell.place), cell.unperturbed, cell.perturbable)
+            counted.setdefault(counts, []).append(cell.model)
+    told = []
+    for (family, left, all_frames), models in counted.items():
+        share = f" ({fmt.percent(left / all_frames)})" if all_frames else ""
+        whose = "" if set(models) == {cell.model for cell in results.cells} else f" for {listed(models, 6)}"
+        told.append(
+            f"{family[:1].upper()}{family[1:]}: {fmt.count(left)} of {fmt.count(all_frames)} frames{share} "
+            f"have no face whose surface could be found and stay as they are{whose}."
+        )
+    return (*told, _MILDER) if any(left for _, left, _ in counted) else tuple(told)
 
 
 def _line(results: Results, of: tuple[str, str], place: Place, head: str) -> Line:

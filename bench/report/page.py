@@ -216,7 +216,8 @@ def _condition_parts(results: Results, data: Dataset) -> list[Part]:
     shown = [conditions.condition_table(results, data.name, metric)]
     missed = table.misses(results, data.name, [place for place in places if place.severity])
     tables = (*shown, *([missed] if missed.groups else []))
-    return [Part("Conditions", notes.conditions(results), curves, tables)]
+    text = (*notes.conditions(results), *conditions.unperturbed(results, data.name))
+    return [Part("Conditions", text, curves, tables)]
 
 
 def _robustness_parts(results: Results, data: Dataset) -> list[Part]:

@@ -59,7 +59,11 @@ class Perturbation:
 
 @dataclass(frozen=True)
 class Cell:
-    """One model on one data set under one condition: how many rows ended in which status."""
+    """One model on one data set under one condition: how many rows ended in which status.
+
+    ``perturbable``: frames that were to be perturbed by their faces, None under any other condition;
+    ``unperturbed``: how many of them stayed as they were, since no face of theirs was fitted.
+    """
 
     model: str
     dataset: str
@@ -67,3 +71,5 @@ class Cell:
     key: str
     statuses: dict[str, int]
     environment: dict[str, Any] = field(default_factory=dict)
+    perturbable: int | None = None
+    unperturbed: int = 0

@@ -228,6 +228,8 @@ def _cell(record: dict[str, Any]) -> Cell:
         key=record["key"],
         statuses=dict(record["statuses"]),
         environment=dict(record.get("environment") or {}),
+        perturbable=record.get("perturbable"),
+        unperturbed=record.get("unperturbed", 0),
     )
 
 

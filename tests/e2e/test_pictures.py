@@ -98,3 +98,48 @@ def test_what_cannot_be_drawn_is_refused(
         assert done.output == ""
     assert Path("clip.png").read_bytes() == b"a picture of mine"
     assert not Path("sheet.png").exists()
+
+
+FACES = """\
+suite: faces
+data: [{adapter: manifest, targets: T.csv}]
+conditions: [{perturb: roll}, {perturb: side_light}]
+"""
+
+
+def test_what_acts_on_faces_is_drawn_on_the_faces_found(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AFFECTBENCH_WEIGHTS", str(weights))
+    (tmp_path / "F.yaml").write_text(FACES)
+    file = tmp_path / "sheet.png"
+    words = ["suite", "show", str(tmp_path / "F.yaml"), "--pictures", str(file)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert f"{file}: 2 conditions" in done.output
+    _, lit = cells(file, 2, SIDE)
+    assert len({cell.tobytes() for cell in lit}) == 6
+    # The left half, or the right, gets darker from one severity to the next.
+    halves = np.array([[half.mean() for half in np.array_split(cell, 2, axis=1)] for cell in lit])
+    assert (np.diff(halves.min(1)) < -2).all()
+    cv2.imwrite(str(tmp_path / "none.png"), np.full((90, 160, 3), 99, np.uint8))
+    done = CliRunner().invoke(app, [*words, "--clip", str(tmp_path / "none.png")])
+    assert "no condition of faces changes a pixel" in str(done.exception)
+
+
+def test_what_acts_on_faces_is_left_out_where_they_cannot_be_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lacking(*_: object) -> None:
+        raise UserError("facemesh", "its weights are nowhere", "a file", "Get it")
+
+    monkeypatch.setattr("bench.predict.meshes.load_mesh_finder", lacking)
+    (tmp_path / "F.yaml").write_text(FACES)
+    words = ["suite", "show", str(tmp_path / "F.yaml"), "--pictures", str(tmp_path / "sheet.png")]
+    done = CliRunner().invoke(app, words)
+    assert "1 conditions at severity 0 to 5" in done.output
+    why = "what fits faces cannot be loaded (its weights are nowhere)"
+    assert f"not drawn, as {why}: side_light on the media as given\n" in done.output
+    (tmp_path / "F.yaml").write_text(FACES.replace("{perturb: roll}, ", ""))
+    done = CliRunner().invoke(app, words)
+    assert f"no condition of faces can be drawn, as {why}." in str(done.exception)

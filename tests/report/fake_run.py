@@ -36,6 +36,7 @@ class FakeRun:
     estimates: list[dict[str, Any]] = field(default_factory=list)
     cells: list[tuple[str, Place, dict[str, int]]] = field(default_factory=list)
     perturbations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    harmed: dict[tuple[str, Place], dict[str, int]] = field(default_factory=dict)
 
     def estimate(
         self, model: str, metric: str, value: float | None, *, part: Part = (None, None),
@@ -83,6 +84,7 @@ class FakeRun:
                 "key": digest_json([model, *map(str, place)]), "model": model, "dataset": self.facts.name,
                 "condition": name, "severity": severity, "where": where, "statuses": statuses,
                 "environment": {"python": "3.11.2", "torch": "2.13.0"}, "seconds": 12.5,
+                **self.harmed.get((model, place), {}),
             })  # fmt: skip
         write_estimates(estimates_table(self.estimates), run.estimates)
         return path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.report.format import DASH
+from bench.report.format import DASH, THIN
 from bench.report.results import read_results
 from bench.report.robustness import worst_of
 from bench.spec import Condition, Facts
@@ -85,3 +85,19 @@ def test_severities_of_a_condition_stand_together_with_their_amounts(tmp_path: P
 def test_without_lost_labels_nothing_is_said_of_them(tmp_path: Path) -> None:
     page = read(made([("low_light", 5, "crop")], "m").write(tmp_path / "run"))[1]
     assert "may be lost" not in "".join(page.texts)
+
+
+def test_frames_that_stayed_as_they_were_are_said(tmp_path: Path) -> None:
+    places = [("distance", 3, "crop"), ("low_light", 3, "frame"), ("low_light", 4, "frame")]
+    run = made(places, "m", "n")
+    page = read(run.write(tmp_path / "none"))[1]
+    assert "stay as they are" not in "".join(page.texts)
+    for model in ("m", "n"):
+        for place in places[1:]:
+            run.harmed[model, place] = {"perturbable": 1340, "unperturbed": 67}
+    run.harmed["m", places[0]] = {"perturbable": 40, "unperturbed": 0}
+    said = "".join(read(run.write(tmp_path / "some"))[1].texts).replace(THIN, " ")
+    end = "have no face whose surface could be found and stay as they are"
+    assert said.count(f"Low light, on the frame: 67 of 1 340 frames (5 %) {end}.") == 1
+    assert said.count(f"Distance, on the crop: 0 of 40 frames (0 %) {end} for m.") == 1
+    assert said.count("Where frames stay as they are a loss is smaller than it would be") == 1

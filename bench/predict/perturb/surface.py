@@ -16,11 +16,17 @@ from torch.nn.functional import grid_sample
 from bench.predict.perturb.face import FaceClip
 from bench.predict.perturb.triangles import TRIANGLES
 
-__all__ = ["normals", "spread"]
+__all__ = ["RIM", "normals", "spread"]
+
+# The oval of the face, the ends of the mesh: from the forehead over the camera's right cheek to the chin.
+RIM = [
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176,
+    149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+]  # fmt: skip
 
 # In widths of a face: a point's value is spread as far as the next points, and a little of it further out.
-_NEAR, _FAR, _SHARE = 0.045, 0.16, 0.01
-_ELSE = 1e-4  # weight of what is said of all else; it wins some .5 widths beyond the mesh
+_NEAR, _FAR, _SHARE = 0.045, 0.12, 0.02
+_ELSE = 0.01  # weight of what is said of all else; it wins about .3 widths beyond the mesh
 _REACH, _CELLS = 0.75, 128  # half the square that is drawn, beyond the mesh; cells along its edge
 
 _MEMBERS = (TRIANGLES[None] == np.arange(468)[:, None, None]).any(-1).astype(np.float64)  # points, triangles
