@@ -188,7 +188,7 @@ def bound_calls(pictures: Pictures) -> Calls:
     return {
         COPY: lambda: into.copy_(planes),
         "copying frames that are not in the cache": lambda: copy_next(far),
-        DRAW: lambda: stream.bits16_frames(index, count, planes.device),
+        DRAW: lambda: stream.words16_frames(index, count, planes.device),
         "float normal numbers by numpy": lambda: generator.standard_normal(planes.shape, np.float32),
         "float normal numbers by torch": lambda: torch.randn(planes.shape),
         "bytes to floats": lambda: planes.to(torch.float32).div_(255),

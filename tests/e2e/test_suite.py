@@ -105,7 +105,7 @@ def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     assert len(core) == 12
     assert core <= set(families)
     assert sorted(families) == sorted(set(families))
-    assert set(suites) == {f"robustness-{name}" for name in ("light", "pose", "sensor", "time")}
+    assert set(suites) == {f"robustness-{name}" for name in ("light", "occlusion", "pose", "sensor", "time")}
     assert all(not suite.data for suite in suites.values())
     assert {*PERTURBATIONS, *FACE_PERTURBATIONS, *FILM_PERTURBATIONS} == set(families)
 

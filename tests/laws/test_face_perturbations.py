@@ -39,7 +39,7 @@ def perturbation(request: pytest.FixtureRequest) -> Perturbation[FaceClip]:
 
 
 def test_the_registry_is_named_by_hand() -> None:
-    assert sorted(FACE_PERTURBATIONS) == ["shadow_edge", "side_light"]
+    assert sorted(FACE_PERTURBATIONS) == ["mask", "phone", "shadow_edge", "side_light", "sunglasses"]
     assert all(name == perturbation.name for name, perturbation in FACE_PERTURBATIONS.items())
     assert not set(FACE_PERTURBATIONS) & {*PERTURBATIONS, *FILM_PERTURBATIONS}
 
@@ -161,6 +161,16 @@ def test_golden_signature(perturbation: Perturbation[FaceClip], severity: int) -
 
 
 GOLDEN: dict[tuple[str, int, int], list[float]] = {
+    ("mask", 1, 1): [138.485, 132.62, 141.115, 73.078, 75.188, 73.451],
+    ("mask", 1, 2): [138.605, 131.924, 141.953, 72.798, 74.729, 71.134],
+    ("mask", 1, 3): [138.979, 132.401, 142.474, 72.202, 75.008, 68.283],
+    ("mask", 1, 4): [139.338, 133.974, 142.581, 71.606, 75.615, 66.387],
+    ("mask", 1, 5): [139.454, 136.159, 142.391, 71.013, 76.026, 64.964],
+    ("phone", 1, 1): [118.685, 115.048, 118.542, 58.782, 79.27, 77.888],
+    ("phone", 1, 2): [116.88, 109.94, 113.184, 57.913, 79.056, 77.453],
+    ("phone", 1, 3): [116.284, 105.323, 108.134, 57.716, 78.578, 76.763],
+    ("phone", 1, 4): [116.653, 100.801, 103.001, 57.796, 77.845, 75.808],
+    ("phone", 1, 5): [119.675, 96.336, 98.678, 59.778, 76.78, 75.2],
     ("shadow_edge", 1, 1): [116.256, 118.941, 120.444, 62.491, 75.111, 71.505],
     ("shadow_edge", 1, 2): [99.465, 107.09, 107.306, 60.094, 77.309, 72.195],
     ("shadow_edge", 1, 3): [86.924, 98.306, 97.502, 62.054, 80.808, 75.257],
@@ -171,4 +181,9 @@ GOLDEN: dict[tuple[str, int, int], list[float]] = {
     ("side_light", 1, 3): [103.668, 92.792, 96.898, 70.788, 61.826, 67.246],
     ("side_light", 1, 4): [99.193, 86.985, 91.199, 72.379, 62.653, 68.584],
     ("side_light", 1, 5): [96.443, 83.282, 87.551, 73.714, 63.824, 69.996],
+    ("sunglasses", 1, 1): [135.904, 132.885, 134.608, 73.714, 77.845, 75.802],
+    ("sunglasses", 1, 2): [133.694, 131.216, 131.685, 74.269, 78.842, 75.188],
+    ("sunglasses", 1, 3): [131.422, 129.512, 128.68, 75.781, 80.349, 76.116],
+    ("sunglasses", 1, 4): [129.947, 128.4, 126.726, 77.253, 81.592, 77.548],
+    ("sunglasses", 1, 5): [128.731, 127.498, 125.106, 78.741, 82.747, 79.209],
 }

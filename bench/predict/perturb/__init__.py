@@ -25,6 +25,7 @@ from bench.predict.perturb.light import (
     LOW_LIGHT,
 )
 from bench.predict.perturb.loss import PACKET_LOSS
+from bench.predict.perturb.occlusion import MASK, PHONE, SUNGLASSES
 from bench.predict.perturb.optics import DEFOCUS, LOW_RESOLUTION, MOTION_BLUR, VIGNETTING, ZOOM_BLUR
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.playback import (
@@ -37,6 +38,7 @@ from bench.predict.perturb.playback import (
     SPEED,
 )
 from bench.predict.perturb.sensor import BIT_DEPTH, IMPULSE_NOISE, SENSOR_NOISE, SHOT_NOISE, WHITE_BALANCE
+from bench.predict.perturb.shutter import ROLLING_SHUTTER
 from bench.predict.perturb.viewpoint import CAMERA_TILT, DISTANCE, OFF_CENTRE, ROLL
 
 __all__ = ["FACE_PERTURBATIONS", "FILM_PERTURBATIONS", "PERTURBATIONS", "Perturbation", "find_perturbation"]
@@ -46,11 +48,13 @@ PERTURBATIONS: dict[str, Perturbation[Clip]] = {
     for p in (
         BACKLIGHT, BIT_DEPTH, CAMERA_TILT, COLOUR_TEMPERATURE, CONTRAST, DEFOCUS, DISTANCE, EXPOSURE,
         EXPOSURE_RAMP, FLICKER, GAMMA, IMPULSE_NOISE, JPEG, LOW_LIGHT, LOW_RESOLUTION, MOTION_BLUR,
-        OFF_CENTRE, ROLL, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE, ZOOM_BLUR,
+        OFF_CENTRE, ROLL, ROLLING_SHUTTER, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE, ZOOM_BLUR,
     )
 }  # fmt: skip
 
-FACE_PERTURBATIONS: dict[str, Perturbation[FaceClip]] = {p.name: p for p in (SHADOW_EDGE, SIDE_LIGHT)}
+FACE_PERTURBATIONS: dict[str, Perturbation[FaceClip]] = {
+    p.name: p for p in (MASK, PHONE, SHADOW_EDGE, SIDE_LIGHT, SUNGLASSES)
+}
 
 FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {
     p.name: p

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from bench.predict.clip import Clip
+from bench.predict.perturb.lookup import look_up
 from bench.predict.perturb.srgb import WHITE, encoded, linear
 
 __all__ = ["LARGEST_SUM", "convolve_light"]
@@ -26,6 +27,8 @@ LARGEST_SUM = (2**31 - 1) // _LIGHT
 _AT_ONCE = 1 << 18
 _AT_ONCE_ELSEWHERE = 1 << 25
 
+Taps = dict[int, list[tuple[int, int]]]  # by row: column and weight of each addition
+
 
 def convolve_light(clip: Clip, kernel: np.ndarray) -> Clip:
     """Convolve all frames with ``kernel``, int64 [2a + 1, 2b + 1] of at least 0, divided by its sum.
@@ -37,25 +40,40 @@ def convolve_light(clip: Clip, kernel: np.ndarray) -> Clip:
     device, (height, width) = frames.device, frames.shape[-2:]
     up, left = kernel.shape[0] // 2, kernel.shape[1] // 2
     # The column more on the left is what a running sum has seen before its first difference.
-    rows, columns = _mirrored(height, up, up, device), _mirrored(width, left + 1, left, device)
+    rows = _mirrored(height, up, up, device)
+    before, after = _mirrored(width, left + 1, left, device).tensor_split([left + 1, left + 1 + width])[::2]
     taps, running = _taps(kernel[::-1, ::-1])  # each pixel gathers what the kernel spreads
     total = int(kernel.sum())
     whole = torch.int32 if total <= LARGEST_SUM else torch.int64
-    light = (linear(device) * _LIGHT).round().to(whole)
+    light = (linear(device) * _LIGHT).round().to(torch.int32)
     planes = frames.reshape(-1, height, width)
     blurred = torch.empty_like(planes, memory_format=torch.contiguous_format)
     at_once = _AT_ONCE if device.type == "cpu" else _AT_ONCE_ELSEWHERE
     for part, band in _bands(len(planes), height, width, at_once):
-        seen = planes[part].index_select(1, rows[band.start : band.stop + 2 * up]).index_select(2, columns)
-        values = light.index_select(0, seen.flatten().to(torch.int32)).view(seen.shape)
+        seen = planes[part].index_select(1, rows[band.start : band.stop + 2 * up])
+        inner = look_up(light, seen).to(whole)
+        values = torch.cat([inner.index_select(2, before), inner, inner.index_select(2, after)], 2)
         if running:
             values = values.cumsum(-1, dtype=whole)  # may wrap: the differences come out right all the same
-        sums = torch.zeros_like(planes[part, band], dtype=whole, memory_format=torch.contiguous_format)
-        for y, x, weight in taps:
-            sums.add_(values[:, y : y + sums.shape[1], x : x + width], alpha=weight)
-        counts = (sums * (WHITE / (_LIGHT * total))).round_().to(torch.int32)
-        blurred[part, band] = encoded(device).index_select(0, counts.flatten()).view(counts.shape)
+        counts = (_gathered(values, taps, up, width) * (WHITE / (_LIGHT * total))).round_().to(torch.int32)
+        blurred[part, band] = look_up(encoded(device), counts.to(torch.int16))
     return clip.with_frames(blurred.view(frames.shape))
+
+
+def _gathered(values: torch.Tensor, taps: Taps, up: int, width: int) -> torch.Tensor:
+    """Sum of the weighted values around each pixel; rows alike above and below are added up first."""
+    rows = values.shape[1] - 2 * up
+    sums = torch.zeros_like(values[:, :rows, :width], memory_format=torch.contiguous_format)
+    for y, places in taps.items():
+        alike = y != up and taps.get(2 * up - y) == places
+        if alike and y > up:
+            continue
+        line = values[:, y : y + rows]
+        if alike:
+            line = line + values[:, 2 * up - y : 2 * up - y + rows]
+        for x, weight in places:
+            sums.add_(line[..., x : x + width], alpha=weight)
+    return sums
 
 
 def _bands(count: int, height: int, width: int, at_once: int) -> Iterator[tuple[slice, slice]]:
@@ -72,11 +90,13 @@ def _mirrored(size: int, before: int, after: int, device: torch.device) -> torch
     return torch.minimum(places, 2 * size - 1 - places)
 
 
-def _taps(kernel: np.ndarray) -> tuple[list[tuple[int, int, int]], bool]:
-    """Row, column and weight of each addition, and whether they are of running sums along the rows."""
+def _taps(kernel: np.ndarray) -> tuple[Taps, bool]:
+    """Columns and weights of each row's additions, and whether they are of running sums along the rows."""
     steps = -np.diff(kernel, axis=1, prepend=0, append=0)
     running = bool(np.count_nonzero(steps) < np.count_nonzero(kernel))
     # Value x stands at x + 1 of the frame with its column more, the sum of all before it at x.
     weights, first = (steps, 0) if running else (kernel, 1)
-    found = [(int(y), int(x) + first, int(weights[y, x])) for y, x in np.argwhere(weights)]
-    return found, running
+    taps: Taps = {}
+    for y, x in np.argwhere(weights).tolist():
+        taps.setdefault(y, []).append((x + first, int(weights[y, x])))
+    return taps, running

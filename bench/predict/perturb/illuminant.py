@@ -21,6 +21,8 @@ __all__ = ["COLOUR_TEMPERATURE", "planckian"]
 # The correlated colour temperature of CIE D65, the white of sRGB.
 _DAYLIGHT = 6504.0
 
+_HELD = 8  # parts this much smaller than the largest stay in a processor's cache
+
 # Linear sRGB to CIE XYZ (IEC 61966-2-1), and XYZ to the Bradford space.
 _XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -36,7 +38,7 @@ def warm(clip: Clip, mired: float, _stream: Stream) -> Clip:
     lamp = planckian(1e6 / (1e6 / _DAYLIGHT + mired))
     rows = (np.linalg.inv(_XYZ) @ adaptation(planckian(_DAYLIGHT), lamp) @ _XYZ).tolist()
     warmed = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in parts(frames):
+    for part in parts(frames, _HELD):
         red, green, blue = count_light(frames[part]).unbind(1)
         mixed, share = torch.empty_like(red), torch.empty_like(red)
         for channel, (of_red, of_green, of_blue) in enumerate(rows):

@@ -8,7 +8,9 @@ import torch
 
 __all__ = ["parts"]
 
-_AT_ONCE = 1 << 22  # numbers held at a time, whatever the window and the frame size
+# Numbers held at a time, whatever the window and the frame size.
+_AT_ONCE = 1 << 22
+_AT_ONCE_ELSEWHERE = 1 << 25  # what fills any other device than the host
 
 
 def parts(frames: torch.Tensor, held: int = 1) -> Iterator[slice]:
@@ -17,6 +19,7 @@ def parts(frames: torch.Tensor, held: int = 1) -> Iterator[slice]:
     ``held``: how many numbers each value of a frame takes meanwhile; more of them make smaller parts. What is
     computed of a frame must not depend on the others of its part.
     """
-    step = max(1, _AT_ONCE // (held * frames.shape[1:].numel()))
+    at_once = _AT_ONCE if frames.device.type == "cpu" else _AT_ONCE_ELSEWHERE
+    step = max(1, at_once // (held * frames.shape[1:].numel()))
     for start in range(0, len(frames), step):
         yield slice(start, start + step)

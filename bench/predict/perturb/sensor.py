@@ -12,6 +12,7 @@ from functools import cache
 import torch
 
 from bench.predict.clip import Clip
+from bench.predict.perturb.lookup import look_up
 from bench.predict.perturb.parts import parts
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.srgb import encode_light, linear, to_bytes
@@ -23,34 +24,35 @@ __all__ = ["BIT_DEPTH", "IMPULSE_NOISE", "SENSOR_NOISE", "SHOT_NOISE", "WHITE_BA
 # Equally likely photon counts, by 12 of 16 bits: what is rarer than 1 in 8,192 is left out.
 _CHANCES = 1 << 12
 
+_HELD = 8  # parts this much smaller than the largest stay in a processor's cache
+
 
 def add_noise(clip: Clip, sigma: float, stream: Stream) -> Clip:
     """Add Gaussian noise of standard deviation ``sigma`` of full scale; halves round to even, values clamp.
 
     A real sensor draws anew in every frame, so only ``sigma`` is coherent over the clip.
     """
-    frames = clip.frames
-    count = frames[0].numel()
     # Pixels are whole numbers, so that rounding the noise is rounding their sum: a table of 65,536 suffices.
-    noise = (inverse_normal(frames.device) * (255 * sigma)).round_().to(torch.int16)
-    noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in parts(frames):
-        bits = stream.bits16_frames(clip.index[part], count, frames.device)
-        values = noise.index_select(0, bits.flatten()).view_as(frames[part])
-        noisy[part] = values.add_(frames[part]).clamp_(0, 255)
-    return clip.with_frames(noisy)
+    noise = (inverse_normal(clip.frames.device) * (255 * sigma)).round_().to(torch.int16)
+    return _add_drawn(clip, noise, stream)
 
 
 def add_impulses(clip: Clip, share: float, stream: Stream) -> Clip:
     """Set a ``share`` of all values to black or white, half each; the rest stays as it is."""
-    frames = clip.frames
-    count = frames[0].numel()
     half = round(share / 2 * (1 << 16))
+    change = torch.zeros(1 << 16, dtype=torch.int16, device=clip.frames.device)
+    change[:half], change[(1 << 16) - half :] = -255, 255  # values clamp
+    return _add_drawn(clip, change, stream)
+
+
+def _add_drawn(clip: Clip, changes: torch.Tensor, stream: Stream) -> Clip:
+    """Add to each value one of the ``changes``, int16 [65536], drawn anew; values clamp."""
+    frames = clip.frames
     noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in parts(frames):
-        bits = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
-        white = (bits >= (1 << 16) - half).to(torch.uint8).mul_(255)
-        noisy[part] = (frames[part] * (bits >= half)).bitwise_or_(white)
+    for part in parts(frames, _HELD):
+        words = stream.words16_frames(clip.index[part], frames[0].numel(), frames.device)
+        drawn = look_up(changes, words).view(frames[part].shape)
+        noisy[part] = drawn.add_(frames[part]).clamp_(0, 255)
     return clip.with_frames(noisy)
 
 
@@ -64,7 +66,7 @@ def count_photons(clip: Clip, noise: float, stream: Stream) -> Clip:
     count = frames[0].numel()
     table = _counted(noise, frames.device)
     noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in parts(frames):
+    for part in parts(frames, _HELD):
         chances = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
         chances.bitwise_right_shift_(4).add_(frames[part], alpha=_CHANCES)
         noisy[part] = table.index_select(0, chances.flatten()).view(frames[part].shape)

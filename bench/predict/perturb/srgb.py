@@ -10,6 +10,8 @@ from functools import cache
 
 import torch
 
+from bench.predict.perturb.lookup import look_up
+
 __all__ = ["WHITE", "count_light", "encode_counts", "encode_light", "encoded", "linear", "to_bytes"]
 
 WHITE = 65535  # linear light is counted in 16 bits, as by a converter finer than any camera's
@@ -31,13 +33,13 @@ def encoded(device: torch.device) -> torch.Tensor:
 def count_light(frames: torch.Tensor) -> torch.Tensor:
     """Counts of linear light, 0 to ``WHITE``, not rounded, of bytes of any shape; float32, contiguous."""
     counts = (linear(frames.device) * WHITE).to(torch.float32)
-    return counts.index_select(0, frames.flatten().to(torch.int32)).view(frames.shape)
+    return look_up(counts, frames)
 
 
 def encode_counts(counts: torch.Tensor) -> torch.Tensor:
     """Give the bytes of float counts, which are used up: halves round to even, 0 and ``WHITE`` clamp."""
-    whole = counts.round_().clamp_(0, WHITE).flatten().to(torch.int32)
-    return encoded(counts.device).index_select(0, whole).view(counts.shape)
+    whole = counts.round_().clamp_(0, WHITE).to(torch.int32)
+    return look_up(encoded(counts.device), whole.to(torch.int16))
 
 
 def encode_light(light: torch.Tensor) -> torch.Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from bench.digest import digest_json
+from bench.predict.perturb.lookup import look_up
 
 __all__ = ["Stream", "inverse_normal", "philox"]
 
@@ -54,15 +55,18 @@ class Stream:
 
     def bits16_frames(self, index: np.ndarray, count: int, device: torch.device) -> torch.Tensor:
         """The first ``count`` numbers 0 to 65,535 of each frame in ``index`` [T], int32 [T, count]."""
+        return self.words16_frames(index, count, device).to(torch.int32) & 0xFFFF
+
+    def words16_frames(self, index: np.ndarray, count: int, device: torch.device) -> torch.Tensor:
+        """The same numbers as bit patterns, int16 [T, count]: 65,535 is -1."""
         blocks = -(-count // _PER_BLOCK)
         words = self._raw(index, blocks) if device.type == "cpu" else self._words(index, blocks, device)
         # Words are little-endian on every device torch runs on: the low 16 bits come first.
-        return words.view(torch.int16)[:, :count].to(torch.int32) & 0xFFFF
+        return words.view(torch.int16)[:, :count]
 
     def normal_frames(self, index: np.ndarray, count: int, device: torch.device) -> torch.Tensor:
         """The first ``count`` standard normal numbers of each frame, float32 [T, count]."""
-        bits = self.bits16_frames(index, count, device)
-        return inverse_normal(device).index_select(0, bits.flatten()).view(bits.shape)
+        return look_up(inverse_normal(device), self.words16_frames(index, count, device))
 
     def _raw(self, index: np.ndarray, blocks: int) -> torch.Tensor:
         words = np.empty((len(index), 4 * blocks), np.uint64)

@@ -145,12 +145,13 @@ def _remap(clip: Clip, matrix: np.ndarray) -> Clip:
     frames = clip.frames
     height, width = frames.shape[-2:]
     seen = torch.empty_like(frames, memory_format=torch.contiguous_format)
+    grids = list(_grids(matrix, height, width, frames.device))
     for part in parts(frames, _HELD):
         # All frames share the map, so that they are channels of one picture to grid_sample.
         layers = frames[part].to(torch.float32).reshape(1, -1, height, width)
-        for rows, grid in _grids(matrix, height, width, frames.device):
+        for rows, grid in grids:
             read = grid_sample(layers, grid, mode="bilinear", padding_mode="border", align_corners=False)
-            seen[part, :, rows] = read.round_().view(-1, 3, read.shape[-2], width)
+            seen[part, :, rows] = read.round_().to(torch.int32).view(-1, 3, read.shape[-2], width)
     return clip.with_frames(seen)
 
 

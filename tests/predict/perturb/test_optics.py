@@ -16,6 +16,7 @@ from bench.predict.perturb.optics import (
     MOTION_BLUR,
     VIGNETTING,
     ZOOM_BLUR,
+    _coarse_on_device,
     disk,
     line,
 )
@@ -242,14 +243,21 @@ def test_zoom_blur_draws_streaks_of_the_named_length() -> None:
 @pytest.mark.parametrize("shape", [(48, 48), (224, 224), (97, 61), (7, 30), (1, 1)])
 @pytest.mark.parametrize("factor", [1.667, 2.0, 3.0, 3.333, 8.0])
 def test_low_resolution_is_opencv_by_area_and_back(shape: tuple[int, int], factor: float) -> None:
+    """In double precision; on the host and as other devices do it."""
     picture = scene(*shape)
     small = tuple(max(1, round(size / factor)) for size in shape[::-1])
     shrunk = cv2.resize(picture.astype(np.float64), small, interpolation=cv2.INTER_AREA).round()
     expected = cv2.resize(shrunk, shape[::-1], interpolation=cv2.INTER_LINEAR)
-    found = pixels(LOW_RESOLUTION.apply(clip_of(picture), factor, STREAM))[0]
-    # A mean that lies between two bytes may round either way.
-    assert np.abs(found - expected.reshape(found.shape)).max() <= 1.51
-    assert np.abs(found - expected.reshape(found.shape)).mean() < 0.3
+    clip = clip_of(picture)
+    host = LOW_RESOLUTION.apply(clip, factor, STREAM)
+    device = clip.with_frames(_coarse_on_device(clip.frames, factor))
+    for found in (pixels(host)[0], pixels(device)[0]):
+        # A mean that lies between two bytes may round either way.
+        assert np.abs(found - expected.reshape(found.shape)).max() <= 1.51
+        assert np.abs(found - expected.reshape(found.shape)).mean() < 0.3
+    apart = (host.frames.int() - device.frames.int()).abs()
+    assert apart.max() <= 1
+    assert (apart > 0).double().mean() < 0.02
 
 
 @pytest.mark.parametrize("severity", range(1, 6))

@@ -105,3 +105,10 @@ def test_on_another_device_nothing_is_made_elsewhere() -> None:
 def test_cuda_draws_the_same_integers() -> None:
     cuda, index = torch.device("cuda"), np.array([0, 3, 2**33])
     assert torch.equal(STREAM.bits16_frames(index, 4099, cuda).cpu(), STREAM.bits16_frames(index, 4099, CPU))
+
+
+def test_words_are_the_bits_of_the_numbers() -> None:
+    index = np.array([0, 7])
+    numbers, words = (draw(index, 1000, CPU) for draw in (STREAM.bits16_frames, STREAM.words16_frames))
+    assert words.dtype == torch.int16
+    assert np.array_equal(words.numpy().view(np.uint16), numbers.numpy())
