@@ -29,24 +29,27 @@ def draw_pictures(
         if medium is not None:
             raise UserError("--clip", "nothing is drawn", "--clip with --pictures", "Add --pictures FILE.png")
         return []
-    from bench.predict.perturb import FILM_PERTURBATIONS
+    from bench.predict.perturb import FILM_PERTURBATIONS, SOUND_PERTURBATIONS
 
     _check_file(file, medium)
     scene = _scene(medium)
     strips = {}
     films = [c.name for c in suite.conditions if c.perturb in FILM_PERTURBATIONS]
+    sounds = [c.name for c in suite.conditions if c.perturb in SOUND_PERTURBATIONS]
+    unseen = [*films, *sounds]
     for condition, harm in zip(suite.conditions, harms, strict=True):
-        strip = None if condition.name in films else _strip(scene, condition, harm, suite.seed)
+        strip = None if condition.name in unseen else _strip(scene, condition, harm, suite.seed)
         if strip is not None:
             strips[condition.name] = strip
     if not strips:
-        films_alone = bool(films) and len(films) == len(suite.conditions)
-        what = "acts on less than a whole video" if films_alone else "changes a pixel of the picture"
+        alone = bool(unseen) and len(unseen) == len(suite.conditions)
+        seen = "acts on pictures" if sounds else "acts on less than a whole video"
         raise UserError(
-            "--pictures", f"no condition of {suite.suite} {what}",
+            "--pictures",
+            f"no condition of {suite.suite} {seen if alone else 'changes a pixel of the picture'}",
             "A suite with conditions that one picture can show",
-            "Name another suite" if films_alone else "Name another suite or clip",
-        )  # fmt: skip
+            "Name another suite" if alone else "Name another suite or clip",
+        )
     from bench.report.contact import draw_sheet
 
     sheet = draw_sheet(list(strips.values()), [f"severity {severity}" for severity in range(6)])
@@ -58,9 +61,9 @@ def draw_pictures(
             "--pictures", f"{file}: {error.strerror}", "A file that can be written", "Name another"
         ) from None
     told = [f"{file}: {len(strips)} conditions at severity 0 to 5, of {medium or 'a drawn face'}"]
-    unchanged = [c.name for c in suite.conditions if c.name not in [*strips, *films]]
-    told += [f"not drawn, as no pixel changes: {listed(unchanged)}"] if unchanged else []
-    return told + ([f"not drawn, as they act on whole videos: {listed(films)}"] if films else [])
+    unchanged = [c.name for c in suite.conditions if c.name not in [*strips, *unseen]]
+    why = {"no pixel changes": unchanged, "they act on whole videos": films, "they act on the sound": sounds}
+    return told + [f"not drawn, as {reason}: {listed(names)}" for reason, names in why.items() if names]
 
 
 def _check_file(file: Path, medium: Path | None) -> None:

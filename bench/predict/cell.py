@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from bench.digest import digest_json
 from bench.errors import MachineError, listed
 from bench.folder import CellFolder, RunFolder, write_json
-from bench.predict.perturb import FILM_PERTURBATIONS, find_perturbation
+from bench.predict.perturb import FILM_PERTURBATIONS, SOUND_PERTURBATIONS, find_perturbation
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
 
@@ -51,6 +51,11 @@ class Harm:
     def of_film(self) -> bool:
         """Whether it acts on whole videos, before they are sampled."""
         return self.name in FILM_PERTURBATIONS
+
+    @property
+    def of_sound(self) -> bool:
+        """Whether it acts on the sound of a medium, before a model hears it."""
+        return self.name in SOUND_PERTURBATIONS
 
     def describe(self) -> dict[str, Any]:
         """What enters the key: also the version and the amount, which the severity stands for."""

@@ -1,4 +1,4 @@
-"""What a perturbation is: a function of a clip or film, an amount and a counter-based random stream."""
+"""What a perturbation is: a function of a clip, film or recording, an amount and a counter-based stream."""
 
 from __future__ import annotations
 
@@ -21,14 +21,16 @@ Subject = TypeVar("Subject", bound=_Named)
 
 @dataclass(frozen=True)
 class Perturbation(Generic[Subject]):
-    """One kind of harm with five severities, of clips, or of films: whole videos before they are sampled.
+    """One kind of harm with five severities, of clips, of films or of recordings.
 
+    A film is a whole video before it is sampled, a recording the sound of a whole medium.
     ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
-    ``apply(clip, amount, stream)`` returns the clip with other pixels (or sound) and the same times;
-    ``apply(film, amount, stream)`` the film with other frames, or others of them shown, or at other times.
+    ``apply(clip, amount, stream)`` returns the clip with other pixels and the same times; ``apply(film,
+    amount, stream)`` the film with other frames, or others of them shown, or at other times;
+    ``apply(recording, amount, stream)`` the recording with other samples, as many.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
-    such severities stay out of gates. ``random``: whether seed and clip change the pixels; all persons
-    of a clip share what is drawn, parameters and noise. ``version`` goes up when pixels change.
+    such severities stay out of gates. ``random``: whether seed and clip change the pixels or samples; all
+    persons of a clip share what is drawn, parameters and noise. ``version`` goes up when these change.
     """
 
     name: str
@@ -46,7 +48,7 @@ class Perturbation(Generic[Subject]):
         return {"levels": list(self.levels), **{name: getattr(self, name) for name in fields}}
 
     def __call__(self, subject: Subject, severity: int, seed: int) -> Subject:
-        """Perturb a clip or film; severity 0 is the subject itself."""
+        """Perturb a clip, film or recording; severity 0 is the subject itself."""
         if severity == 0:
             return subject
         stream = Stream.of(seed, subject.id, self.name, self.version)
