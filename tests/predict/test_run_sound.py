@@ -186,6 +186,7 @@ def test_a_sound_file_of_its_own_is_harmed_and_stands_for_others(tmp_path: Path)
     assert [rows(clean)[name]["arousal"] for name in names] == pytest.approx([0.4, 0.7])
     assert [rows(other)[name]["arousal"] for name in names] == pytest.approx([0.7, 0.4])
     assert [rows(silent)[name]["valence"] for name in names] == [0, 0]
+    assert plan(tmp_path, targets, "sound")[1] == ("telephone-1-sound", "sound")
 
 
 def test_a_model_that_does_not_listen_is_decoded_with_the_rest(

@@ -53,16 +53,21 @@ def test_pauses_do_not_count() -> None:
         assert power(np.concatenate([pause, noise, pause])) == pytest.approx(alone, rel=1e-6)
 
 
-def test_by_hand() -> None:
-    # Frames of 2 samples. The mean of all is 1/3 of the loudest's; 15.9 dB below that is 1/117 of it, and the
-    # third frame, a thousandth, is out; the second, a tenth, stays in.
-    frames = np.array([1.0, 1.0, 0.1**0.5, 0.1**0.5, 0.001**0.5, 0.001**0.5])
-    assert power(frames, 100) == pytest.approx(1.1 / 2, rel=1e-6)
-    # Once it is out, the level of those left rises, and a frame that was in by a hair is out too.
-    quiet = 0.0205**0.5
-    hair = [1.0, 1.0, *[quiet] * 2, *[0.0] * 2]
-    assert (1.0205 / 3) * 10**-1.59 < 0.0205 < 1.0 * 10**-1.59
-    assert power(np.array(hair), 100) == pytest.approx(1.0205 / 2, rel=1e-6)
+@pytest.mark.parametrize(
+    ("powers", "active"),
+    [
+        ([1, 0.1, 0.001], [1, 0.1]),
+        # 15.9 dB are a factor of 0.0257: a frame is out where it has less than that of the mean with it.
+        ([1, 0.0132], [1, 0.0132]),
+        ([1, 0.0128], [1]),
+        # A hundredth has more than that of the mean of all, but not once the silent frames are out.
+        ([1, 0.01, *[0] * 8], [1]),
+    ],
+)
+def test_by_hand(powers: list[float], active: list[float]) -> None:
+    frames = np.repeat(np.sqrt(powers), 2)  # of two samples: 20 ms at 100 Hz
+    assert power(frames, 100) == pytest.approx(np.mean(active), rel=1e-6)
+    assert power(frames[::-1], 100) == pytest.approx(np.mean(active), rel=1e-6)
 
 
 @pytest.mark.parametrize("samples", [[], [0.0], [0.0] * 5000])

@@ -87,6 +87,15 @@ def test_each_moment_is_as_often_black(severity: int, share: float) -> None:
     assert np.mean([black(still, severity, seed)[0] for seed in range(400)]) == found[:, 0].mean()
 
 
+@pytest.mark.parametrize("severity", [1, 3])
+def test_each_moment_is_as_often_silent(severity: int) -> None:
+    share, voice = SILENT.levels[severity - 1], np.full(10_000, 0.5)
+    found = np.array(
+        [heard(SILENT(recording(voice, 1000), severity, seed))[::50] == 0 for seed in range(400)]
+    )
+    assert np.abs(found.mean(0) - share).max() < 5 * np.sqrt(share * (1 - share) / 400)
+
+
 def test_frames_are_black_at_their_times() -> None:
     often, seldom = black(filmed(20.0, 30.0), 3), black(filmed(20.0, 10.0), 3)
     assert (often[::3] == seldom).all()
