@@ -12,7 +12,7 @@ import math
 import torch
 
 from bench.predict.perturb.fourier import fast_length, spectrum_of, with_spectrum
-from bench.predict.perturb.level import active_power
+from bench.predict.perturb.level import active_power, total
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.stream import Stream
 from bench.predict.sound import Recording
@@ -22,7 +22,7 @@ __all__ = ["BACKGROUND_NOISE", "REVERBERATION", "reverberant_power", "room_respo
 # Levels of the octaves of 125 Hz to 8 kHz in dB, male speech: IEC 60268-16:2011, table A.4. Above 500 Hz they
 # fall by 6 dB an octave, and are taken to go on so.
 _OCTAVES = (2.9, 2.9, -0.8, -6.8, -12.8, -18.8, -24.8, -30.8, -36.8)
-_LOWEST = 125.0
+_LOWEST, _PARTS = 125.0, 8
 
 # A talker a metre from the microphone, in a room of 100 m3.
 _DISTANCE, _VOLUME = 1.0, 100.0
@@ -38,7 +38,7 @@ def add_noise(recording: Recording, level: float, stream: Stream) -> Recording:
     """
     sound = recording.sound
     noise = speech_shaped(len(sound.samples), sound.rate, stream, sound.samples.device)
-    power = noise.double().square().sum() / max(1, len(noise))
+    power = total(noise.double().square()) / max(1, len(noise))
     gain = (active_power(sound) / power.clamp(min=1e-30)).sqrt() * 10 ** (level / 20)
     return recording.with_samples(sound.samples + noise * gain.to(torch.float32))
 
@@ -68,13 +68,30 @@ def speech_shaped(count: int, rate: int, stream: Stream, device: torch.device) -
         return torch.empty(0, device=device)
     size = fast_length(count)
     hertz = torch.arange(size // 2 + 1, dtype=torch.float64, device=device) * (rate / size)
-    octave = (hertz / _LOWEST).log2().clamp(0, len(_OCTAVES) - 1)
-    density = [level - 10 * math.log10(2) * number for number, level in enumerate(_OCTAVES)]
-    levels = torch.tensor(density, dtype=torch.float64, device=device)
-    below = octave.floor().clamp(max=len(_OCTAVES) - 2).to(torch.int64)
-    level = torch.lerp(levels[below], levels[below + 1], octave - below)
+    part, octave = torch.frexp((hertz / _LOWEST).clamp(1, 2.0 ** (len(_OCTAVES) - 1)))
+    place = (octave - 1 + 2 * part - 1) * _PARTS
+    below = place.floor()
+    gains = torch.tensor(_gains(), dtype=torch.float64, device=device)
+    low, high = (gains.index_select(0, below.to(torch.int64) + more) for more in (0, 1))
+    gain = low + (high - low) * (place - below)
     white = spectrum_of(stream.normal(size, device), size)
-    return with_spectrum(white * (10 ** (level / 20)).to(torch.float32), size)[:count]
+    return with_spectrum(white * gain.to(torch.float32), size)[:count]
+
+
+def _gains() -> list[float]:
+    """The amplitude of speech at ``_PARTS`` evenly spaced frequencies an octave, from the lowest.
+
+    Between them it is taken to be straight, since no power or logarithm of many numbers gives the same bytes
+    with each number of threads.
+    """
+    found = []
+    for place in range((len(_OCTAVES) - 1) * _PARTS):
+        number, part = divmod(place, _PARTS)
+        at = math.log2(1 + part / _PARTS)
+        level = _OCTAVES[number] + (_OCTAVES[number + 1] - _OCTAVES[number]) * at
+        found.append(10 ** ((level - 10 * math.log10(2) * (number + at)) / 20))
+    last = 10 ** ((_OCTAVES[-1] - 10 * math.log10(2) * (len(_OCTAVES) - 1)) / 20)
+    return [*found, last, last]
 
 
 def reverberant_power(seconds: float) -> float:
@@ -95,9 +112,11 @@ def room_response(seconds: float, rate: int, stream: Stream, device: torch.devic
     ``reverberant_power`` exactly, and ends where it has decayed by 60 dB.
     """
     count = max(1, round(seconds * rate))
-    places = torch.arange(1, count + 1, dtype=torch.float64, device=device)
-    tail = stream.normal(count, device) * (-_DECAY / count * places).exp()
-    tail *= (reverberant_power(seconds) / tail.square().sum()).sqrt()
+    run = math.isqrt(count) + 1  # the product of two short decays, the same with each number of threads
+    places = torch.arange(run, dtype=torch.float64, device=device) * (-_DECAY / count)
+    decay = ((places * run).exp()[:, None] * places.exp()).flatten()[:count]
+    tail = stream.normal(count, device) * decay
+    tail *= (reverberant_power(seconds) / total(tail.square())).sqrt()
     return torch.cat([torch.ones(1, dtype=torch.float64, device=device), tail]).to(torch.float32)
 
 
@@ -105,7 +124,7 @@ BACKGROUND_NOISE = Perturbation(
     name="background_noise",
     version=1,
     levels=(-20.0, -15.0, -10.0, -5.0, 0.0),
-    unit="dB, speech-shaped noise over the voice: an SNR of 20, 15, 10, 5 and 0 dB",
+    unit="dB of speech-shaped noise over the voice (minus the SNR)",
     source="the SNRs of Aurora-2: Hirsch and Pearce 2000, ISCA ASR2000; the noise is not theirs",
     apply=add_noise,
 )

@@ -11,7 +11,7 @@ import torch
 from scipy.signal import lfilter
 
 from bench.predict.clip import Sound
-from bench.predict.perturb.level import active_power
+from bench.predict.perturb.level import active_power, total
 from bench.predict.sound import load_sound
 from tests.predict.perturb.voice import decibel, speak
 
@@ -68,6 +68,18 @@ def test_by_hand(powers: list[float], active: list[float]) -> None:
     frames = np.repeat(np.sqrt(powers), 2)  # of two samples: 20 ms at 100 Hz
     assert power(frames, 100) == pytest.approx(np.mean(active), rel=1e-6)
     assert power(frames[::-1], 100) == pytest.approx(np.mean(active), rel=1e-6)
+
+
+def test_no_number_of_threads_moves_a_sum() -> None:
+    values = torch.from_numpy(np.random.default_rng(0).random(5_000_000))
+    before, found = torch.get_num_threads(), []
+    for threads in (1, 2, 3, 8):
+        torch.set_num_threads(threads)
+        found.append(float(total(values)))
+    torch.set_num_threads(before)
+    assert len(set(found)) == 1
+    assert found[0] == pytest.approx(math.fsum(values.tolist()), rel=1e-13)
+    assert float(total(values[:0])) == 0
 
 
 @pytest.mark.parametrize("samples", [[], [0.0], [0.0] * 5000])

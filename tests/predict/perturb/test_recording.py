@@ -69,9 +69,9 @@ def test_seed_and_target_draw(perturbation: Perturbation[Recording]) -> None:
 
 
 def test_threads_do_not_matter(perturbation: Perturbation[Recording]) -> None:
-    own, before = recording(speak()), torch.get_num_threads()
+    own, before = recording(np.tile(speak(), 20)), torch.get_num_threads()
     found = []
-    for threads in (1, 2):
+    for threads in (1, 3):
         torch.set_num_threads(threads)
         found.append(perturbation(own, 3, 0).sound.samples)
     torch.set_num_threads(before)
@@ -185,9 +185,9 @@ GOLDEN: dict[tuple[str, int, int], list[float]] = {
     ("sound_dropout", 1, 3): [0.12228, 0.12047, 0.0, 0.11921, 0.12312, 0.03111],
     ("sound_dropout", 1, 4): [0.09144, 0.09914, 0.0, 0.09497, 0.11737, 0.02602],
     ("sound_dropout", 1, 5): [0.0604, 0.07152, 0.0, 0.06787, 0.07599, 0.01795],
-    ("telephone", 1, 1): [0.07336, 0.07336, 0.0002, 0.07336, 0.07336, 0.02359],
-    ("telephone", 1, 2): [0.07358, 0.07358, 0.0002, 0.07358, 0.07358, 0.02371],
-    ("telephone", 1, 3): [0.07394, 0.07394, 0.0002, 0.07394, 0.07394, 0.02394],
-    ("telephone", 1, 4): [0.07627, 0.07627, 0.00019, 0.07627, 0.07627, 0.02519],
-    ("telephone", 1, 5): [0.08224, 0.08224, 0.00014, 0.08224, 0.08224, 0.02826],
+    ("telephone", 1, 1): [0.07288, 0.07288, 0.0002, 0.07288, 0.07288, 0.02353],
+    ("telephone", 1, 2): [0.07314, 0.07314, 0.0002, 0.07314, 0.07314, 0.02365],
+    ("telephone", 1, 3): [0.07355, 0.07355, 0.00019, 0.07355, 0.07355, 0.02398],
+    ("telephone", 1, 4): [0.07592, 0.07592, 0.00018, 0.07592, 0.07592, 0.02521],
+    ("telephone", 1, 5): [0.08205, 0.08205, 0.00014, 0.08205, 0.08205, 0.02834],
 }
