@@ -28,6 +28,7 @@ __all__ = [
 
 ClusterUnit = Literal["person", "video", "clip"]
 MediaKind = Literal["frame", "aligned"]
+Where = Literal["frame", "crop", "sound"]
 AuScale = Literal["occurrence", "intensity"]
 TargetFace = Literal["largest", "central", "box"]
 Severity = Annotated[int, Field(ge=1, le=5)]
@@ -107,12 +108,12 @@ class Condition(Record):
 
     ``where: frame`` perturbs the full frame before detection (the system), ``crop`` the aligned face
     (the classifier): two different claims. Where it says neither, the media are perturbed as they are given:
-    frames, or faces already cropped.
+    frames, or faces already cropped. ``where: sound`` is said of what acts on the sound.
     """
 
     perturb: Word
     severities: tuple[Severity, ...] = (1, 2, 3, 4, 5)
-    where: Literal["frame", "crop"] | None = None
+    where: Where | None = None
 
     @property
     def name(self) -> str:
@@ -123,8 +124,8 @@ class Condition(Record):
         """
         return f"{self.perturb} on the {self.where or 'media as given'}"
 
-    def acts_on(self, media: MediaKind) -> Literal["frame", "crop"]:
-        """Whether it acts on the frame or on the crop of such media."""
+    def acts_on(self, media: MediaKind) -> Where:
+        """Whether it acts on the frame, on the crop or on the sound of such media."""
         return self.where or ("crop" if media == "aligned" else "frame")
 
     @field_validator("severities")

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["draw_pictures"]
 
-_UNCHANGED, _FILM = "no pixel changes", "they act on whole videos"
+_UNCHANGED = "no pixel changes"
+_FILM, _SOUND = "they act on whole videos", "they act on the sound"
 
 
 def draw_pictures(
@@ -53,11 +54,12 @@ def draw_pictures(
 
 def _stills(suite: Suite, medium: Path | None) -> dict[str, Clip | FaceClip | str]:
     """What each condition acts on here, or why it is not drawn."""
-    from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS
+    from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, SOUND_PERTURBATIONS
 
     scene = _scene(medium)
     found: dict[str, Clip | FaceClip | str] = dict.fromkeys([c.name for c in suite.conditions], scene)
     found |= {c.name: _FILM for c in suite.conditions if c.perturb in FILM_PERTURBATIONS}
+    found |= {c.name: _SOUND for c in suite.conditions if c.perturb in SOUND_PERTURBATIONS}
     if of_face := [c.name for c in suite.conditions if c.perturb in FACE_PERTURBATIONS]:
         found |= dict.fromkeys(of_face, _fitted(scene, drawn=medium is None))
     return found
@@ -78,8 +80,9 @@ def _fitted(scene: Clip, *, drawn: bool) -> FaceClip | str:
 
 def _nothing_drawn(suite: Suite, reasons: set[str]) -> UserError:
     what, remedy = "changes a pixel of the picture", "Name another suite or clip"
-    if reasons == {_FILM}:
-        what, remedy = "acts on less than a whole video", "Name another suite"
+    if reasons and reasons <= {_FILM, _SOUND}:
+        seen = "acts on pictures" if _SOUND in reasons else "acts on less than a whole video"
+        what, remedy = seen, "Name another suite"
     elif len(reasons) == 1 and reasons != {_UNCHANGED}:
         what, remedy = f"can be drawn, as {next(iter(reasons))}", "Get it, or name another suite"
     return UserError(

@@ -22,7 +22,12 @@ from bench.errors import MachineError, listed
 from bench.folder import CellFolder, RunFolder, write_json
 from bench.predict.given import Oracle
 from bench.predict.meshes import MeshFinder
-from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, find_perturbation
+from bench.predict.perturb import (
+    FACE_PERTURBATIONS,
+    FILM_PERTURBATIONS,
+    SOUND_PERTURBATIONS,
+    find_perturbation,
+)
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
 
@@ -59,6 +64,11 @@ class Harm:
     def of_face(self) -> bool:
         """Whether it acts on the surface of faces, which must be found first."""
         return self.name in FACE_PERTURBATIONS
+
+    @property
+    def of_sound(self) -> bool:
+        """Whether it acts on the sound of a medium, before a model hears it."""
+        return self.name in SOUND_PERTURBATIONS
 
     def describe(self) -> dict[str, Any]:
         """What enters the key: also the version and the amount, which the severity stands for."""

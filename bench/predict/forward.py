@@ -20,18 +20,26 @@ from bench.predict.cell import Harm
 from bench.predict.clip import Clip, Scores
 from bench.predict.device import is_out_of_memory
 from bench.predict.film import Film
-from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, PERTURBATIONS
+from bench.predict.perturb import (
+    FACE_PERTURBATIONS,
+    FILM_PERTURBATIONS,
+    PERTURBATIONS,
+    SOUND_PERTURBATIONS,
+)
 from bench.predict.perturb.face import FaceClip
+from bench.predict.sound import Recording
 from bench.predict.zoo import Model
 
-__all__ = ["check_probabilities", "harm_clip", "harm_faces", "harm_film", "predict_clips", "to_rows"]
+__all__ = [
+    "check_probabilities", "harm_clip", "harm_faces", "harm_film", "harm_sound", "predict_clips", "to_rows",
+]  # fmt: skip
 
 _SUM_TOLERANCE = 1e-3
 
 
 def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
     """Apply the cell's perturbation if it acts here (``frame`` or ``crop``)."""
-    if harm.where != where or harm.of_film or harm.of_face:
+    if harm.where != where or harm.of_film or harm.of_face or harm.of_sound:
         return clip
     return PERTURBATIONS[harm.name](clip, harm.severity, seed)
 
@@ -44,6 +52,11 @@ def harm_faces(faces: FaceClip, harm: Harm, seed: int) -> Clip:
 def harm_film(film: Film, harm: Harm, seed: int) -> Film:
     """Apply the cell's perturbation of whole videos."""
     return FILM_PERTURBATIONS[harm.name](film, harm.severity, seed)
+
+
+def harm_sound(recording: Recording, harm: Harm, seed: int) -> Recording:
+    """Apply the cell's perturbation of the sound of a whole medium."""
+    return SOUND_PERTURBATIONS[harm.name](recording, harm.severity, seed)
 
 
 def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exception]:

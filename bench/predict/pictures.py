@@ -2,7 +2,7 @@
 
 Only the middle frame of a medium is perturbed, whole and in its own size, and then made small or large enough
 to be shown. A perturbation of the aligned face is shown on the whole frame too. What a perturbation does over
-time, or to sound, cannot be seen here.
+time, or to the sound, cannot be seen here.
 """
 
 from __future__ import annotations

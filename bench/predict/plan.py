@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 
@@ -13,8 +14,16 @@ from bench.predict.device import choose_precision
 from bench.predict.given import NEEDED, Oracle
 from bench.predict.media import is_still
 from bench.predict.meshes import MeshFinder, load_mesh_finder
-from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, find_perturbation
+from bench.predict.perturb import (
+    FACE_PERTURBATIONS,
+    FILM_PERTURBATIONS,
+    SOUND_PERTURBATIONS,
+    find_perturbation,
+)
+from bench.predict.perturb.modality import MISMATCHED_VOICE
 from bench.predict.pipeline import Build
+from bench.predict.sound import has_sound
+from bench.predict.voices import Voices
 from bench.predict.zoo import Choice, Model, Zoo
 from bench.question import Question
 from bench.spec import Condition
@@ -31,8 +40,8 @@ def plan_cells(
     """Suite x models -> cells; every model is loaded, doubles once a data set.
 
     Raises UserError for an unknown perturbation, one that means nothing for the media, a model that shares no
-    label with the targets, cuts no crop that is to be perturbed or is asked for twice, an oracle of a stage
-    that a model does not have or targets do not give, and whatever loading refuses.
+    label with the targets, cuts no crop or hears no sound that is to be perturbed or is asked for twice, an
+    oracle of a stage that a model does not have or targets do not give, and whatever loading refuses.
     """
     dtype = choose_precision(precision)
     loaded: dict[Choice, Model] = {}
@@ -53,6 +62,7 @@ def plan_cells(
                 )
             _require_common_label(model, targets)
             _require_crops(model, harms, question, targets)
+            _require_ears(model, harms, question)
             if oracle is not None:
                 _require_front(oracle, model)
             asked = (question.suite.seed, precision, oracle)
@@ -71,6 +81,13 @@ def _harms(question: Question, dataset: str, targets: Targets) -> list[Harm]:
     for condition in question.suite.conditions:
         name, where = condition.perturb, question.place("perturbation", condition.perturb)
         find_perturbation(name, where)
+        if name in SOUND_PERTURBATIONS:
+            _require_sound(condition, where, targets)
+        elif condition.where == "sound":
+            raise UserError(
+                where, f"{name} acts on pictures, and the condition says 'where: sound'",
+                "Only what acts on the sound says so", "Leave 'where: sound' out",
+            )  # fmt: skip
         if name in FILM_PERTURBATIONS:
             _require_films(condition, where, targets)
         if condition.where == "frame" and targets.facts.media_kind == "aligned":
@@ -82,6 +99,30 @@ def _harms(question: Question, dataset: str, targets: Targets) -> list[Harm]:
         place = condition.acts_on(targets.facts.media_kind)
         harms += [Harm(name, severity, place) for severity in condition.severities]
     return harms
+
+
+def _require_sound(condition: Condition, where: str, targets: Targets) -> None:
+    """UserError unless there is a sound to be perturbed; of the media, the first is looked at."""
+    name = condition.perturb
+    if condition.where != "sound":
+        raise UserError(
+            where, f"{name} acts on the sound, and the condition does not say so", "Allowed: 'where: sound'",
+            "Write 'where: sound'",
+        )  # fmt: skip
+    first = _first_medium(targets, "audio", "media")
+    if first is not None and not has_sound(first):
+        raise UserError(
+            where, f"{name} acts on the sound, and the media of {targets.facts.name} have none",
+            "Media with a sound track, or a column 'audio' that names their sound files",
+            "Leave the condition out",
+        )  # fmt: skip
+    alone = Voices(targets).alone() if name == MISMATCHED_VOICE.name else None
+    if alone is not None:
+        raise UserError(
+            where,
+            f"{name} takes the voice of another, and there is none for {targets.table['target'][alone]}",
+            "For each target another of another subject, clip and medium", "Leave the condition out",
+        )  # fmt: skip
 
 
 def _require_films(condition: Condition, where: str, targets: Targets) -> None:
@@ -103,12 +144,20 @@ def _require_films(condition: Condition, where: str, targets: Targets) -> None:
 
 
 def _begins_with_a_still(targets: Targets) -> bool:
+    first = _first_medium(targets, "media")
+    return first is not None and is_still(first)
+
+
+def _first_medium(targets: Targets, *columns: str) -> Path | bytes | None:
+    """What the first row has in the first of the columns that name a file, or in bytes; None if nothing."""
     for row in targets.table.slice(0, 1).to_pylist():
-        if row.get("media_bytes") is not None:
-            return is_still(row["media_bytes"])
-        if targets.root is not None and row.get("media") is not None:
-            return is_still(media_path(targets.root, row["media"], targets.facts.name))
-    return False
+        for name in columns:
+            if name == "media" and row.get("media_bytes") is not None:
+                held: bytes = row["media_bytes"]
+                return held
+            if targets.root is not None and row.get(name) is not None:
+                return media_path(targets.root, row[name], targets.facts.name)
+    return None
 
 
 def _require_common_label(model: Model, targets: Targets) -> None:
@@ -160,6 +209,17 @@ def _require_front(oracle: Oracle, model: Model) -> None:
         raise UserError(
             "--oracle", f"{model.name} has no front-end that would {oracle} faces",
             "A model without a front-end sees the whole frame", "Leave the model out, or --oracle",
+        )  # fmt: skip
+
+
+def _require_ears(model: Model, harms: Sequence[Harm], question: Question) -> None:
+    """UserError for a sound to perturb where a model does not listen; doubles look at nothing."""
+    sounds = [harm.name for harm in harms if harm.of_sound]
+    if sounds and not (model.double or model.pipeline.sound_rate):
+        raise UserError(
+            question.place("perturbation", sounds[0]),
+            f"{sounds[0]} acts on the sound, and {model.name} does not listen",
+            "A model that asks for sound at a rate", "Leave the condition out, or the model",
         )  # fmt: skip
 
 

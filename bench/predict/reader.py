@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -21,7 +22,8 @@ from bench.errors import MediaFault
 from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.decode import windows
 from bench.predict.film import Alter
-from bench.predict.sound import load_sound
+from bench.predict.media import unusable
+from bench.predict.sound import Hear, Recording, load_sound
 
 __all__ = ["WINDOW", "Item", "Medium", "Reader", "chunks"]
 
@@ -31,13 +33,18 @@ _MEDIA_AHEAD = 128
 # Windows of small media are handed over many at once, and decoded by one thread at a time: else threads spend
 # longer on handing each other locks, the interpreter's among them, than on decoding.
 _SMALL, _TOGETHER, _MOST_HELD = 1 << 16, 16, 64
+_OTHERS_TRIED = 16
 _CHUNK_BYTES = 1 << 25
 _CHUNK_WINDOWS = 64
 
 
 @dataclass(frozen=True)
 class Medium:
-    """What a target is decoded from: a file or bytes, what is done to it, and how its model samples it."""
+    """What a target is decoded from: a file or bytes, what is done to it, and how its model samples it.
+
+    ``sound``: the file of the sound, where that is not the source itself. ``hear``: what is done to the
+    sound; ``others``: in what another's sound is sought, in the order that a number in [0, 1) draws.
+    """
 
     target: str
     source: Path | bytes
@@ -45,6 +52,8 @@ class Medium:
     sound_rate: int | None = None
     sound: Path | None = None
     alter: Alter | None = None
+    hear: Hear | None = None
+    others: Callable[[float], Iterator[Path | bytes]] = lambda _: iter(())
 
 
 Item = tuple[int, Clip | MediaFault]
@@ -205,10 +214,29 @@ def _size(item: object) -> int:
 
 
 def _windows(medium: Medium, device: torch.device) -> Iterator[Clip]:
-    """The windows of a medium; sound comes from its own file where the targets name one."""
-    sound = None
-    if medium.sound_rate is not None:
-        samples = load_sound(medium.sound or medium.source, medium.sound_rate)
-        sound = Sound(torch.from_numpy(samples).to(device), medium.sound_rate)
+    """The windows of a medium, each with the whole of its sound, where its model listens."""
+    sound = None if medium.sound_rate is None else _sound(medium, medium.sound_rate, device)
     for pixels, index, times in windows(medium.source, medium.target, medium.sampling, WINDOW, medium.alter):
         yield Clip(medium.target, pixels.to(device), index, times, sound=sound)
+
+
+def _sound(medium: Medium, rate: int, device: torch.device) -> Sound:
+    """The sound of a medium, as it is to be heard; from its own file where the targets name one."""
+
+    def load(source: Path | bytes) -> Sound:
+        return Sound(torch.from_numpy(load_sound(source, rate)).to(device), rate)
+
+    def other(number: float) -> Sound:
+        for source in islice(medium.others(number), _OTHERS_TRIED):
+            try:
+                return load(source)
+            except MediaFault:  # that is the other's row
+                continue
+        raise unusable(
+            "none of the others whose sound could stand for its own has one",
+            "Allowed: data whose media have sound",
+            "Leave the condition out",
+        )
+
+    sound = load(medium.sound or medium.source)
+    return sound if medium.hear is None else medium.hear(Recording(medium.target, sound, other)).sound

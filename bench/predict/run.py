@@ -23,8 +23,9 @@ from bench.predict.batch import Batch, Chunk
 from bench.predict.cell import Store
 from bench.predict.datasets.media import media_path
 from bench.predict.device import describe_environment, keep_freed_memory, strict_numbers
-from bench.predict.forward import harm_film
+from bench.predict.forward import harm_film, harm_sound
 from bench.predict.reader import Item, Medium, Reader
+from bench.predict.voices import Voices
 from bench.tables import Targets
 
 __all__ = ["Options", "predict_cells"]
@@ -102,13 +103,14 @@ def _counted(items: Iterator[Item], size: int, cells: int, options: Options) -> 
 def _decoded_together(stores: Sequence[Store]) -> Iterator[list[Store]]:
     """Cells that see the same frames of the same targets in the same batches, by condition.
 
-    What acts on whole videos changes what is decoded, so that its cells have a decoding of their own.
+    What acts on whole videos or, where the model listens, on their sound changes what is decoded, so that its
+    cells have a decoding of their own.
     """
 
     def sight(store: Store) -> tuple[Any, ...]:
         pipeline, harm = store.cell.model.pipeline, store.cell.harm
-        film = harm.label if harm.of_film else ""
-        return (store.cell.dataset, repr(pipeline.sampling), pipeline.sound_rate or 0, store.batch, film)
+        own = harm.label if harm.of_film or (harm.of_sound and pipeline.sound_rate) else ""
+        return (store.cell.dataset, repr(pipeline.sampling), pipeline.sound_rate or 0, store.batch, own)
 
     for _, group in groupby(sorted(stores, key=sight), sight):
         yield sorted(group, key=lambda store: store.cell.harm.label)
@@ -121,13 +123,29 @@ def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
     columns = {name: targets.table[name] for name in names}
     harm, seed = store.cell.harm, store.cell.seed
     alter = partial(harm_film, harm=harm, seed=seed) if harm.of_film else None
+    hear = partial(harm_sound, harm=harm, seed=seed) if harm.of_sound and pipeline.sound_rate else None
+    voices = Voices(targets)
+
+    def value(name: str, row: int) -> Any:
+        return columns[name][row].as_py() if name in columns else None
+
+    def source(row: int) -> Path | bytes:
+        held: bytes | None = value("media_bytes", row)
+        return _path(targets, value("media", row)) if held is None else held
+
+    def sound(row: int) -> Path | None:
+        return _path(targets, value("audio", row)) if value("audio", row) and pipeline.sound_rate else None
 
     def medium(i: int) -> Medium:
-        row = {name: column[rows[i]].as_py() for name, column in columns.items()}
-        held = row.get("media_bytes")
-        source = _path(targets, row["media"]) if held is None else held
-        sound = _path(targets, row["audio"]) if row.get("audio") and pipeline.sound_rate else None
-        return Medium(row["target"], source, pipeline.sampling, pipeline.sound_rate, sound, alter)
+        row = rows[i]
+
+        def others(number: float) -> Iterator[Path | bytes]:
+            return (sound(other) or source(other) for other in voices.of_others(row, number))
+
+        return Medium(
+            value("target", row), source(row), pipeline.sampling, pipeline.sound_rate, sound(row), alter,
+            hear, others,
+        )  # fmt: skip
 
     return medium
 

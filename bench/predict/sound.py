@@ -7,18 +7,56 @@ sound, no sample, more than an hour.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
 import numpy as np
+import torch
 from av.container import InputContainer
 
+from bench.errors import MediaFault
+from bench.predict.clip import Sound
 from bench.predict.media import opened, unusable
 
-__all__ = ["MAX_SECONDS", "load_sound"]
+__all__ = ["MAX_SECONDS", "Hear", "Recording", "has_sound", "load_sound"]
 
 MAX_SECONDS = 3600
+
+
+def _alone(_number: float) -> Sound:
+    raise ValueError("there is no other medium whose sound it could be")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The sound of one medium, before a model hears it.
+
+    ``id``: the target it belongs to, which seeds perturbations. ``other``: the sound of another medium of the
+    data set, the one that a number in [0, 1) falls on.
+    """
+
+    id: str
+    sound: Sound
+    other: Callable[[float], Sound] = _alone
+
+    def with_samples(self, samples: torch.Tensor) -> Recording:
+        """The same recording with other samples, as many, clipped at full scale."""
+        return replace(self, sound=replace(self.sound, samples=samples.clamp(-1, 1)))
+
+
+Hear = Callable[[Recording], Recording]
+"""What is done to the sound of a medium before a model hears it."""
+
+
+def has_sound(medium: Path | bytes) -> bool:
+    """Whether a medium has a sound track; of one that does not open nothing is known, and it may."""
+    try:
+        with opened(medium) as container:
+            return bool(container.streams.audio)
+    except (MediaFault, OSError):
+        return True
 
 
 def load_sound(medium: Path | bytes, rate: int) -> np.ndarray:

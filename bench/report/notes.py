@@ -61,6 +61,7 @@ _MEANT = {
     "central": "the one nearest to the middle of the frame",
     "box": "the one that overlaps most with the given box",
 }
+_SOUND = "Conditions on the sound leave the pictures as they are: they measure what a model hears."
 _NO_MEDIA = "none were looked at; predictions were made elsewhere"
 DIFFERENCES = (
     "A gap is the largest minus the smallest reportable value of an attribute. Some gap appears by chance "
@@ -240,6 +241,7 @@ def conditions(results: Results) -> tuple[str, ...]:
     lost = any(results.may_lose_label(place) for place in places)
     told = (
         (_CONDITIONS, True),
+        (_SOUND, any(place.where == "sound" for place in places)),
         ("Doubles do not look at pictures, so these lines are flat.", flat),
         ("Where the label may be lost people would miss it too: it says nothing of a model alone.", lost),
     )

@@ -8,7 +8,12 @@ import pyarrow.parquet as pq
 from typer.testing import CliRunner
 
 from bench.cli.app import app
-from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, PERTURBATIONS
+from bench.predict.perturb import (
+    FACE_PERTURBATIONS,
+    FILM_PERTURBATIONS,
+    PERTURBATIONS,
+    SOUND_PERTURBATIONS,
+)
 from bench.shipped import shipped
 from bench.suite import read_suite
 from tests.e2e.conftest import Affectbench
@@ -105,9 +110,11 @@ def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     assert len(core) == 12
     assert core <= set(families)
     assert sorted(families) == sorted(set(families))
-    assert set(suites) == {f"robustness-{name}" for name in ("light", "occlusion", "pose", "sensor", "time")}
+    kinds = ("light", "occlusion", "pose", "sensor", "sound", "time")
+    assert set(suites) == {f"robustness-{name}" for name in kinds}
     assert all(not suite.data for suite in suites.values())
-    assert {*PERTURBATIONS, *FACE_PERTURBATIONS, *FILM_PERTURBATIONS} == set(families)
+    everything = (PERTURBATIONS, FACE_PERTURBATIONS, FILM_PERTURBATIONS, SOUND_PERTURBATIONS)
+    assert {name for registry in everything for name in registry} == set(families)
 
 
 def test_what_a_suite_does_not_name_is_not_shown(tmp_path: Path) -> None:

@@ -98,7 +98,9 @@ def test_a_face_meant_by_its_box_needs_every_box() -> None:
         "T row 2: box is empty in 1 of 2 rows. Every row has its box, since 'target_face: box' goes by it. Fill "
         "box, or leave these rows out."
     )
-    with pytest.raises(UserError, match=r"T: column 'box' is missing\. It has: target\. Add the column 'box'"):
+    with pytest.raises(
+        UserError, match=r"T: column 'box' is missing\. It has: target\. Add the column 'box'"
+    ):
         targets({}, target_face="box")
     assert len(targets({"box": boxes}, target_face="central")) == 2
 

@@ -1,7 +1,7 @@
 """Perturbations of media: deterministic, coherent over the clip, five severities in physical units.
 
-The dicts below are the registry, of what acts on windows of frames, on fitted faces in them, and on whole
-films; each file is named here by hand, so nothing is registered by an import elsewhere.
+The dicts below are the registry, of what acts on windows of frames, on fitted faces in them, on whole films
+and on the sound; each file is named here by hand, so nothing is registered by an import elsewhere.
 """
 
 from typing import Any
@@ -24,7 +24,14 @@ from bench.predict.perturb.light import (
     GAMMA,
     LOW_LIGHT,
 )
+from bench.predict.perturb.line import SOUND_CLIPPING, SOUND_DROPOUT, TELEPHONE
 from bench.predict.perturb.loss import PACKET_LOSS
+from bench.predict.perturb.modality import (
+    DESYNCHRONISATION,
+    MISMATCHED_VOICE,
+    MISSING_PICTURE,
+    MISSING_SOUND,
+)
 from bench.predict.perturb.occlusion import MASK, PHONE, SUNGLASSES
 from bench.predict.perturb.optics import DEFOCUS, LOW_RESOLUTION, MOTION_BLUR, VIGNETTING, ZOOM_BLUR
 from bench.predict.perturb.perturbation import Perturbation
@@ -37,18 +44,24 @@ from bench.predict.perturb.playback import (
     SHUFFLED,
     SPEED,
 )
+from bench.predict.perturb.room import BACKGROUND_NOISE, REVERBERATION
 from bench.predict.perturb.sensor import BIT_DEPTH, IMPULSE_NOISE, SENSOR_NOISE, SHOT_NOISE, WHITE_BALANCE
 from bench.predict.perturb.shutter import ROLLING_SHUTTER
 from bench.predict.perturb.viewpoint import CAMERA_TILT, DISTANCE, OFF_CENTRE, ROLL
+from bench.predict.sound import Recording
 
-__all__ = ["FACE_PERTURBATIONS", "FILM_PERTURBATIONS", "PERTURBATIONS", "Perturbation", "find_perturbation"]
+__all__ = [
+    "FACE_PERTURBATIONS", "FILM_PERTURBATIONS", "PERTURBATIONS", "SOUND_PERTURBATIONS", "Perturbation",
+    "find_perturbation",
+]  # fmt: skip
 
 PERTURBATIONS: dict[str, Perturbation[Clip]] = {
     p.name: p
     for p in (
         BACKLIGHT, BIT_DEPTH, CAMERA_TILT, COLOUR_TEMPERATURE, CONTRAST, DEFOCUS, DISTANCE, EXPOSURE,
-        EXPOSURE_RAMP, FLICKER, GAMMA, IMPULSE_NOISE, JPEG, LOW_LIGHT, LOW_RESOLUTION, MOTION_BLUR,
-        OFF_CENTRE, ROLL, ROLLING_SHUTTER, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE, ZOOM_BLUR,
+        EXPOSURE_RAMP, FLICKER, GAMMA, IMPULSE_NOISE, JPEG, LOW_LIGHT, LOW_RESOLUTION, MISSING_PICTURE,
+        MOTION_BLUR, OFF_CENTRE, ROLL, ROLLING_SHUTTER, SENSOR_NOISE, SHOT_NOISE, VIGNETTING, WHITE_BALANCE,
+        ZOOM_BLUR,
     )
 }  # fmt: skip
 
@@ -64,13 +77,23 @@ FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {
     )
 }  # fmt: skip
 
+SOUND_PERTURBATIONS: dict[str, Perturbation[Recording]] = {
+    p.name: p
+    for p in (
+        BACKGROUND_NOISE, DESYNCHRONISATION, MISMATCHED_VOICE, MISSING_SOUND, REVERBERATION, SOUND_CLIPPING,
+        SOUND_DROPOUT, TELEPHONE,
+    )
+}  # fmt: skip
+
 
 def find_perturbation(name: str, where: str) -> Perturbation[Any]:
     """The perturbation of that name; UserError with the nearest name otherwise."""
-    known: dict[str, Perturbation[Any]] = {**PERTURBATIONS, **FACE_PERTURBATIONS, **FILM_PERTURBATIONS}
+    known: dict[str, Perturbation[Any]] = {
+        **PERTURBATIONS, **FACE_PERTURBATIONS, **FILM_PERTURBATIONS, **SOUND_PERTURBATIONS
+    }  # fmt: skip
     if name not in known:
         raise UserError(
             where, f"perturbation {name!r} is not known.{nearest(name, known)}",
-            f"It has: {listed(known, 40)}", "Name one of these",
+            f"It has: {listed(known, 60)}", "Name one of these",
         )  # fmt: skip
     return known[name]

@@ -1,4 +1,4 @@
-"""What a perturbation is: a function of a clip, its faces or a film, an amount and a random stream."""
+"""What a perturbation is: a function of what it acts on, an amount and a counter-based random stream."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ Subject = TypeVar("Subject", bound=_Named)
 
 @dataclass(frozen=True)
 class Perturbation(Generic[Subject]):
-    """One kind of harm with five severities: of clips, of fitted faces in them, or of films.
+    """One kind of harm with five severities: of clips, of fitted faces in them, of films or of recordings.
 
-    Films are whole videos before they are sampled.
-
+    A film is a whole video before it is sampled, a recording the sound of a whole medium.
     ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
-    ``apply(clip, amount, stream)`` returns the clip with other pixels (or sound) and the same times;
-    ``apply(faces, amount, stream)`` the same of a ``FaceClip``, whose meshes stay;
-    ``apply(film, amount, stream)`` the film with other frames, or others of them shown, or at other times.
+    ``apply(clip, amount, stream)`` returns the clip with other pixels and the same times; of a ``FaceClip``,
+    whose meshes stay, the same; of a film one with other frames, or others of them shown, or at other times;
+    of a recording one with other samples, as many.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
-    such severities stay out of gates. ``random``: whether seed and clip change the pixels; all persons
-    of a clip share what is drawn, parameters and noise. ``moves(points, size, amount, stream)`` says where in
-    the frame things lie afterwards, None where they stay. ``version`` goes up when pixels change.
+    such severities stay out of gates. ``random``: whether seed and clip change the pixels or samples; all
+    persons of a clip share what is drawn, parameters and noise. ``moves(points, size, amount, stream)`` says
+    where in the frame things lie afterwards, None where they stay. ``version`` goes up when what comes out
+    changes.
     """
 
     name: str
@@ -56,7 +56,7 @@ class Perturbation(Generic[Subject]):
         return {"levels": list(self.levels), **{name: getattr(self, name) for name in fields}}
 
     def __call__(self, subject: Subject, severity: int, seed: int) -> Subject:
-        """Perturb a clip or film; severity 0 is the subject itself."""
+        """Perturb a clip, film or recording; severity 0 is the subject itself."""
         if severity == 0:
             return subject
         return self.apply(subject, self.levels[severity - 1], self._stream(subject.id, seed))

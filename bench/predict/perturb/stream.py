@@ -1,9 +1,9 @@
 """Counter-based random numbers: a pure function of what they belong to, the same on every device.
 
-The key is the sha256 of (seed, clip, perturbation, version); the counter is the number of the frame and the
-place within it. So batches, windows and the order of work change nothing, and no state exists. The generator
-is Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): numpy's on the CPU, the
-same one in torch integers on every other device.
+The key is the sha256 of (seed, clip, perturbation, version); the counter is the number of the frame, or of a
+stretch of the sound, and the place within it. So batches, windows and the order of work change nothing, and
+no state exists. The generator is Philox4x64-10 (Salmon et al. 2011, "Parallel random numbers: as easy as
+1, 2, 3"): numpy's on the CPU, the same one in torch integers on every other device.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ _KEY_STEPS = (0x9E3779B97F4A7C15, 0xBB67AE8584CAA73B)
 _LOW = 0xFFFFFFFF
 _MASK = (1 << 64) - 1
 _PER_BLOCK = 16  # a block is four words of four 16-bit numbers
+_RUN = 1 << 20  # numbers of one counter, where there are no frames to count by
 
 Words = tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]
 
@@ -67,6 +68,14 @@ class Stream:
     def normal_frames(self, index: np.ndarray, count: int, device: torch.device) -> torch.Tensor:
         """The first ``count`` standard normal numbers of each frame, float32 [T, count]."""
         return look_up(inverse_normal(device), self.words16_frames(index, count, device))
+
+    def normal(self, count: int, device: torch.device) -> torch.Tensor:
+        """The first ``count`` standard normal numbers of a clip, float32 [count]: what a sound needs."""
+        numbers = torch.empty(count, dtype=torch.float32, device=device)
+        for run, start in enumerate(range(0, count, _RUN)):
+            part = numbers[start : start + _RUN]
+            part.copy_(self.normal_frames(np.array([run]), len(part), device)[0])
+        return numbers
 
     def _raw(self, index: np.ndarray, blocks: int) -> torch.Tensor:
         words = np.empty((len(index), 4 * blocks), np.uint64)

@@ -96,9 +96,24 @@ def test_normal_numbers() -> None:
     assert stats.kstest(draws.flatten().numpy(), "norm").pvalue > 1e-4
 
 
+def test_normal_numbers_of_a_sound(monkeypatch: pytest.MonkeyPatch) -> None:
+    draws = STREAM.normal(100_000, CPU)
+    assert draws.dtype == torch.float32
+    assert torch.equal(draws, STREAM.normal_frames(np.array([0]), 100_000, CPU)[0])
+    monkeypatch.setattr("bench.predict.perturb.stream._RUN", 1 << 14)
+    many = STREAM.normal(100_000, CPU)
+    assert torch.equal(many[: 1 << 14], draws[: 1 << 14])
+    assert torch.equal(many[1 << 14 : 1 << 15], STREAM.normal_frames(np.array([1]), 1 << 14, CPU)[0])
+    assert torch.equal(many[:70_000], STREAM.normal(70_000, CPU))
+    assert stats.kstest(many.numpy(), "norm").pvalue > 1e-4
+    assert abs(np.corrcoef(many[:-1], many[1:])[0, 1]) < 0.02
+    assert STREAM.normal(0, CPU).shape == (0,)
+
+
 def test_on_another_device_nothing_is_made_elsewhere() -> None:
     assert STREAM.bits16_frames(np.arange(3), 50, META).device == META
     assert STREAM.normal_frames(np.arange(3), 50, META).device == META
+    assert STREAM.normal(50, META).device == META
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
