@@ -49,6 +49,7 @@ class RunOptions:
     workers: int = 2
     zoos: tuple[Path, ...] = ()
     oracle: str | None = None
+    every: int | None = None
 
 
 def predict(
@@ -63,7 +64,7 @@ def predict(
     from bench.predict.cell import Store, already_made, cost
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
-    from bench.predict.plan import plan_cells, read_oracle, refuse_frame_targets
+    from bench.predict.plan import Seeking, plan_cells, read_oracle, refuse_frame_targets
     from bench.predict.run import Options, predict_cells
     from bench.predict.zoo import Zoo
 
@@ -76,7 +77,8 @@ def predict(
     question = Question(
         question.suite, {name: digest_media(t) for name, t in question.targets.items()}, question.place
     )
-    cells = plan_cells(question, choices, zoo, device, options.precision, oracle)
+    seeking = Seeking(oracle, options.every)
+    cells = plan_cells(question, choices, zoo, device, options.precision, seeking)
     names = [cell.name for cell in cells]
     facts = {"device": device.type, "precision": options.precision, "perturbations": _amounts(question.suite)}
     facts |= {} if oracle is None else {"oracle": oracle}

@@ -107,6 +107,12 @@ def run(
             help="Give a stage what the targets know: detect (column box), track (box) or align (points).",
         ),
     ] = None,
+    detect_every: Annotated[
+        int | None,
+        typer.Option(
+            "--detect-every", min=1, help="Seek faces in every so many frames, and follow them between."
+        ),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="auto, cpu or cuda:N.")] = "auto",
     precision: Annotated[str, typer.Option("--precision", help="fp32, bf16 or fp16.")] = "fp32",
     batch: Annotated[
@@ -132,7 +138,8 @@ def run(
     words = Words(suite, data or (), targets, root, labels, aligned, *asked)
     question = ask(words)
     choices = choose(model, weights, tracking_uri)
-    options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()), oracle)
+    zoos = tuple(zoo or ())
+    options = workflow.RunOptions(out, device, precision, batch, workers, zoos, oracle, detect_every)
     with voice.progress("rows") as progress:
         folder = workflow.predict(question, choices, options, progress, voice.say)
     voice.conclude(folder, tracking_uri, upload=not no_upload)

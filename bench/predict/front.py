@@ -15,6 +15,7 @@ import torch
 
 from bench.errors import MachineError
 from bench.predict.align import cut, squares
+from bench.predict.between import fill, key_frames
 from bench.predict.clip import Clip
 from bench.predict.device import is_out_of_memory
 from bench.predict.faces import Detector, Faces
@@ -33,15 +34,20 @@ class Front:
     ``detector``: a zoo entry, name or name@checkpoint. ``size``: edge of the square crop in pixels.
     ``margin``: how much wider than the face's square the crop is (0.2 = 20 % of the square's edge, on every
     side); that square is the one around the detected box, turned upright and put in place by the five points.
+    ``every``: the detector looks at every so many frames, and faces move in straight lines between
+    (``bench.predict.between``).
     """
 
     detector: str = "yunet"
     size: int = 112
     margin: float = 0.2
+    every: int = 1
 
     def describe(self) -> dict[str, Any]:
         """What enters the key of a cell."""
-        return {"version": VERSION, "detector": self.detector, "size": self.size, "margin": self.margin}
+        found = {"version": VERSION, "detector": self.detector, "size": self.size, "margin": self.margin}
+        # Keys made before there was a choice stay.
+        return found if self.every == 1 else {**found, "every": self.every}
 
 
 @dataclass(frozen=True)
@@ -66,13 +72,17 @@ class FaceFinder:
     def detect(self, clips: Sequence[Clip]) -> list[list[Faces]]:
         """The faces of every frame of every clip; frames of equal size go through the detector together."""
         places: dict[tuple[int, ...], list[int]] = {}
+        keys = [key_frames(len(clip), self.front.every) for clip in clips]
         for place, clip in enumerate(clips):
             places.setdefault(tuple(clip.frames.shape[1:]), []).append(place)
         found: dict[int, list[Faces]] = {}
         for group in places.values():
-            faces = iter(self._faces(torch.cat([clips[place].frames for place in group])))
-            found.update((place, [next(faces) for _ in range(len(clips[place]))]) for place in group)
-        return [found[place] for place in range(len(clips))]
+            looked = [
+                clips[p].frames if len(keys[p]) == len(clips[p]) else clips[p].frames[keys[p]] for p in group
+            ]
+            faces = iter(self._faces(torch.cat(looked)))
+            found.update((place, [next(faces) for _ in keys[place]]) for place in group)
+        return [fill(found[place], keys[place], clip.times) for place, clip in enumerate(clips)]
 
     def _faces(self, frames: torch.Tensor) -> list[Faces]:
         """The faces of frames [T, 3, H, W]; MachineError when one frame alone does not fit into memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -30,12 +31,28 @@ from bench.spec import Condition
 from bench.tables import Targets
 from bench.tables.targets import require_places
 
-__all__ = ["plan_cells", "read_oracle", "refuse_frame_targets"]
+__all__ = ["Seeking", "plan_cells", "read_oracle", "refuse_frame_targets"]
+
+
+@dataclass(frozen=True)
+class Seeking:
+    """How a run seeks faces other than each model does: a stage that is given, frames passed over."""
+
+    oracle: Oracle | None = None
+    every: int | None = None
+
+    def of(self, model: Model) -> Model:
+        """The model, its detector looking at every so many frames where that is asked for."""
+        if self.every is None or model.finder is None:
+            return model
+        front = replace(model.finder.front, every=self.every)
+        pipeline, finder = replace(model.pipeline, front=front), replace(model.finder, front=front)
+        return replace(model, pipeline=pipeline, finder=finder)
 
 
 def plan_cells(
     question: Question, choices: Sequence[Choice], zoo: Zoo, device: torch.device, precision: str,
-    oracle: Oracle | None = None,
+    seeking: Seeking | None = None,
 ) -> list[Cell]:  # fmt: skip
     """Suite x models -> cells; every model is loaded, doubles once a data set.
 
@@ -43,19 +60,19 @@ def plan_cells(
     label with the targets, cuts no crop or hears no sound that is to be perturbed or is asked for twice, an
     oracle of a stage that a model does not have or targets do not give, and whatever loading refuses.
     """
-    dtype = choose_precision(precision)
+    dtype, seeking = choose_precision(precision), seeking or Seeking()
     loaded: dict[Choice, Model] = {}
     cells: list[Cell] = []
     meshes = _meshes(question, zoo, device)
     for name, targets in question.targets.items():
         request = Build(device, dtype, targets=targets, seed=question.suite.seed)
         harms = _harms(question, name, targets)
-        if oracle is not None:
-            _require_given(oracle, name, targets)
+        if seeking.oracle is not None:
+            _require_given(seeking.oracle, name, targets)
         for choice in choices:
             model = loaded.get(choice)
             if model is None or model.double:
-                model = loaded[choice] = zoo.load(choice, request)
+                model = loaded[choice] = seeking.of(zoo.load(choice, request))
             if (name, model.name) in {(cell.dataset, cell.model.name) for cell in cells}:
                 raise UserError(
                     "--model", f"{model.name!r} is asked for twice", "Each model once", "Remove one of them"
@@ -63,9 +80,9 @@ def plan_cells(
             _require_common_label(model, targets)
             _require_crops(model, harms, question, targets)
             _require_ears(model, harms, question)
-            if oracle is not None:
-                _require_front(oracle, model)
-            asked = (question.suite.seed, precision, oracle)
+            if seeking.oracle is not None:
+                _require_front(seeking.oracle, model)
+            asked = (question.suite.seed, precision, seeking.oracle)
             cells += [Cell(model, name, targets, h, *asked, meshes if h.of_face else None) for h in harms]
     return cells
 

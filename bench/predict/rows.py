@@ -53,11 +53,14 @@ class Hearing:
         self.status, self.fault = fault.status, str(fault)
 
     def conclude(self, track: int | None) -> tuple[str, np.ndarray | None]:
-        """The status, and the mean over the rows of the given person where it is ok."""
+        """The status, and the mean over the rows of the given person where it is ok.
+
+        Where the target means nobody who was seen, a model that failed on others changes nothing.
+        """
+        if track is None and self.status != "decode_error":
+            return "no_face", None
         if self.status != "ok":
             return self.status, None
-        if track is None:
-            return "no_face", None
         block = [v[t == track] for v, t in zip(self.values, self.tracks, strict=True)]
         rows = np.concatenate(block) if block else np.empty((0, 0))
         return ("ok", rows.mean(axis=0)) if len(rows) else ("abstained", None)
@@ -87,12 +90,13 @@ def prediction_rows(model: Model, hearings: list[Hearing], ends: list[End], *, s
     order = [position for position, name in enumerate(columns) if name.startswith("p_")]
     codes = decide(values[:, order])
     predicted = [columns[order[code]][2:] if code >= 0 else None for code in codes]
+    faults = [h.fault if s == h.status else None for h, s in zip(hearings, statuses, strict=True)]
     arrays = [
         pa.array([hearing.target for hearing in hearings], pa.string()),
         pa.array(statuses, pa.string()),
         pa.array(predicted, pa.string()),
         *(pa.array(column, pa.float64(), from_pandas=True) for column in values.T),
-        pa.array([hearing.fault for hearing in hearings], pa.string()),
+        pa.array(faults, pa.string()),
     ]
     table = pa.Table.from_arrays(arrays, schema=schema)
     if not sought:
@@ -102,7 +106,7 @@ def prediction_rows(model: Model, hearings: list[Hearing], ends: list[End], *, s
 
 
 def _stage(status: str, lost: str | None) -> str | None:
-    """The first stage that lost a target; a front-end that saw too little of a medium lost nothing."""
+    """The first stage that lost a target; of a medium that breaks off, decoding is."""
     if status == "decode_error":
         return status
     return lost or ("model_error" if status == "model_error" else None)

@@ -16,7 +16,7 @@ from scipy.optimize import linear_sum_assignment
 
 from bench.predict.faces import overlap
 
-__all__ = ["Tracker"]
+__all__ = ["Tracker", "match"]
 
 _BUFFER = 0.3  # of width and height, on every side
 _LEAST_OVERLAP = 0.1  # with that buffer: two equal boxes at most 1.3 widths apart
@@ -61,7 +61,7 @@ class Tracker:
         """
         self._frame += 1
         living = [track for track in self._tracks if self._lives(track, time)]
-        matched = _match(np.array([track.box_at(time) for track in living]).reshape(-1, 4), boxes)
+        matched = match(np.array([track.box_at(time) for track in living]).reshape(-1, 4), boxes)
         numbers: list[int] = []
         for place, box in enumerate(boxes):
             if place in matched:
@@ -77,8 +77,8 @@ class Tracker:
         return time - track.time <= _LONGEST_GAP or self._frame - track.frame <= _FEWEST_MISSES
 
 
-def _match(expected: np.ndarray, boxes: np.ndarray) -> dict[int, int]:
-    """Place of the expected box for each matched place of ``boxes``."""
+def match(expected: np.ndarray, boxes: np.ndarray) -> dict[int, int]:
+    """The place of the expected box [N, 4] for each matched place of ``boxes`` [M, 4]."""
     shared = np.nan_to_num(overlap(_buffered(expected), _buffered(boxes)))
     shared[shared < _LEAST_OVERLAP] = 0
     rows, columns = linear_sum_assignment(shared, maximize=True)

@@ -129,7 +129,9 @@ def _faces(front: dict[str, Any] | None, aligned: list[str]) -> str:
     edge = f"{front['size']} x {front['size']} pixels"
     margin = f"with a margin of {100 * front['margin']:g} %" if front["margin"] else "without margin"
     taken = f"; those of {', '.join(aligned)} as they are" if aligned else ""
-    return f"found by {front['detector']}, tracked, turned upright, {edge} {margin}{taken}"
+    every = front.get("every", 1)
+    looked = f" in one frame of {every}, in straight lines between" if every > 1 else ""
+    return f"found by {front['detector']}{looked}, tracked, turned upright, {edge} {margin}{taken}"
 
 
 def _lines(pairs: Iterable[tuple[str, str]]) -> tuple[Line, ...]:

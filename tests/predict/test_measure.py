@@ -245,3 +245,15 @@ def test_the_same_face_in_other_light_and_size(shared, real):
     large = torch.nn.functional.interpolate(small, scale_factor=4, mode="bilinear").round().to(torch.uint8)
     assert read(large)["sharpness"] < before["sharpness"] / 4
     assert abs(read(large)["yaw"] - before["yaw"]) < 6
+
+
+@pytest.mark.parametrize(("face", "size"), [("largest", 32), ("central", 32), ("box", 8)])
+def test_the_person_is_the_one_that_a_run_takes(tmp_path, every_fifth, face, size):
+    targets = targets_of(tmp_path, ["a.mp4"], target_face="largest")
+    table = targets.table.append_column("box", pa.array([[float(one) for one in FAR]]))
+    targets = validate_targets(table, Facts(name="t", target_face=face), "T.csv", tmp_path)
+    (row,) = measure(targets, instruments_of(lambda _: [FAR, NEAR]), CPU).to_pylist()
+    assert (row["face_size"], row["measured"]) == (size / 48, "ok")
+    if face == "box":
+        (gone,) = measure(targets, instruments_of(lambda _: [NEAR]), CPU).to_pylist()
+        assert (gone["face_size"], gone["measured"]) == (None, "no_face")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,9 +10,11 @@ import pytest
 import torch
 
 from bench.errors import UserError
+from bench.predict.front import FaceFinder, Front
 from bench.predict.given import Oracle
-from bench.predict.plan import plan_cells
-from bench.predict.zoo import Zoo, parse_choice
+from bench.predict.pipeline import Pipeline
+from bench.predict.plan import Seeking, plan_cells
+from bench.predict.zoo import Model, Zoo, parse_choice
 from bench.question import Question
 from bench.spec import Condition, DataSource, Suite
 from bench.tables import validate_targets
@@ -45,7 +48,7 @@ def plan(
         targets = validate_targets(boxes, targets.facts, "T.csv", folder)
     question = Question(suite, {"made": targets}, lambda kind, name: f"{kind} {name}")
     zoo, device = Zoo([folder / "zoo"]), torch.device("cpu")
-    cells = plan_cells(question, [parse_choice(model)], zoo, device, "fp32", oracle)
+    cells = plan_cells(question, [parse_choice(model)], zoo, device, "fp32", Seeking(oracle))
     return [(cell.harm.name, cell.harm.where) for cell in cells]
 
 
@@ -91,3 +94,17 @@ def test_an_oracle_needs_a_front_end_to_stand_in_for(tmp_path: Path) -> None:
 
 def test_doubles_look_at_nothing_so_that_an_oracle_changes_nothing(tmp_path: Path) -> None:
     assert plan(tmp_path, "frame", "chance", "track")[1] == ("low_light", "frame")
+
+
+def test_a_detector_looks_at_as_many_frames_as_it_is_asked_to() -> None:
+    front = Front(size=32)
+    seeing = Model("m", "m", None, Pipeline(lambda clips: [], ("fear",), front=front))
+    seeing = replace(seeing, finder=FaceFinder(front, lambda frames: []))
+    asked = Seeking(every=3).of(seeing)
+    assert asked.finder is not None
+    assert (asked.finder.front.every, asked.pipeline.front) == (3, asked.finder.front)
+    assert asked.describe() != seeing.describe()
+    assert Seeking(every=1).of(seeing).describe() == seeing.describe()
+    blind = replace(seeing, finder=None)
+    assert Seeking(every=3).of(blind) is blind
+    assert Seeking().of(seeing) is seeing

@@ -148,6 +148,9 @@ LOST = {
     "the target missed, and meant": (Squares(missed=(TARGET,)), brightness, "box", "no_face", "not_detected"),
     "points off": (Squares(off=3.0), brightness, "largest", "ok", "alignment"),
     "a model that fails": (Squares(), broken, "largest", "model_error", "model_error"),
+    "a model that fails on another than is meant": (
+        Squares(missed=(TARGET,)), broken, "box", "no_face", "not_detected",
+    ),
     "a model that fails on the wrong face": (
         Squares(missed=(TARGET,)), broken, "largest", "model_error", "wrong_face",
     ),
@@ -164,6 +167,7 @@ def test_the_stage_that_lost_a_target(tmp_path: Path, case: str) -> None:
     targets = targets_of(tmp_path, ["a.png", "none.png", "text.png"], target_face=face)
     row, none, text = run(tmp_path, cell_of(targets, model_of(detector, predict)))
     assert (row["status"], row["stage"]) == (status, stage)
+    assert (row["fault"] is None) == (status != "model_error")
     assert (none["status"], none["stage"]) == ("no_face", "not_detected")
     assert (text["status"], text["stage"]) == ("decode_error", "decode_error")
 

@@ -30,9 +30,9 @@ class Perturbation(Generic[Subject]):
 
     A film is a whole video before it is sampled, a recording the sound of a whole medium.
     ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
-    ``apply(clip, amount, stream)`` returns the clip with other pixels and the same times; of a ``FaceClip``,
-    the same with those of its faces that were worked on; of a film one with other frames, or others of them shown, or at other times;
-    of a recording one with other samples, as many.
+    ``apply(clip, amount, stream)`` returns the clip with other pixels and the same times; of a ``FaceClip``
+    the same, with those of its faces that were worked on; of a film one with other frames, or others of them
+    shown, or at other times; of a recording one with other samples, as many.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
     such severities stay out of gates. ``random``: whether seed and clip change the pixels or samples; all
     persons of a clip share what is drawn, parameters and noise. ``moves(points, size, amount, stream)`` says
