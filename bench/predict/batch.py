@@ -20,11 +20,11 @@ from bench.predict.faces import Faces
 from bench.predict.forward import harm_clip, harm_faces, predict_clips, to_rows
 from bench.predict.front import FaceFinder, Persons
 from bench.predict.given import Given, Move
-from bench.predict.meshes import Fits
 from bench.predict.perturb import find_perturbation
 from bench.predict.perturb.face import FaceClip
 from bench.predict.reader import Item, chunks
 from bench.predict.rows import Hearing, frame_rows, prediction_rows
+from bench.predict.scene import Scene
 from bench.tables.places import given_places
 
 __all__ = ["Batch", "Chunk"]
@@ -51,10 +51,10 @@ class Batch:
         cells = [list(places) for _, places in conditions]
         aligned = self.stores[0].cell.targets.facts.media_kind == "aligned"
         for windows, faults in chunks(items):
-            fits = Fits([clip for _, clip in windows], aligned=aligned)
-            yield from (Chunk(self, places, windows, fits) for places in cells)
-            yield Chunk(self, [], [], fits, faults)
-        yield Chunk(self, [], [], Fits([], aligned=aligned), last=True)
+            scene = Scene([clip for _, clip in windows], aligned=aligned)
+            yield from (Chunk(self, places, windows, scene) for places in cells)
+            yield Chunk(self, [], [], scene, faults)
+        yield Chunk(self, [], [], Scene([], aligned=aligned), last=True)
 
     def finder(self, i: int) -> FaceFinder | None:
         """What finds the faces for cell i; aligned media skip the front-end."""
@@ -115,13 +115,13 @@ Placed = list[tuple[int, Clip]]
 class Chunk:
     """Windows of a batch under one condition, for the cells at ``cells``, and media that failed.
 
-    ``fits``: the faces of the windows as they are without it, for the conditions that act on faces.
+    ``scene``: the same windows, shared with the other conditions as long as this one changes no frame.
     """
 
     batch: Batch
     cells: list[int]
     windows: Placed
-    fits: Fits
+    scene: Scene
     faults: list[tuple[int, MediaFault]] = field(default_factory=list[tuple[int, MediaFault]])
     last: bool = False
     faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
@@ -130,11 +130,13 @@ class Chunk:
     def detect(self) -> Chunk:
         """Perturb the frames, once for all cells, and detect the faces in them."""
         for i in self.cells[:1]:
-            self.windows = self._harm(i, self.windows, "frame")
-        clips = [clip for _, clip in self.windows]
+            windows = self._harm(i, self.windows, "frame")
+            if windows is not self.windows:
+                self.windows, self.scene = windows, Scene([clip for _, clip in windows], aligned=False)
         for i in self.cells:
             finder = self.batch.finder(i)
-            self.faces.append(None if finder is None else self._substituted(i, finder.detect(clips)))
+            found = None if finder is None else self.scene.faces(finder)
+            self.faces.append(None if found is None else self._substituted(i, found))
         return self
 
     def _substituted(self, i: int, found: list[list[Faces]]) -> list[list[Faces]]:
@@ -156,10 +158,10 @@ class Chunk:
     def _harm(self, i: int, clips: Placed, where: str) -> Placed:
         """What cell i sees here: its perturbation, if it acts ``where``, on windows or on crops of them."""
         cell = self.batch.stores[i].cell
-        if not cell.harm.of_face:
-            return [(p, harm_clip(clip, cell.harm, where, cell.seed)) for p, clip in clips]
-        if cell.harm.where != where:
+        if cell.harm.where != where or not (cell.harm.of_picture or cell.harm.of_face):
             return clips
+        if cell.harm.of_picture:
+            return [(p, harm_clip(clip, cell.harm, cell.seed)) for p, clip in clips]
         faces = [harm_faces(one, cell.harm, cell.seed) for one in self._fit(i, clips)]
         self.harmed = Harmed(sum(len(one.clip) for one in faces), sum(one.unfitted for one in faces))
         return [(p, one.clip) for (p, _), one in zip(clips, faces, strict=True)]
@@ -169,7 +171,7 @@ class Chunk:
         finder = self.batch.stores[i].cell.meshes
         assert finder is not None
         if clips is self.windows:
-            return self.fits.found(finder)
+            return self.scene.fits(finder)
         return finder.find([clip for _, clip in clips], aligned=True)
 
     def _cut(self, i: int, faces: list[list[Faces]]) -> Placed:

@@ -25,6 +25,7 @@ from bench.predict.meshes import MeshFinder
 from bench.predict.perturb import (
     FACE_PERTURBATIONS,
     FILM_PERTURBATIONS,
+    PERTURBATIONS,
     SOUND_PERTURBATIONS,
     find_perturbation,
 )
@@ -54,6 +55,11 @@ class Harm:
         'low_light-3-frame'
         """
         return self.name if self.severity == 0 else f"{self.name}-{self.severity}-{self.where}"
+
+    @property
+    def of_picture(self) -> bool:
+        """Whether it acts on the pixels of frames or crops, wherever faces are."""
+        return self.name in PERTURBATIONS
 
     @property
     def of_film(self) -> bool:

@@ -37,10 +37,8 @@ __all__ = [
 _SUM_TOLERANCE = 1e-3
 
 
-def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
-    """Apply the cell's perturbation if it acts here (``frame`` or ``crop``)."""
-    if harm.where != where or harm.of_film or harm.of_face or harm.of_sound:
-        return clip
+def harm_clip(clip: Clip, harm: Harm, seed: int) -> Clip:
+    """Apply the cell's perturbation of pictures."""
     return PERTURBATIONS[harm.name](clip, harm.severity, seed)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ from bench.predict.perturb.face import FaceClip
 from bench.predict.pipeline import Build
 from bench.predict.zoo import Zoo
 
-__all__ = ["Fits", "MeshFinder", "load_mesh_finder", "misplaced"]
+__all__ = ["MeshFinder", "load_mesh_finder", "misplaced"]
 
 VERSION = 1
 DETECTOR, NETWORK = "yunet", "facemesh"
@@ -47,7 +46,12 @@ class MeshFinder:
 
     def find(self, clips: Sequence[Clip], *, aligned: bool) -> list[FaceClip]:
         """Fit every face of every clip; of ``aligned`` clips the whole picture is one face."""
-        found = self.finder.detect(clips)
+        return self.fit(clips, self.finder.detect(clips), aligned=aligned)
+
+    def fit(
+        self, clips: Sequence[Clip], found: Sequence[Sequence[Faces]], *, aligned: bool
+    ) -> list[FaceClip]:
+        """Fit the faces that its detector found in every frame of every clip."""
         if aligned:
             found = [
                 [filling(clip.frames.shape[-2:], one) for one in faces]
@@ -66,22 +70,6 @@ class MeshFinder:
             meshes[part], scores[part] = fitted
         good = (scores >= LEAST_SCORE) & ~(misplaced(meshes, points) > MOST_MISPLACED)
         return FaceClip(clip, which, meshes, scores).only(good)
-
-
-class Fits:
-    """The faces of some windows, fitted once for all conditions that ask, from whatever thread."""
-
-    def __init__(self, clips: Sequence[Clip], *, aligned: bool) -> None:
-        self._clips, self._aligned = clips, aligned
-        self._lock = Lock()
-        self._found: list[FaceClip] | None = None
-
-    def found(self, finder: MeshFinder) -> list[FaceClip]:
-        """One ``FaceClip`` a window, in order."""
-        with self._lock:
-            if self._found is None:
-                self._found = finder.find(self._clips, aligned=self._aligned)
-            return self._found
 
 
 def load_mesh_finder(zoo: Zoo, device: torch.device, where: str) -> MeshFinder:

@@ -100,6 +100,7 @@ class Zoo:
                 )  # fmt: skip
         self._private = tuple(private)
         self._entries = self._scan(private)
+        self._loaded: dict[tuple[object, ...], Part] = {}
 
     @property
     def entries(self) -> tuple[Entry, ...]:
@@ -149,7 +150,7 @@ class Zoo:
         )
 
     def load_part(self, text: str, kind: str, request: Build, where: tuple[str, str]) -> Part:
-        """Verify and build the entry that ``NAME`` or ``NAME@CHECKPOINT`` names, if it is of that kind.
+        """Verify and build the entry that ``NAME`` or ``NAME@CHECKPOINT`` names, once, if it is of that kind.
 
         ``where``: who names it, and how another is named, for the message of the UserError.
         """
@@ -161,10 +162,13 @@ class Zoo:
                 f"It may be: {listed(known)}", where[1],
             )  # fmt: skip
         entry = known[choice.entry]
-        weights, checkpoint = self._weights(entry, choice)
-        asked = replace(request, file=weights, checkpoint=checkpoint, targets=None, asked=[])
-        digests = (digest_file(weights),) if weights else ()
-        return Part(text, self._build(entry, asked), digests, self._code(entry))
+        key = (text, kind, request.device, request.dtype, request.seed)
+        if key not in self._loaded:
+            weights, checkpoint = self._weights(entry, choice)
+            asked = replace(request, file=weights, checkpoint=checkpoint, targets=None, asked=[])
+            digests = (digest_file(weights),) if weights else ()
+            self._loaded[key] = Part(text, self._build(entry, asked), digests, self._code(entry))
+        return self._loaded[key]
 
     def _weights(self, entry: Entry, choice: Choice) -> tuple[Path | None, str | None]:
         if entry.lock.kind == "double":

@@ -18,7 +18,6 @@ from bench.predict import reader
 from bench.predict.cell import CLEAN, Cell, Harm, Store
 from bench.predict.clip import Clip, Sampling, Scores
 from bench.predict.film import Film
-from bench.predict.forward import harm_clip
 from bench.predict.perturb import FILM_PERTURBATIONS
 from bench.predict.plan import plan_cells
 from bench.predict.run import Options, predict_cells
@@ -131,11 +130,7 @@ def test_what_enters_the_key() -> None:
         "name": "frame_rate", "version": 1, "amount": 1000 / 7.5, "where": "frame"
     }  # fmt: skip
     assert [harm.of_film for harm in (CLEAN, HELD, Harm("low_light", 3, "frame"))] == [False, True, False]
-
-
-def test_windows_of_an_altered_film_are_left_as_they_are() -> None:
-    clip = Clip("x", torch.zeros((1, 3, 8, 8), dtype=torch.uint8), np.zeros(1, np.int64), np.zeros(1))
-    assert harm_clip(clip, HELD, "frame", 0) is clip
+    assert not any((HELD.of_picture, HELD.of_face, HELD.of_sound))
 
 
 def plan(targets: Targets, where: str | None) -> list[tuple[str, str | None]]:

@@ -19,7 +19,6 @@ from bench.predict import reader
 from bench.predict.cell import CLEAN, Cell, Harm, Store
 from bench.predict.clip import Clip, Sampling, Scores, Sound
 from bench.predict.datasets.media import digest_media
-from bench.predict.forward import harm_clip
 from bench.predict.perturb import SOUND_PERTURBATIONS, Perturbation
 from bench.predict.perturb.level import active_power
 from bench.predict.plan import plan_cells
@@ -221,13 +220,7 @@ def test_what_enters_the_key() -> None:
         True,
         False,
     ]
-    assert not LATE.of_film
-
-
-def test_pictures_are_left_as_they_are() -> None:
-    clip = Clip("x", torch.zeros((1, 3, 8, 8), dtype=torch.uint8), np.zeros(1, np.int64), np.zeros(1))
-    assert harm_clip(clip, LATE, "frame", 0) is clip
-    assert harm_clip(clip, LATE, "sound", 0) is clip
+    assert not any((LATE.of_film, LATE.of_picture, LATE.of_face))
 
 
 def test_has_sound(tmp_path: Path, film: Callable[..., Path]) -> None:
