@@ -133,10 +133,9 @@ class Chunk:
             return [(p, harm_clip(clip, cell.harm, where, cell.seed)) for p, clip in clips]
         if cell.harm.where != where:
             return clips
-        faces = self._fit(i, clips)
-        frames, unfitted = sum(len(one.clip) for one in faces), sum(one.unfitted for one in faces)
-        self.harmed = Harmed(frames, unfitted)
-        return [(p, harm_faces(one, cell.harm, cell.seed)) for (p, _), one in zip(clips, faces, strict=True)]
+        faces = [harm_faces(one, cell.harm, cell.seed) for one in self._fit(i, clips)]
+        self.harmed = Harmed(sum(len(one.clip) for one in faces), sum(one.unfitted for one in faces))
+        return [(p, one.clip) for (p, _), one in zip(clips, faces, strict=True)]
 
     def _fit(self, i: int, clips: Placed) -> list[FaceClip]:
         """The faces of windows, for all conditions at once, or of the crops that one model cut of them."""

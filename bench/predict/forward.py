@@ -36,9 +36,9 @@ def harm_clip(clip: Clip, harm: Harm, where: str, seed: int) -> Clip:
     return PERTURBATIONS[harm.name](clip, harm.severity, seed)
 
 
-def harm_faces(faces: FaceClip, harm: Harm, seed: int) -> Clip:
+def harm_faces(faces: FaceClip, harm: Harm, seed: int) -> FaceClip:
     """Apply the cell's perturbation of fitted faces; a frame without one stays as it is."""
-    return FACE_PERTURBATIONS[harm.name](faces, harm.severity, seed).clip
+    return FACE_PERTURBATIONS[harm.name](faces, harm.severity, seed)
 
 
 def harm_film(film: Film, harm: Harm, seed: int) -> Film:

@@ -65,7 +65,7 @@ class MeshFinder:
             fitted = find_meshes(self.network, clip.frames, which[part], boxes[part], points[part])
             meshes[part], scores[part] = fitted
         good = (scores >= LEAST_SCORE) & ~(misplaced(meshes, points) > MOST_MISPLACED)
-        return FaceClip(clip, which[good], meshes[good], scores[good])
+        return FaceClip(clip, which, meshes, scores).only(good)
 
 
 class Fits:

@@ -49,7 +49,7 @@ def draw(results: Results, dataset: str, metric: str) -> list[Figure]:
 
 
 def unperturbed(results: Results, dataset: str) -> tuple[str, ...]:
-    """How many frames stayed as they were under conditions that act on faces, since none was fitted."""
+    """How many frames stayed as they were under conditions that act on faces, for want of one."""
     counted: dict[tuple[str, int, int], list[str]] = {}
     for cell in results.cells:
         if cell.dataset == dataset and cell.perturbable is not None:
@@ -61,7 +61,7 @@ def unperturbed(results: Results, dataset: str) -> tuple[str, ...]:
         whose = "" if set(models) == {cell.model for cell in results.cells} else f" for {listed(models, 6)}"
         told.append(
             f"{family[:1].upper()}{family[1:]}: {fmt.count(left)} of {fmt.count(all_frames)} frames{share} "
-            f"have no face whose surface could be found and stay as they are{whose}."
+            f"have no face that could be worked on and stay as they are{whose}."
         )
     return (*told, _MILDER) if any(left for _, left, _ in counted) else tuple(told)
 

@@ -62,7 +62,7 @@ class Cell:
     """One model on one data set under one condition: how many rows ended in which status.
 
     ``perturbable``: frames that were to be perturbed by their faces, None under any other condition;
-    ``unperturbed``: how many of them stayed as they were, since no face of theirs was fitted.
+    ``unperturbed``: how many of them stayed as they were, since no face of theirs could be worked on.
     """
 
     model: str

@@ -97,7 +97,7 @@ def test_frames_that_stayed_as_they_were_are_said(tmp_path: Path) -> None:
             run.harmed[model, place] = {"perturbable": 1340, "unperturbed": 67}
     run.harmed["m", places[0]] = {"perturbable": 40, "unperturbed": 0}
     said = "".join(read(run.write(tmp_path / "some"))[1].texts).replace(THIN, " ")
-    end = "have no face whose surface could be found and stay as they are"
+    end = "have no face that could be worked on and stay as they are"
     assert said.count(f"Low light, on the frame: 67 of 1 340 frames (5 %) {end}.") == 1
     assert said.count(f"Distance, on the crop: 0 of 40 frames (0 %) {end} for m.") == 1
     assert said.count("Where frames stay as they are a loss is smaller than it would be") == 1

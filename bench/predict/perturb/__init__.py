@@ -12,6 +12,7 @@ from bench.predict.film import Film
 from bench.predict.perturb.codec import H264, VP9
 from bench.predict.perturb.face import FaceClip
 from bench.predict.perturb.face_light import SHADOW_EDGE, SIDE_LIGHT
+from bench.predict.perturb.head_pose import PITCH, YAW
 from bench.predict.perturb.illuminant import COLOUR_TEMPERATURE
 from bench.predict.perturb.jpeg import JPEG
 from bench.predict.perturb.light import (
@@ -52,7 +53,7 @@ PERTURBATIONS: dict[str, Perturbation[Clip]] = {
 }  # fmt: skip
 
 FACE_PERTURBATIONS: dict[str, Perturbation[FaceClip]] = {
-    p.name: p for p in (MASK, PHONE, SHADOW_EDGE, SIDE_LIGHT, SUNGLASSES)
+    p.name: p for p in (MASK, PHONE, PITCH, SHADOW_EDGE, SIDE_LIGHT, SUNGLASSES, YAW)
 }
 
 FILM_PERTURBATIONS: dict[str, Perturbation[Film]] = {

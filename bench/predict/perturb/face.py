@@ -42,10 +42,20 @@ class FaceClip:
         return lengths
 
     @property
+    def middles(self) -> np.ndarray:
+        """The point between both cheeks, about the neck's joint, float64 [N, 3]."""
+        points: np.ndarray = self.meshes[:, list(_CHEEKS)].mean(1)
+        return points
+
+    @property
     def unfitted(self) -> int:
         """How many frames have no face to work on."""
         return len(self.clip) - len(np.unique(self.which))
 
+    def only(self, kept: np.ndarray) -> FaceClip:
+        """The same with some of the faces, those where bool [N] is true; the others are not worked on."""
+        return FaceClip(self.clip, self.which[kept], self.meshes[kept], self.scores[kept])
+
     def with_frames(self, frames: torch.Tensor) -> FaceClip:
-        """The same with other pixels; the meshes stay."""
+        """The same with other pixels; the meshes stay those of the pixels before."""
         return replace(self, clip=self.clip.with_frames(frames))

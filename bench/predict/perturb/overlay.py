@@ -16,7 +16,9 @@ import numpy as np
 import torch
 
 from bench.predict.perturb.face import FaceClip
-from bench.predict.perturb.srgb import WHITE, count_light, encode_counts
+from bench.predict.perturb.light import MID_GREY
+from bench.predict.perturb.lookup import look_up
+from bench.predict.perturb.srgb import WHITE, count_light, encode_counts, linear
 from bench.predict.perturb.surface import normals, spread
 
 __all__ = [
@@ -118,10 +120,15 @@ class Place(NamedTuple):
 
 
 def overlay(faces: FaceClip, reach: float, drawn: Callable[[Head, Place], Sequence[Patch]]) -> FaceClip:
-    """Cover every face by what is ``drawn`` of it, first things first, up to ``reach`` widths beyond it."""
+    """Cover every face by what is ``drawn`` of it, first things first, up to ``reach`` widths beyond it.
+
+    What is drawn is lit as the scene is, by the rule of a grey world: where a frame's mean light is below
+    that of a grey card, so much less is sent.
+    """
     frames = faces.clip.frames.clone(memory_format=torch.contiguous_format)
     cosines = np.clip(-normals(faces.meshes)[..., 2], 0, 1)
     for frame, facing in spread(faces, cosines, 1.0):
+        lit = _lit(faces.clip.frames[frame])
         for face in np.flatnonzero(faces.which == frame).tolist():
             head = Head(faces.meshes[face])
             rows, columns = _window(head, reach, frames.shape[-2:])
@@ -134,7 +141,7 @@ def overlay(faces: FaceClip, reach: float, drawn: Callable[[Head, Place], Sequen
                 light.mul_(1 - patch.cover * (1 - patch.passes))
                 if any(patch.colour):
                     sent = light.new_tensor([share * WHITE for share in patch.colour])
-                    light.add_((patch.cover * patch.shade) * sent[:, None, None])
+                    light.add_((patch.cover * patch.shade) * (lit * sent[:, None, None]))
             frames[frame, :, rows, columns] = encode_counts(light)
     return faces.with_frames(frames)
 
@@ -169,6 +176,13 @@ def depth_in_box(
 def soft_edge(depth: torch.Tensor, head: Head) -> torch.Tensor:
     """Cover of pixels that lie so many pixels within an edge: half on it, all or none soon beside it."""
     return (depth / max(1.0, _SOFTNESS * head.width) + 0.5).clamp_(0, 1)
+
+
+def _lit(frame: torch.Tensor) -> torch.Tensor:
+    """The mean linear light of a frame as a share of a grey card's, at most 1; summed without rounding."""
+    counts = (linear(frame.device) * WHITE).round().to(torch.int32)
+    total = look_up(counts, frame).sum(dtype=torch.int64).to(torch.float64)
+    return (total / (frame.numel() * WHITE * MID_GREY)).clamp_(max=1).to(torch.float32)
 
 
 def _edges(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

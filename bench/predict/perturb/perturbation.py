@@ -27,7 +27,7 @@ class Perturbation(Generic[Subject]):
 
     ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
     ``apply(clip, amount, stream)`` returns the clip with other pixels (or sound) and the same times;
-    ``apply(faces, amount, stream)`` the same of a ``FaceClip``, whose meshes stay;
+    ``apply(faces, amount, stream)`` the same of a ``FaceClip``, with those of its faces that were worked on;
     ``apply(film, amount, stream)`` the film with other frames, or others of them shown, or at other times.
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
     such severities stay out of gates. ``random``: whether seed and clip change the pixels; all persons

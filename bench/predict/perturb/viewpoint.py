@@ -1,7 +1,7 @@
 """Planar viewpoint: where the camera stands and points, as far as one picture can tell it.
 
 Each is a map of the picture plane, the same for all frames of a clip, about the centre of the frame, with x
-to the right and y down in pixels. Out-of-plane pose is not here: it needs the surface of the head.
+to the right and y down in pixels. Out-of-plane pose needs the surface of the head: ``head_pose``.
 
 Where nothing was filmed, the nearest filmed pixel is repeated. A reflection would show a second face, and
 grey or black a straight edge that no room has and that gives the angle away. A subject that the frame's edge
