@@ -229,14 +229,15 @@ class Store:
         shutil.rmtree(self._parts)
         self.done = True
 
-    def _harmed(self, names: Sequence[Path]) -> dict[str, int]:
-        """What the parts count of perturbed frames, summed."""
+    def _harmed(self, names: Sequence[Path]) -> dict[str, Any]:
+        """What the parts count of perturbed frames, summed, and what found the faces in them."""
         try:
             parts = [json.loads(n.with_name(f"{n.stem}-harmed.json").read_text("utf-8")) for n in names]
             total = sum((Harmed(**part) for part in parts), Harmed())
         except (OSError, ValueError, TypeError) as error:
             raise self._unusable(f"a part cannot be read ({error})") from None
-        return total.describe()
+        assert self.cell.meshes is not None
+        return {**total.describe(), "meshes": self.cell.meshes.described}
 
     def _unusable(self, found: str) -> MachineError:
         shutil.rmtree(self.folder.path)

@@ -49,16 +49,20 @@ def draw(results: Results, dataset: str, metric: str) -> list[Figure]:
 
 
 def unperturbed(results: Results, dataset: str) -> tuple[str, ...]:
-    """How many frames stayed as they were under conditions that act on faces, for want of one."""
+    """How many frames stayed as they were under conditions that act on faces, for want of one.
+
+    Of models alone: doubles look at no picture.
+    """
+    looking = [model.name for model in results.models if not model.double]
     counted: dict[tuple[str, int, int], list[str]] = {}
     for cell in results.cells:
-        if cell.dataset == dataset and cell.perturbable is not None:
+        if cell.dataset == dataset and cell.model in looking and cell.perturbable is not None:
             counts = (_family(cell.place), cell.unperturbed, cell.perturbable)
             counted.setdefault(counts, []).append(cell.model)
     told = []
     for (family, left, all_frames), models in counted.items():
         share = f" ({fmt.percent(left / all_frames)})" if all_frames else ""
-        whose = "" if set(models) == {cell.model for cell in results.cells} else f" for {listed(models, 6)}"
+        whose = "" if set(models) == set(looking) else f" for {listed(unique(models), 6)}"
         told.append(
             f"{family[:1].upper()}{family[1:]}: {fmt.count(left)} of {fmt.count(all_frames)} frames{share} "
             f"have no face that could be worked on and stay as they are{whose}."

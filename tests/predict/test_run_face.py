@@ -19,7 +19,11 @@ from bench.predict.clip import Clip, Scores
 from bench.predict.faces import Faces
 from bench.predict.front import FaceFinder, Front
 from bench.predict.meshes import MeshFinder, misplaced
+from bench.predict.plan import plan_cells
 from bench.predict.run import Options, predict_cells
+from bench.predict.zoo import Zoo, parse_choice
+from bench.question import Question
+from bench.spec import Condition, DataSource, Suite
 from bench.tables import Targets
 from tests.predict.faces import BrightFrames, MadeMesh, ellipsoid, faces_in, five, made_finder
 from tests.predict.made import CPU, model_of, targets_of, write_video
@@ -74,6 +78,7 @@ def test_frames_without_a_fit_stay_and_are_counted(tmp_path: Path) -> None:
     assert finder.finder.detector.asked == 12
     assert [facts(store).get("perturbable") for store in stores] == [None, 12, 12]
     assert [facts(store).get("unperturbed") for store in stores] == [None, 4, 4]
+    assert [facts(store).get("meshes") for store in stores] == [None, {"version": 1}, {"version": 1}]
 
 
 def test_a_resumed_cell_counts_what_was_made_before(tmp_path: Path) -> None:
@@ -163,6 +168,32 @@ def test_what_is_fitted_with_enters_the_key(tmp_path: Path) -> None:
     for harm, meshes in ((LIT, None), (CLEAN, finder)):
         with pytest.raises(ValueError, match="meshes are found for what is done to faces"):
             Cell(model_of(brightness), "t", targets, harm, 0, "fp32", meshes)
+
+
+def test_the_plan_finds_what_fits_faces_once_and_only_if_needed(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film_of(tmp_path, "a.mp4")
+    source = DataSource(adapter="manifest")
+    conditions = (Condition(perturb="gamma", severities=(1,)), Condition(perturb="side_light"))
+    cells = []
+    for asked, folder in ((conditions, weights), (conditions[:1], tmp_path)):
+        monkeypatch.setenv("AFFECTBENCH_WEIGHTS", str(folder))
+        suite = Suite(suite="s", data=(source,), conditions=asked)
+        question = Question(
+            suite, {"t": targets_of(tmp_path, ["a.mp4"])}, lambda kind, name: f"{kind} {name}"
+        )
+        models = [parse_choice(name) for name in ("chance", "majority")]
+        cells.append(plan_cells(question, models, Zoo(), CPU, "fp32"))
+    whole, without = cells
+    finders = {id(cell.meshes) for cell in whole if cell.meshes is not None}
+    assert [cell.meshes is not None for cell in whole] == [False, False, *[True] * 5] * 2
+    assert len(finders) == 1
+    parts = whole[-1].meshes.described["parts"]
+    assert [part["name"] for part in parts] == ["yunet", "facemesh"]
+    assert all(len(digest) == 64 for part in parts for digest in (*part["weights"], *part["code"].values()))
+    assert not any(cell.meshes for cell in without)
+    assert [cell.key for cell in without] == [cell.key for cell in whole if cell.meshes is None]
 
 
 def test_a_made_face_fills_its_part() -> None:

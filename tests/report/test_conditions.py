@@ -96,8 +96,13 @@ def test_frames_that_stayed_as_they_were_are_said(tmp_path: Path) -> None:
         for place in places[1:]:
             run.harmed[model, place] = {"perturbable": 1340, "unperturbed": 67}
     run.harmed["m", places[0]] = {"perturbable": 40, "unperturbed": 0}
+    run.models.append(fake_run.model("d", double=True))
+    run.cell("d", {"ok": 990, "no_face": 10})
+    run.cell("d", {"ok": 990, "no_face": 10}, places[1])
+    run.harmed["d", places[1]] = {"perturbable": 9, "unperturbed": 9}
     said = "".join(read(run.write(tmp_path / "some"))[1].texts).replace(THIN, " ")
     end = "have no face that could be worked on and stay as they are"
     assert said.count(f"Low light, on the frame: 67 of 1 340 frames (5 %) {end}.") == 1
     assert said.count(f"Distance, on the crop: 0 of 40 frames (0 %) {end} for m.") == 1
+    assert "9 of 9 frames" not in said
     assert said.count("Where frames stay as they are a loss is smaller than it would be") == 1

@@ -34,6 +34,11 @@ def sources(faces: FaceClip) -> tuple[np.ndarray, np.ndarray]:
     return 2 * frame[0] + 0.5, 2 * frame[1] + 0.5
 
 
+def axis_of(faces: FaceClip) -> np.ndarray:
+    """A point on the axis: between the cheeks' middle and the middle of all points."""
+    return (faces.meshes[0, [234, 454]].mean(0) + faces.meshes[0].mean(0)) / 2
+
+
 PLACES = np.stack(np.meshgrid(np.arange(320) + 0.5, np.arange(240) + 0.5))
 
 
@@ -46,7 +51,7 @@ def test_a_flat_face_is_seen_shortened(perturbation, severity: int) -> None:
     columns, rows = sources(perturbation(faces, severity, 0))
     shorter = np.cos(np.radians(perturbation.levels[severity - 1]))
     scale = np.array([shorter, 1.0] if perturbation is YAW else [1.0, shorter])
-    middle = faces.middles[0, :2]
+    middle = axis_of(faces)[:2]
     wanted = (PLACES - middle[:, None, None]) / scale[:, None, None] + middle[:, None, None]
     inside = (((wanted - [[[160]], [[120]]]) / [[[HALF]], [[1.3 * HALF]]]) ** 2).sum(0) < 0.85
     assert inside.sum() > 8000
@@ -61,12 +66,13 @@ def test_an_ellipsoid_turns_as_its_formula_says(severity: int, name: str) -> Non
     faces = ramp(name)
     columns, rows = sources(YAW(faces, severity, 0))
     angle = np.radians(YAW.levels[severity - 1]) * sense(name, "yaw")
-    depth = -faces.middles[0, 2]  # the axis of the turn lies before that of the ellipsoid
+    aside, _, depth = axis_of(faces) - [160, 120, 0]
     x, y = PLACES[0] - 160, PLACES[1] - 120
     inside = (y / (1.3 * HALF)) ** 2 < 0.6
     radius = HALF * np.sqrt(1 - np.where(inside, (y / (1.3 * HALF)) ** 2, 0))
-    # A point at angle p has x = r sin p and depth -r cos p; about the axis at -depth it is turned.
-    shift = x - depth * np.sin(angle)
+    # A point at angle p has x = r sin p and depth -r cos p; turned about the axis (a, d) it is seen at
+    # a + (x - a) cos t - (r cos p + d) sin t.
+    shift = x - aside * (1 - np.cos(angle)) + depth * np.sin(angle)
     seen = inside & (np.abs(shift) < 0.75 * radius)
     source = radius * np.sin(np.arcsin(np.where(seen, shift / radius, 0)) + angle) + 160
     seen &= np.abs(source - 160) < 0.85 * radius
