@@ -170,6 +170,20 @@ def test_what_is_drawn_is_lit_as_the_scene_is(level: int) -> None:
     assert found.unique().tolist() == [round(wanted)]
 
 
+def test_nothing_has_a_colour_in_a_grey_picture() -> None:
+    """Luminance by BT.709, 0.5 here, byte 188; in the next frame, which has colours, the colour itself."""
+    frames = torch.full((2, 3, 40, 40), 200, dtype=torch.uint8)
+    frames[1, 0, 0, 0] = 199
+
+    def drawn(_head: Head, place: Place) -> list[Patch]:
+        return [Patch(torch.ones_like(place.facing), 0.0, (1.0, 0.4, 0.018))]
+
+    faces = faces_in(Clip("clip", frames, np.arange(2), np.arange(2) / 25), 0, 1)
+    found = overlay(faces, 9.0, drawn).clip.frames
+    assert [found[0, channel].unique().tolist() for channel in range(3)] == [[188], [188], [188]]
+    assert [found[1, channel].unique().tolist() for channel in range(3)] == [[255], [170], [36]]
+
+
 def white(_head: Head, place: Place) -> list[Patch]:
     return [Patch(torch.ones_like(place.facing), 0.0, (1, 1, 1))]
 
