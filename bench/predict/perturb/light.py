@@ -9,6 +9,7 @@ three channels; light from one side needs a surface and is not here.
 from __future__ import annotations
 
 import math
+from functools import cache, lru_cache
 
 import torch
 
@@ -71,12 +72,12 @@ def darken(clip: Clip, stops: float, stream: Stream) -> Clip:
 
 def overexpose(clip: Clip, stops: float, _stream: Stream) -> Clip:
     """Give ``stops`` of exposure to a clip: linear light times 2 to the stops, clipped at white."""
-    return scale_light(clip, [2.0**stops])
+    return map_bytes(clip, _scaled((2.0**stops,), clip.frames.device))
 
 
 def apply_gamma(clip: Clip, exponent: float, _stream: Stream) -> Clip:
     """Raise encoded values in [0, 1] to ``exponent``: middle tones darken, black and white stay."""
-    return map_bytes(clip, to_bytes(_codes(clip.frames.device) ** exponent)[None])
+    return map_bytes(clip, _powers(exponent, clip.frames.device))
 
 
 def reduce_contrast(clip: Clip, loss: float, _stream: Stream) -> Clip:
@@ -86,9 +87,7 @@ def reduce_contrast(clip: Clip, loss: float, _stream: Stream) -> Clip:
     window moves it: the encoded value of ``MID_GREY``, 0.461, which is where a metered image has its mean
     (ImageNet's is 0.449).
     """
-    pivot = encode_light(torch.full((), MID_GREY, dtype=torch.float64, device=clip.frames.device))
-    codes = _codes(clip.frames.device)
-    return map_bytes(clip, to_bytes(pivot + (codes - pivot) * (1 - loss))[None])
+    return map_bytes(clip, _nearer_grey(loss, clip.frames.device))
 
 
 def add_veil(clip: Clip, share: float, _stream: Stream) -> Clip:
@@ -98,8 +97,7 @@ def add_veil(clip: Clip, share: float, _stream: Stream) -> Clip:
     and black rises to ``share`` in linear light. The veil is even: its shape depends on where the light is,
     which a crop of a face does not tell.
     """
-    veiled = linear(clip.frames.device) * (1 - share) + share
-    return map_bytes(clip, to_bytes(encode_light(veiled))[None])
+    return map_bytes(clip, _veiled(share, clip.frames.device))
 
 
 def flicker(clip: Clip, depth: float, stream: Stream) -> Clip:
@@ -128,9 +126,33 @@ def swing_exposure(clip: Clip, stops: float, stream: Stream) -> Clip:
 
 def scale_light(clip: Clip, gains: list[float]) -> Clip:
     """Scale the linear light of the clip by one gain, or of each frame by its own; clipped at white."""
-    scale = torch.tensor(gains, dtype=torch.float64, device=clip.frames.device)[:, None]
-    scaled = (scale * linear(clip.frames.device)).clamp(max=1)
-    return map_bytes(clip, to_bytes(encode_light(scaled)))
+    return map_bytes(clip, _scaled(tuple(gains), clip.frames.device))
+
+
+# Tables, uint8 [1, 256]: kept, since for stills making one takes as long as looking all bytes up.
+
+
+@lru_cache(16)
+def _scaled(gains: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """One for each of the gains, uint8 [T, 256]."""
+    scale = torch.tensor(gains, dtype=torch.float64, device=device)[:, None]
+    return to_bytes(encode_light((scale * linear(device)).clamp(max=1)))
+
+
+@cache
+def _powers(exponent: float, device: torch.device) -> torch.Tensor:
+    return to_bytes(_codes(device) ** exponent)[None]
+
+
+@cache
+def _nearer_grey(loss: float, device: torch.device) -> torch.Tensor:
+    pivot = encode_light(torch.full((), MID_GREY, dtype=torch.float64, device=device))
+    return to_bytes(pivot + (_codes(device) - pivot) * (1 - loss))[None]
+
+
+@cache
+def _veiled(share: float, device: torch.device) -> torch.Tensor:
+    return to_bytes(encode_light(linear(device) * (1 - share) + share))[None]
 
 
 def _codes(device: torch.device) -> torch.Tensor:

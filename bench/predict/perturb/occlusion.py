@@ -3,7 +3,7 @@
 Each has its sizes in widths of the face and follows its turns; what is drawn for a clip, colour, side and
 slant, stays. A face is its convex outline as it is seen, and how much of it is covered is what a severity
 says; sunglasses have one size and let less and less light through. All are opaque to what comes behind them
-but for glass, matt, lit by nothing but the light of the picture's own white, and cast no shadow.
+but for glass, matt, as bright as the scene is lit, and cast no shadow.
 """
 
 from __future__ import annotations

@@ -170,9 +170,8 @@ def _centred(size: int, device: torch.device) -> torch.Tensor:
 
 def _zoomed(height: int, width: int, factor: float, device: torch.device) -> torch.Tensor:
     """Where an enlarged picture reads each pixel, in grid_sample's coordinates, float32 [1, H, W, 2]."""
-    y = (_centred(height, device) / (height * factor))[:, None].expand(height, width)
-    x = (_centred(width, device) / (width * factor)).expand(height, width)
-    return torch.stack([x, y], -1).to(torch.float32)[None]
+    x, y = ((_centred(size, device) / (size * factor)).to(torch.float32) for size in (width, height))
+    return torch.stack([x.expand(height, width), y[:, None].expand(height, width)], -1)[None]
 
 
 def _scale_rows(pixels: torch.Tensor, places: Taps, size: float) -> torch.Tensor:

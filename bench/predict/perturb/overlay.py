@@ -16,7 +16,9 @@ import numpy as np
 import torch
 
 from bench.predict.perturb.face import FaceClip
-from bench.predict.perturb.srgb import WHITE, count_light, encode_counts
+from bench.predict.perturb.light import MID_GREY
+from bench.predict.perturb.lookup import look_up
+from bench.predict.perturb.srgb import WHITE, count_light, encode_counts, linear
 from bench.predict.perturb.surface import normals, spread
 
 __all__ = [
@@ -25,6 +27,7 @@ __all__ = [
 
 _TOP, _CHIN, _LEFT, _RIGHT = 10, 152, 234, 454  # the ends of a face, as MediaPipe numbers them
 _FINE = 64  # points along each side of a face that say how much of it lies where
+_LUMINANCE = (0.2126, 0.7152, 0.0722)  # of linear red, green and blue: ITU-R BT.709
 _SOFTNESS = 0.012  # of an edge, in widths of a face; a pixel at least
 
 
@@ -118,10 +121,15 @@ class Place(NamedTuple):
 
 
 def overlay(faces: FaceClip, reach: float, drawn: Callable[[Head, Place], Sequence[Patch]]) -> FaceClip:
-    """Cover every face by what is ``drawn`` of it, first things first, up to ``reach`` widths beyond it."""
+    """Cover every face by what is ``drawn`` of it, first things first, up to ``reach`` widths beyond it.
+
+    What is drawn is lit as the scene is, by the rule of a grey world: where a frame's mean light is below
+    that of a grey card, so much less is sent. In a frame without colours nothing has one.
+    """
     frames = faces.clip.frames.clone(memory_format=torch.contiguous_format)
     cosines = np.clip(-normals(faces.meshes)[..., 2], 0, 1)
     for frame, facing in spread(faces, cosines, 1.0):
+        lit, grey = _lit(faces.clip.frames[frame]), _grey(faces.clip.frames[frame])
         for face in np.flatnonzero(faces.which == frame).tolist():
             head = Head(faces.meshes[face])
             rows, columns = _window(head, reach, frames.shape[-2:])
@@ -133,7 +141,8 @@ def overlay(faces: FaceClip, reach: float, drawn: Callable[[Head, Place], Sequen
             for patch in drawn(head, Place(x, y, facing[rows, columns])):
                 light.mul_(1 - patch.cover * (1 - patch.passes))
                 if any(patch.colour):
-                    sent = light.new_tensor([share * WHITE for share in patch.colour])
+                    luminance = sum(w * share for w, share in zip(_LUMINANCE, patch.colour, strict=True))
+                    sent = torch.where(grey, luminance, light.new_tensor(patch.colour)) * (lit * WHITE)
                     light.add_((patch.cover * patch.shade) * sent[:, None, None])
             frames[frame, :, rows, columns] = encode_counts(light)
     return faces.with_frames(frames)
@@ -169,6 +178,18 @@ def depth_in_box(
 def soft_edge(depth: torch.Tensor, head: Head) -> torch.Tensor:
     """Cover of pixels that lie so many pixels within an edge: half on it, all or none soon beside it."""
     return (depth / max(1.0, _SOFTNESS * head.width) + 0.5).clamp_(0, 1)
+
+
+def _lit(frame: torch.Tensor) -> torch.Tensor:
+    """The mean linear light of a frame as a share of a grey card's, at most 1; summed without rounding."""
+    counts = (linear(frame.device) * WHITE).round().to(torch.int32)
+    total = look_up(counts, frame).sum(dtype=torch.int64).to(torch.float64)
+    return (total / (frame.numel() * WHITE * MID_GREY)).clamp_(max=1).to(torch.float32)
+
+
+def _grey(frame: torch.Tensor) -> torch.Tensor:
+    """Whether the channels of a frame are the same, bool []."""
+    return (frame == frame[:1]).all()
 
 
 def _edges(outline: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -32,17 +32,30 @@ def add_noise(clip: Clip, sigma: float, stream: Stream) -> Clip:
 
     A real sensor draws anew in every frame, so only ``sigma`` is coherent over the clip.
     """
-    # Pixels are whole numbers, so that rounding the noise is rounding their sum: a table of 65,536 suffices.
-    noise = (inverse_normal(clip.frames.device) * (255 * sigma)).round_().to(torch.int16)
-    return _add_drawn(clip, noise, stream)
+    return _add_drawn(clip, _normal(sigma, clip.frames.device), stream)
+
+
+@cache
+def _normal(sigma: float, device: torch.device) -> torch.Tensor:
+    """Equally likely changes of bytes by Gaussian noise, int16 [65536].
+
+    Pixels are whole numbers, so that rounding the noise is rounding their sum.
+    """
+    return (inverse_normal(device) * (255 * sigma)).round_().to(torch.int16)
 
 
 def add_impulses(clip: Clip, share: float, stream: Stream) -> Clip:
     """Set a ``share`` of all values to black or white, half each; the rest stays as it is."""
+    return _add_drawn(clip, _impulses(share, clip.frames.device), stream)
+
+
+@cache
+def _impulses(share: float, device: torch.device) -> torch.Tensor:
+    """Equally likely changes of bytes, to what clamps to black and to white, int16 [65536]."""
     half = round(share / 2 * (1 << 16))
-    change = torch.zeros(1 << 16, dtype=torch.int16, device=clip.frames.device)
-    change[:half], change[(1 << 16) - half :] = -255, 255  # values clamp
-    return _add_drawn(clip, change, stream)
+    changes = torch.zeros(1 << 16, dtype=torch.int16, device=device)
+    changes[:half], changes[(1 << 16) - half :] = -255, 255
+    return changes
 
 
 def _add_drawn(clip: Clip, changes: torch.Tensor, stream: Stream) -> Clip:
@@ -88,10 +101,15 @@ def _counted(noise: float, device: torch.device) -> torch.Tensor:
 
 def drop_bits(clip: Clip, bits: float, _stream: Stream) -> Clip:
     """Leave 8 - ``bits`` bits of each encoded value: evenly spaced levels, black and white among them."""
-    highest = 2 ** (8 - int(bits)) - 1
-    values = torch.arange(256, dtype=torch.float64, device=clip.frames.device)
-    table = ((values * highest / 255).round() * 255 / highest).round().to(torch.uint8)
-    return map_bytes(clip, table[None])
+    return map_bytes(clip, _levels(int(bits), clip.frames.device))
+
+
+@cache
+def _levels(bits: int, device: torch.device) -> torch.Tensor:
+    highest = 2 ** (8 - bits) - 1
+    values = torch.arange(256, dtype=torch.float64, device=device)
+    rounded: torch.Tensor = ((values * highest / 255).round() * 255 / highest).round()
+    return rounded.to(torch.uint8)[None]
 
 
 def shift_white(clip: Clip, degrees: float, stream: Stream) -> Clip:

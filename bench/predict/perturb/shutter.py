@@ -53,12 +53,12 @@ def roll_shutter(clip: Clip, readout: float, stream: Stream) -> Clip:
         at = torch.tensor(angles[part], dtype=torch.float64, device=frames.device)[:, None]
         right = (torch.cos(at + late) - torch.cos(at)) * radius  # [T, H]
         down = (torch.sin(at + late) - torch.sin(at)) * (radius * sense)
-        x = (column + right[..., None]) * (2 / width)
-        y = ((row + down) * (2 / height))[..., None].expand_as(x)
-        grid = torch.stack((x, y), dim=-1).to(torch.float32)
+        x = (column + right[..., None]).mul_(2 / width).to(torch.float32)
+        y = ((row + down) * (2 / height)).to(torch.float32)[..., None].expand_as(x)
+        grid = torch.stack((x, y), dim=-1)
         pixels = frames[part].to(torch.float32)
         read = grid_sample(pixels, grid, mode="bilinear", padding_mode="border", align_corners=False)
-        seen[part] = read.round_()
+        seen[part] = read.round_().to(torch.int32)
     return clip.with_frames(seen)
 
 

@@ -167,9 +167,9 @@ def _grids(
         y = torch.arange(rows.start, rows.stop, dtype=torch.float64, device=device)
         y = y.add_(0.5 - height / 2)[:, None]
         depth = x * g + (y * h + i)
-        across = (x * a + (y * b + c)) / depth * (2 / width)
-        down = (x * d + (y * e + f)) / depth * (2 / height)
-        yield rows, torch.stack((across, down), dim=-1).to(torch.float32)[None]
+        across = (x * a + (y * b + c)).div_(depth).mul_(2 / width).to(torch.float32)
+        down = (x * d + (y * e + f)).div_(depth).mul_(2 / height).to(torch.float32)
+        yield rows, torch.stack((across, down), dim=-1)[None]
 
 
 def _touched(size: int, factor: float) -> range:

@@ -158,12 +158,38 @@ def test_patches_pass_light_and_send_their_own() -> None:
     assert np.abs(found[1, :, :, 25:].numpy() - wanted).max() < 0.52
 
 
+@pytest.mark.parametrize("level", [0, 20, 60, 90, 118, 119, 255])
+def test_what_is_drawn_is_lit_as_the_scene_is(level: int) -> None:
+    """White sends white where the mean light is a grey card's 18 %, byte 118, and in proportion below."""
+    frames = torch.full((1, 3, 40, 40), level, dtype=torch.uint8)
+    found = overlay(faces_in(Clip("clip", frames, np.arange(1), np.zeros(1)), 0), 9.0, white).clip.frames
+    encoded = level / 255
+    light = encoded / 12.92 if encoded <= 0.04045 else ((encoded + 0.055) / 1.055) ** 2.4
+    light = min(light / 0.18, 1)
+    wanted = 255 * (light * 12.92 if light <= 0.0031308 else 1.055 * light ** (1 / 2.4) - 0.055)
+    assert found.unique().tolist() == [round(wanted)]
+
+
+def test_nothing_has_a_colour_in_a_grey_picture() -> None:
+    """Luminance by BT.709, 0.5 here, byte 188; in the next frame, which has colours, the colour itself."""
+    frames = torch.full((2, 3, 40, 40), 200, dtype=torch.uint8)
+    frames[1, 0, 0, 0] = 199
+
+    def drawn(_head: Head, place: Place) -> list[Patch]:
+        return [Patch(torch.ones_like(place.facing), 0.0, (1.0, 0.4, 0.018))]
+
+    faces = faces_in(Clip("clip", frames, np.arange(2), np.arange(2) / 25), 0, 1)
+    found = overlay(faces, 9.0, drawn).clip.frames
+    assert [found[0, channel].unique().tolist() for channel in range(3)] == [[188], [188], [188]]
+    assert [found[1, channel].unique().tolist() for channel in range(3)] == [[255], [170], [36]]
+
+
 def white(_head: Head, place: Place) -> list[Patch]:
     return [Patch(torch.ones_like(place.facing), 0.0, (1, 1, 1))]
 
 
 def test_nothing_is_drawn_beyond_its_reach() -> None:
-    frames = torch.full((1, 3, 100, 120), 9, dtype=torch.uint8)
+    frames = torch.full((1, 3, 100, 120), 200, dtype=torch.uint8)
     faces = faces_in(Clip("clip", frames, np.arange(1), np.zeros(1)), 0, share=0.1)
     everything = overlay(faces, 0.25, white)
     rows, columns = np.nonzero((everything.clip.frames[0, 0] == 255).numpy())
