@@ -26,7 +26,7 @@ from bench.judge.stages import FUNNEL, reached
 from bench.spec import members
 from bench.tables.targets import AFFECT
 
-__all__ = ["METRICS", "Metric", "expand", "of_label", "of_unit"]
+__all__ = ["FUNNEL", "METRICS", "Metric", "expand", "of_label", "of_unit"]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from bench.judge.stages import FUNNEL
+from bench.judge.metrics import FUNNEL
 from bench.report import format as fmt
 from bench.report.entries import Entry
 from bench.report.records import Dataset, Place

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from bench.digest import digest_file
 from bench.errors import UserError
 from bench.folder import RunFolder
-from bench.judge.stages import FUNNEL
+from bench.judge.metrics import FUNNEL
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
