@@ -1,8 +1,8 @@
 """Pictures of what perturbations do: one frame at every severity, for people to look at.
 
 Only the middle frame of a medium is perturbed, whole and in its own size, and then made small or large enough
-to be shown. A perturbation of the aligned face is shown on the whole frame too. What a perturbation does over
-time, or to sound, cannot be seen here.
+to be shown. A perturbation of the aligned face is shown on the whole frame too, one of fitted faces on those
+found in it. What a perturbation does over time, or to sound, cannot be seen here.
 """
 
 from __future__ import annotations

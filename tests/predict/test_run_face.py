@@ -18,7 +18,8 @@ from bench.predict.cell import CLEAN, Cell, Harm, Store
 from bench.predict.clip import Clip, Scores
 from bench.predict.faces import Faces
 from bench.predict.front import FaceFinder, Front
-from bench.predict.meshes import MeshFinder, misplaced
+from bench.predict.meshes import MeshFinder, load_mesh_finder, misplaced
+from bench.predict.pipeline import Build
 from bench.predict.plan import plan_cells
 from bench.predict.run import Options, predict_cells
 from bench.predict.zoo import Zoo, parse_choice
@@ -194,6 +195,32 @@ def test_the_plan_finds_what_fits_faces_once_and_only_if_needed(
     assert all(len(digest) == 64 for part in parts for digest in (*part["weights"], *part["code"].values()))
     assert not any(cell.meshes for cell in without)
     assert [cell.key for cell in without] == [cell.key for cell in whole if cell.meshes is None]
+
+
+def test_photographs_with_real_instruments(
+    tmp_path: Path, shared: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A group, a landscape without a face, and a head that is turned by 45 degrees already."""
+    monkeypatch.setenv("AFFECTBENCH_WEIGHTS", str(weights))
+    names = ["multi_face.jpg", "free-mountain-vector-01.jpg", "45-m7-di-ph.jpg"]
+    targets = targets_of(shared / "data/pyfeat/tests_data", names)
+    finder = load_mesh_finder(Zoo(), CPU, "here")
+    model = Zoo().load(parse_choice("mini-xception"), Build(CPU, torch.float32))
+    run = RunFolder(tmp_path / "run")
+    places = [("side_light", "frame"), ("yaw", "frame"), ("yaw", "crop")]
+    cells = [cell_of(targets, Harm(name, 5, where), finder) for name, where in places]
+    stores = [Store(run, replace(cell, model=model), 2) for cell in cells]
+    predict_cells(run, stores, Options(CPU))
+    counts = [(facts(store)["perturbable"], facts(store)["unperturbed"]) for store in stores]
+    assert counts[:2] == [(3, 1), (3, 2)]
+    # Five people in the group and the one that is turned; how many of them are too far turned is not known.
+    assert counts[2][0] == 6
+    assert 1 <= counts[2][1] <= 3
+    statuses = [pq.read_table(store.folder.predictions)["status"].to_pylist() for store in stores]
+    assert statuses == [["ok", "no_face", "ok"]] * 3
+    scores = [pq.read_table(store.folder.predictions)["p_happiness"].to_pylist() for store in stores]
+    assert scores[1][2] != scores[0][2]
+    assert scores[1][2] == scores[2][2]  # neither the frame nor the crop of the turned head was changed
 
 
 def test_a_made_face_fills_its_part() -> None:
