@@ -175,8 +175,8 @@ PITCH = Perturbation(
     levels=(6.0, 12.0, 18.0, 24.0, 30.0),
     unit="degrees up or down",
     source=(
-        "a range chosen here: even steps to 30 degrees, about the height of Multi-PIE's raised cameras "
-        "(Gross et al. 2010, doi:10.1016/j.imavis.2009.08.002)"
+        "a range chosen here: even steps to 30 degrees, two thirds of the normal flexion and extension of "
+        "the neck, 45 each (American Academy of Orthopaedic Surgeons 1965, Joint Motion)"
     ),
     apply=pitch,
 )
