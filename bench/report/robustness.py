@@ -132,8 +132,8 @@ def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | 
             clean, left = (fmt.number(one["estimate"]) if one else fmt.UNDEFINED for one in found)
             state = "" if row["status"] == "reportable" else f"; {row['status']}"
             return (
-                f"{model}: {fmt.metric(metric)} on {data.name} loses most by {_words(row)}"
-                f"{_mark(results, row)}: {fmt.estimate(row)} less or worse, {clean} to {left}{state}"
+                f"{model}: {fmt.metric(metric)} on {data.name} is worst by {_words(row)}"
+                f"{_mark(results, row)}: {clean} to {left}, degradation {fmt.estimate(row)}{state}"
             )
     return None
 

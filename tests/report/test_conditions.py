@@ -40,8 +40,8 @@ def test_conditions_of_one_severity_stand_below_one_another(tmp_path: Path) -> N
     results = read_results(run.write(tmp_path / "run"))
     told = worst_of(results, results.datasets[0], "m", "accuracy")
     assert told is not None
-    said = "0.400 [0.380, 0.420] less or worse, 0.700 to 0.300"
-    assert told.endswith(f"loses most by distance, severity 4, {HERE}, label may be lost: {said}")
+    said = "0.700 to 0.300, degradation 0.400 [0.380, 0.420]"
+    assert told.endswith(f"is worst by distance, severity 4, {HERE}, label may be lost: {said}")
     page = read(tmp_path / "run")[1]
     rows = page.table("accuracy (WAR) on d under each condition")
     assert rows[0][:3] == ["Condition", "Amount", "n"]

@@ -100,7 +100,7 @@ def test_a_model_that_loses_nothing_is_said_to(results: Results) -> None:
     told = worst_of(results, data, "biased", "accuracy")
     assert told is not None
     assert told.startswith(
-        "biased: accuracy (WAR) on made loses most by low light, severity 3, on the crop: 0."
+        "biased: accuracy (WAR) on made is worst by low light, severity 3, on the crop: 0."
     )
 
 
@@ -149,7 +149,7 @@ def test_the_terminal_names_the_worst_condition_of_each_model(results: Results) 
     console = Console(file=io.StringIO(), width=200)
     summarise(results.run, console)
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    worst = [line.partition(":")[0] for line in lines if "loses most by" in line]
+    worst = [line.partition(":")[0] for line in lines if "is worst by" in line]
     assert worst == ["biased", "plain"]
 
 
