@@ -248,7 +248,9 @@ they are meant. Below 20 clusters nothing passes, for values are then insufficie
 
 {tables.gate_table(found.gaps)}
 
-### Bounds: one-sided 95 % lower bounds above the truth
+### Bounds: intervals wholly better than the truth
+
+A gate of a bound takes the 95 % interval that is printed, so that the number beside the verdict decides it.
 
 {tables.bound_table(found.cells)}"""
 

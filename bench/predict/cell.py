@@ -36,7 +36,7 @@ __all__ = ["CLEAN", "Cell", "Harm", "Harmed", "Store", "already_made", "cost"]
 
 DECODE_VERSION = 1
 AGGREGATE_VERSION = 1
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 @dataclass(frozen=True)
