@@ -8,6 +8,7 @@ refused, and those that contradict the status.
 from __future__ import annotations
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bench.errors import UserError, nearest
 
@@ -28,16 +29,25 @@ def require_stages(table: pa.Table, where: str) -> None:
     """UserError for a stage that is unknown, or that stands beside another status than its own."""
     if "stage" not in table.column_names:
         return
-    for target, stage, status in zip(
-        *(table[n].to_pylist() for n in ("target", "stage", "status")), strict=True
-    ):
-        if stage is not None and stage not in STAGES:
+    stages, statuses = table["stage"], table["status"]
+    unknown = pc.and_(pc.is_valid(stages), pc.invert(pc.is_in(stages, pa.array(STAGES))))
+    if (target := _first(table, unknown)) is not None:
+        stage = target["stage"]
+        raise UserError(
+            f"{where} target {target['target']!r}", f"stage {stage!r} is not known.{nearest(stage, STAGES)}",
+            f"Allowed: {', '.join(STAGES)}, or empty where none lost the target", "Correct the stage",
+        )  # fmt: skip
+    for stage, status in _STATUS_OF.items():
+        beside = pc.and_(pc.equal(stages, stage), pc.not_equal(statuses, status))
+        if (target := _first(table, beside)) is not None:
             raise UserError(
-                f"{where} target {target!r}", f"stage {stage!r} is not known.{nearest(stage, STAGES)}",
-                f"Allowed: {', '.join(STAGES)}, or empty where none lost the target", "Correct the stage",
+                f"{where} target {target['target']!r}",
+                f"stage {stage!r} stands beside status {target['status']!r}",
+                f"It stands beside status {status!r}", "Correct one of the two",
             )  # fmt: skip
-        if _STATUS_OF.get(stage, status) != status:
-            raise UserError(
-                f"{where} target {target!r}", f"stage {stage!r} stands beside status {status!r}",
-                f"It stands beside status {_STATUS_OF[stage]!r}", "Correct one of the two",
-            )  # fmt: skip
+
+
+def _first(table: pa.Table, wrong: pa.ChunkedArray) -> dict[str, str] | None:
+    """The first row of which this is true."""
+    row = pc.index(wrong, pa.scalar(value=True)).as_py()
+    return None if row < 0 else table.select(["target", "stage", "status"]).slice(row, 1).to_pylist()[0]
