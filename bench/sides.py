@@ -36,6 +36,15 @@ class Side:
         """The data sets of the run."""
         return [entry["name"] for entry in self.run.plan["datasets"]]
 
+    def given(self, which: str) -> list[str]:
+        """What must be known of how the run sought faces: a stage that was given, frames passed over."""
+        plan = self.run.plan
+        oracle = plan.get("oracle")
+        fronts = [model.get("front") or {} for model in plan["models"] if self.model in (None, model["name"])]
+        every = max((front.get("every", 1) for front in fronts), default=1)
+        told = [f"the {which} model was given what a stage would find (--oracle {oracle})"] if oracle else []
+        return told + ([f"the {which} model had faces sought in one frame of {every}"] if every > 1 else [])
+
     def cells(self) -> dict[tuple[str, str], CellFolder]:
         """The model's cells by data set and condition; UserError unless it is named and finished."""
         self.run.cells()
@@ -61,6 +70,7 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
     changed since.
     """
     from bench.judge.comparison import compare as compare_cells
+    from bench.judge.status import SUPPRESSED
 
     mine, other = new.cells(), old.cells()
     called = _called(new, old)
@@ -84,6 +94,9 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
         for names in shared
     )
     found = compare_cells(pairs, suite, margin)
+    given = [*new.given("new"), *old.given("old")]
+    for row in (each.row for each in found if each.row["status"] != SUPPRESSED):
+        row["warning"] = "; ".join(filter(None, [row["warning"], *given])) or None
     if not any(each.given for each in found):
         raise UserError(
             str(new.run.path), "both models give none of the metrics asked for", "A metric that both give",

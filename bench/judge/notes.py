@@ -6,14 +6,14 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bench.judge.action_units import LEVEL, of_units, present, unit_of
-from bench.judge.metrics import Metric
+from bench.judge.metrics import FUNNEL, Metric
 from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED, Rows
 from bench.judge.slices import Slice
 from bench.judge.sums import Sums
 from bench.judge.temporal import COUNTED
 from bench.tables import Targets
 
-__all__ = ["cell_notes", "dataset_notes", "notes"]
+__all__ = ["cell_notes", "dataset_notes", "notes", "place_notes"]
 
 # STATISTICS, Misses: the share of faults up to which cells are compared as if there were none.
 _FAULTS = 0.01
@@ -97,6 +97,17 @@ def notes(metric: Metric, sums: Sums, one: Slice, labels: tuple[str, ...]) -> li
             # Rounded up: a bound that is rounded down is none.
             texts.extend([f"binned: within {np.ceil(bound * 1e4) / 1e4:.4f} of exact"] if bound > 0 else [])
     return said
+
+
+def place_notes(metric: Metric, sums: Sums, one: Slice, targets: Targets) -> list[list[str]]:
+    """Of steps that go by a given box or points: how many rows of each value have none and so passed."""
+    column = FUNNEL.get(metric.name, "label")
+    if column in ("", "label") or column not in targets.table.column_names:
+        return [[] for _ in one.values]
+    value = one.of_stratum[sums.strata.of_row]
+    lacking = pc.is_null(targets.table[column]).to_numpy() & (value >= 0) & sums.rows.judged
+    counts = np.bincount(value[lacking], minlength=len(one.values))
+    return [[f"{_rows(count)} without {column}, counted as passed"] if count else [] for count in counts]
 
 
 def _label_notes(

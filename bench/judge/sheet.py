@@ -8,7 +8,7 @@ from typing import Any
 
 from bench.judge.infer import Inference, infer
 from bench.judge.metrics import Metric
-from bench.judge.notes import notes
+from bench.judge.notes import notes, place_notes
 from bench.judge.rows import Bools, Floats
 from bench.judge.slices import Slice
 from bench.judge.status import INSUFFICIENT, REPORTABLE, SUPPRESSED, reportable
@@ -82,7 +82,12 @@ def sheets(
     return [
         Sheet(
             metric, one, found[i], sums.coverage(metric.key, one), enough[i], hidden[i],
-            notes(metric, sums, one, targets.space.labels), left_out[i],
+            _told(metric, sums, one, targets), left_out[i],
         )
         for i, one in enumerate(slices)
     ]  # fmt: skip
+
+
+def _told(metric: Metric, sums: Sums, one: Slice, targets: Targets) -> list[list[str]]:
+    both = notes(metric, sums, one, targets.space.labels), place_notes(metric, sums, one, targets)
+    return [plain + of_places for plain, of_places in zip(*both, strict=True)]

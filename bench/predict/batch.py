@@ -103,8 +103,10 @@ def _given(cell: Cell, rows: range, names: Sequence[str]) -> list[Given]:
     def move(name: str) -> Move | None:
         return None if done is None else partial(done.moved, which=(name, harm.severity, cell.seed))
 
-    face = cell.targets.facts.target_face
-    return [Given(face, box, points, cell.oracle, move(name)) for name, box, points in places]
+    face, turned = cell.targets.facts.target_face, done is not None and done.turns_face
+    return [
+        Given(face, box, None if turned else points, cell.oracle, move(name)) for name, box, points in places
+    ]
 
 
 Placed = list[tuple[int, Clip]]

@@ -2,9 +2,9 @@
 
 Boxes and points are of clean media; where a perturbation moves what is in the frame, they move with it. An
 oracle puts what is given in place of what a stage found, so that the difference of two runs is the loss due
-to that stage: ``detect`` the box, in every frame and alone, with the points that were found there; ``track``
-the person, who is whoever is found at the box; ``align`` the five points, of the face that they lie in. It
-refuses nothing: which data allow an oracle is the plan's to say.
+to that stage: ``detect`` the box, in every frame that shows some of it and alone, with the points that were
+found there; ``track`` the person, who is whoever is found at the box; ``align`` the five points, of the face
+that they lie in. It refuses nothing: which data allow an oracle is the plan's to say.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Given:
     def substitute(self, faces: Faces, size: tuple[int, int]) -> Faces:
         """The faces of one frame of (height, width) after the oracle, if it is one of detection or points."""
         if self.oracle == "detect":
-            return _with_box(self.placed(size).box, faces)
+            return _with_box(self.placed(size).box, faces, size)
         return _with_points(self.placed(size).points, faces) if self.oracle == "align" else faces
 
 
@@ -77,8 +77,11 @@ def overlap_with(box: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return shared
 
 
-def _with_box(box: np.ndarray | None, faces: Faces) -> Faces:
+def _with_box(box: np.ndarray | None, faces: Faces, size: tuple[int, int]) -> Faces:
     assert box is not None, "the plan has asked for it"
+    height, width = size
+    if (box[:2] >= (width, height)).any() or (box[:2] + box[2:] <= 0).any():  # nothing of it is in sight
+        return Faces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0))
     points, shared = np.full((1, 5, 2), np.nan), overlap_with(box, faces.boxes)
     if shared.max(initial=0) >= SAME_FACE:
         points = faces.points[[shared.argmax()]]

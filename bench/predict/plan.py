@@ -69,6 +69,7 @@ def plan_cells(
         harms = _harms(question, name, targets)
         if seeking.oracle is not None:
             _require_given(seeking.oracle, name, targets)
+            _require_still_there(seeking.oracle, harms, question)
         for choice in choices:
             model = loaded.get(choice)
             if model is None or model.double:
@@ -218,6 +219,21 @@ def _require_given(oracle: Oracle, name: str, targets: Targets) -> None:
             "Aligned media skip the stages that can be given", "Leave --oracle out",
         )  # fmt: skip
     require_places(targets.table, NEEDED[oracle], f"--oracle {oracle} goes by it", targets.where or name)
+
+
+def _require_still_there(oracle: Oracle, harms: Sequence[Harm], question: Question) -> None:
+    """UserError for points that would be given of faces which a condition turns away from them."""
+    turned = [
+        harm.name for harm in harms
+        if harm.where == "frame" and find_perturbation(harm.name, harm.label).turns_face
+    ]  # fmt: skip
+    if oracle == "align" and turned:
+        raise UserError(
+            question.place("perturbation", turned[0]),
+            f"{turned[0]} turns the face, and --oracle align gives its points as they were",
+            "Where the points of a turned face lie is not known",
+            "Leave the condition out, or --oracle align",
+        )  # fmt: skip
 
 
 def _require_front(oracle: Oracle, model: Model) -> None:

@@ -23,7 +23,9 @@ TOLD = (
     "that decode (of the decoded, of all targets; of the right, of those with a label). A target that a step "
     "lost is lost to all steps after it, though the model may have given an answer, even a right one. Right "
     "face: it overlaps with the given box by half or more. Followed: it was found in half of the frames or "
-    "more. Aligned: its five points are within a tenth of the distance between the eyes of the given ones.",
+    "more. Aligned: its five points are within a tenth of the eyes' distance of the given ones. "
+    "Targets without a given box or points count as passed there, and so do all under conditions that turn "
+    "the face away from its given points.",
 )
 _HEADS = ("Decoded", "Face found", "Right face", "Followed", "Aligned", "Predicted", "Right")
 _UNKNOWN = "{} is not known where the targets have no column '{}'."

@@ -98,6 +98,7 @@ def test_the_loss_due_to_a_stage_is_the_difference_of_two_runs(
         if row["metric"] == "funnel_right_face" and row["condition"] == "clean"
     ]  # fmt: skip
     assert [(row["new"], row["old"]) for row in rows] == [(1.0, 0.2)]
+    assert "the new model was given what a stage would find (--oracle track)" in rows[0]["warning"]
     assert affectbench("audit", "given", cwd=photograph).returncode == 0
 
     done = affectbench(

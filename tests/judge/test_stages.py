@@ -116,6 +116,19 @@ def test_notes_say_what_was_left_out_of_each_step():
     assert not any("without box" in text or "without points" in text for text in told.values())
 
 
+def test_rows_without_a_place_are_said_to_have_passed():
+    boxes = [PLACES["box"] if i % 2 else None for i in range(len(ROWS))]
+    groups = ["a" if i < 6 else "b" for i in range(len(ROWS))]
+    cell = cell_of(ROWS, times=6, places=("points",), box=boxes * 6, group=groups * 6)
+    table = judge([cell], make_suite(slices=("group",)))
+    told = {name: row(table, metric=name)["warning"] or "" for name in FUNNEL}
+    assert [name for name in FUNNEL if "without box" in told[name]] == ["funnel_right_face"]
+    # Six of eleven have none, and the first of them does not decode.
+    assert "30 rows without box, counted as passed" in told["funnel_right_face"]
+    part = row(table, metric="funnel_right_face", slice="group", value="a")["warning"]
+    assert "12 rows without box, counted as passed" in part
+
+
 def random_cell(seed=5, rows=900):
     rng = np.random.default_rng(seed)
     made = [ROWS[i] for i in rng.integers(0, len(ROWS), rows)]

@@ -36,6 +36,16 @@ def test_where_nothing_was_found_at_the_box_it_has_no_points():
         assert np.isnan(given.points).all()
 
 
+@pytest.mark.parametrize(
+    ("box", "shown"),
+    [([5000, 5000, 80, 80], False), ([-50, 10, 50, 40], False), ([300, 0, 9, 9], False), ([-39, 60, 40, 40], True),
+     ([290, 190, 40, 40], True)],
+)  # fmt: skip
+def test_a_box_of_which_nothing_is_in_sight_is_no_face(box, shown):
+    given = Given(box=np.array(box, np.float64), oracle="detect").substitute(found(), SIZE)
+    assert len(given) == shown
+
+
 def test_given_points_go_to_the_face_they_lie_in_the_middle_of():
     faces = found([0, 0, 300, 200], [52, 60, 40, 40], [200, 20, 50, 50])
     given = Given(points=POINTS, oracle="align").substitute(faces, SIZE)

@@ -167,6 +167,7 @@ YAW = Perturbation(
         "turned so by a mesh of head and background: Zhu et al. 2016, doi:10.1109/CVPR.2016.23"
     ),
     apply=yaw,
+    turns_face=True,
 )
 
 PITCH = Perturbation(
@@ -179,4 +180,5 @@ PITCH = Perturbation(
         "the neck, 45 each (American Academy of Orthopaedic Surgeons 1965, Joint Motion)"
     ),
     apply=pitch,
+    turns_face=True,
 )

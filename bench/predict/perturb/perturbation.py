@@ -36,7 +36,8 @@ class Perturbation(Generic[Subject]):
     ``destroys_label_from``: the first severity at which people may no longer see the label, None if never;
     such severities stay out of gates. ``random``: whether seed and clip change the pixels or samples; all
     persons of a clip share what is drawn, parameters and noise. ``moves(points, size, amount, stream)`` says
-    where in the frame things lie afterwards, None where they stay. ``version`` goes up when what comes out
+    where in the frame things lie afterwards, None where they stay; ``turns_face``: the points of a face lie
+    elsewhere, nobody knows where. ``version`` goes up when what comes out
     changes.
     """
 
@@ -49,6 +50,7 @@ class Perturbation(Generic[Subject]):
     destroys_label_from: int | None = None
     random: bool = True
     moves: Moves | None = None
+    turns_face: bool = False
 
     def describe(self) -> dict[str, Any]:
         """What its severities stand for, as plain values."""
