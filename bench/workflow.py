@@ -61,7 +61,7 @@ def predict(
     ``say`` is told, a line each, what an earlier run had made already and which cells were changed since.
     """
     from bench.judge.score import check
-    from bench.predict.cell import Store, already_made, cost
+    from bench.predict.cell import Store, already_made, cost, left
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
     from bench.predict.plan import Seeking, plan_cells, read_oracle, refuse_frame_targets
@@ -87,7 +87,7 @@ def predict(
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
     for line in [*already_made(stores), *cost(stores)]:
         say(line)
-    advance = progress(sum(len(store.cell.targets) for store in stores))
+    advance = progress(left(stores))
     predict_cells(run, stores, Options(device, options.workers, advance))
     return run
 

@@ -132,8 +132,12 @@ class Stages:
             self.crops = [[clip for _, clip in windows] for windows in self.decoded]
             return
         states = [finder.start() for _ in range(len(self.targets))]
-        found = [finder.find([(states[p], clip) for p, clip in windows]) for windows in self.decoded]
-        self.crops = [[crop for clips in windows for crop in clips] for windows in found]
+        self.crops = []
+        for windows in self.decoded:
+            found = zip(windows, finder.detect([clip for _, clip in windows]), strict=True)
+            self.crops.append(
+                [crop for (p, clip), faces in found for crop in finder.cut(states[p], clip, faces)]
+            )
 
     def predict(self) -> None:
         """Classify the crops."""

@@ -25,6 +25,17 @@ def test_a_line_every_half_minute(clock, capsys):
     assert told.out == ""
 
 
+def test_the_rate_is_that_since_the_line_before(clock, capsys):
+    with Voice(quiet=False, json=False).progress("rows") as progress:
+        advance = progress(9_000)
+        for made in (3_000, 600, 15, 0):
+            clock[0] += 30
+            advance(made)
+    assert [line.split(", ")[1] for line in capsys.readouterr().err.splitlines()] == [
+        "100 rows/s", "20 rows/s", "30 rows/min", "0 rows/min",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("voice", [Voice(quiet=True, json=False), Voice(quiet=False, json=True)])
 def test_quiet_and_json_say_nothing(voice, clock, capsys):
     with voice.progress("rows") as progress:

@@ -64,7 +64,7 @@ class Voice:
                 def advance(made: int) -> None:
                     bar.advance(task, made)
                     speed = bar.tasks[0].speed
-                    bar.update(task, rate=f"{speed:.0f} {unit}/s" if speed else "")
+                    bar.update(task, rate=_rate(speed, unit) if speed else "")
 
                 return advance
 
@@ -110,20 +110,26 @@ class Voice:
 
 
 def _told(total: int, unit: str) -> Callable[[int], None]:
-    """Say on stderr every half minute how much is made, so that the log of a job shows that it lives."""
-    began = said = time.monotonic()
-    done = 0
+    """Say on stderr every half minute how much is made, so that the log of a job shows that it lives.
+
+    The rate is that since the line before.
+    """
+    said, told, done = time.monotonic(), 0, 0
 
     def advance(made: int) -> None:
-        nonlocal said, done
+        nonlocal said, told, done
         done += made
         now = time.monotonic()
         if now - said >= _SILENCE and done < total:
-            said = now
-            rate = done / (now - began)
-            typer.echo(f"{done:,} of {total:,} {unit}, {rate:,.0f} {unit}/s", err=True)
+            rate = _rate((done - told) / (now - said), unit)
+            said, told = now, done
+            typer.echo(f"{done:,} of {total:,} {unit}, {rate}", err=True)
 
     return advance
+
+
+def _rate(speed: float, unit: str) -> str:
+    return f"{speed:,.0f} {unit}/s" if speed >= 1 else f"{60 * speed:,.0f} {unit}/min"
 
 
 def show_version(wanted: bool) -> None:

@@ -32,7 +32,7 @@ from bench.predict.perturb import (
 from bench.predict.zoo import Model
 from bench.tables import Targets, write_table
 
-__all__ = ["CLEAN", "Cell", "Harm", "Harmed", "Store", "already_made", "cost"]
+__all__ = ["CLEAN", "Cell", "Harm", "Harmed", "Store", "already_made", "cost", "left"]
 
 DECODE_VERSION = 1
 AGGREGATE_VERSION = 1
@@ -285,9 +285,14 @@ def already_made(stores: Sequence[Store]) -> list[str]:
     return said
 
 
+def left(stores: Sequence[Store]) -> int:
+    """How many rows (targets x cells) are left to predict."""
+    return sum(len(s.rows(batch)) for s in stores for batch in range(s.batches) if s.lacks(batch))
+
+
 def cost(stores: Sequence[Store]) -> list[str]:
     """What is left to predict, beside clean media: a line, none where that is all there is."""
-    rows = sum(len(s.rows(batch)) for s in stores for batch in range(s.batches) if s.lacks(batch))
+    rows = left(stores)
     clean = sum({store.cell.name[:2]: len(store.cell.targets) for store in stores}.values())
     lacking = sum(not store.done for store in stores)
     if rows <= clean:

@@ -64,11 +64,6 @@ class FaceFinder:
         """The empty state of one medium; ``target()`` of it says, at the end, whom the target means."""
         return Persons(given)
 
-    def find(self, windows: Sequence[tuple[Persons, Clip]]) -> list[list[Clip]]:
-        """``detect`` and then ``cut``, for each window."""
-        found = self.detect([clip for _, clip in windows])
-        return [self.cut(persons, clip, faces) for (persons, clip), faces in zip(windows, found, strict=True)]
-
     def detect(self, clips: Sequence[Clip]) -> list[list[Faces]]:
         """The faces of every frame of every clip; frames of equal size go through the detector together."""
         places: dict[tuple[int, ...], list[int]] = {}

@@ -73,8 +73,9 @@ class Persons:
         if self.given.oracle == "track":
             return 0 if 0 in self._seen else None
         if self.given.face == "central":
-            most = max((seen.frames for seen in self._seen.values()), default=0)
-            often = {n: seen for n, seen in self._seen.items() if seen.frames >= _OFTEN * most}
+            sized = {n: seen for n, seen in self._seen.items() if seen.area > 0}
+            most = max((seen.frames for seen in sized.values()), default=0)
+            often = {n: seen for n, seen in sized.items() if seen.frames >= _OFTEN * most}
             return min(often, key=lambda n: (often[n].off_centre / often[n].area, n), default=None)
         amounts = {n: s.overlap if self.given.face == "box" else s.area for n, s in self._seen.items()}
         meant = [number for number, amount in amounts.items() if amount > 0]

@@ -41,6 +41,12 @@ class Seeking:
     oracle: Oracle | None = None
     every: int | None = None
 
+    @property
+    def asked(self) -> dict[str, str]:
+        """The options of the command line that are given, and what each has to do with faces."""
+        asked = {"--oracle": self.oracle, "--detect-every": None if self.every is None else "detect"}
+        return {option: verb for option, verb in asked.items() if verb is not None}
+
     def of(self, model: Model) -> Model:
         """The model, its detector looking at every so many frames where that is asked for."""
         if self.every is None or model.finder is None:
@@ -58,7 +64,8 @@ def plan_cells(
 
     Raises UserError for an unknown perturbation, one that means nothing for the media, a model that shares no
     label with the targets, cuts no crop or hears no sound that is to be perturbed or is asked for twice, an
-    oracle of a stage that a model does not have or targets do not give, and whatever loading refuses.
+    oracle of a stage that a model does not have or targets do not give, another seeking of faces where a
+    model, or all, seek none, and whatever loading refuses.
     """
     dtype, seeking = choose_precision(precision), seeking or Seeking()
     loaded: dict[Choice, Model] = {}
@@ -67,9 +74,8 @@ def plan_cells(
     for name, targets in question.targets.items():
         request = Build(device, dtype, targets=targets, seed=question.suite.seed)
         harms = _harms(question, name, targets)
-        if seeking.oracle is not None:
-            _require_given(seeking.oracle, name, targets)
-            _require_still_there(seeking.oracle, harms, question)
+        _require_sought(seeking, name, targets)
+        _require_still_there(seeking.oracle, harms, question)
         for choice in choices:
             model = loaded.get(choice)
             if model is None or model.double:
@@ -81,10 +87,10 @@ def plan_cells(
             _require_common_label(model, targets)
             _require_crops(model, harms, question, targets)
             _require_ears(model, harms, question)
-            if seeking.oracle is not None:
-                _require_front(seeking.oracle, model)
+            _require_front(seeking, model)
             asked = (question.suite.seed, precision, seeking.oracle)
             cells += [Cell(model, name, targets, h, *asked, meshes if h.of_face else None) for h in harms]
+    _require_seekers(seeking, cells)
     return cells
 
 
@@ -212,16 +218,20 @@ def read_oracle(word: str | None) -> Oracle | None:
     return found
 
 
-def _require_given(oracle: Oracle, name: str, targets: Targets) -> None:
-    if targets.facts.media_kind == "aligned":
+def _require_sought(seeking: Seeking, name: str, targets: Targets) -> None:
+    """UserError for media in which no face is sought, or where the oracle is not told."""
+    for option in seeking.asked if targets.facts.media_kind == "aligned" else ():
+        what = "the stages that can be given" if option == "--oracle" else "the detector"
         raise UserError(
-            "--oracle", f"the media of {name} are aligned faces",
-            "Aligned media skip the stages that can be given", "Leave --oracle out",
+            option, f"the media of {name} are aligned faces", f"Aligned media skip {what}",
+            f"Leave {option} out",
         )  # fmt: skip
-    require_places(targets.table, NEEDED[oracle], f"--oracle {oracle} goes by it", targets.where or name)
+    if seeking.oracle is not None:
+        oracle = seeking.oracle
+        require_places(targets.table, NEEDED[oracle], f"--oracle {oracle} goes by it", targets.where or name)
 
 
-def _require_still_there(oracle: Oracle, harms: Sequence[Harm], question: Question) -> None:
+def _require_still_there(oracle: Oracle | None, harms: Sequence[Harm], question: Question) -> None:
     """UserError for points that would be given of faces which a condition turns away from them."""
     turned = [
         harm.name for harm in harms
@@ -236,12 +246,21 @@ def _require_still_there(oracle: Oracle, harms: Sequence[Harm], question: Questi
         )  # fmt: skip
 
 
-def _require_front(oracle: Oracle, model: Model) -> None:
+def _require_front(seeking: Seeking, model: Model) -> None:
     """UserError for a model that seeks no faces; doubles look at nothing."""
-    if not model.double and model.pipeline.front is None:
+    for option, verb in seeking.asked.items() if not (model.double or model.pipeline.front) else ():
         raise UserError(
-            "--oracle", f"{model.name} has no front-end that would {oracle} faces",
-            "A model without a front-end sees the whole frame", "Leave the model out, or --oracle",
+            option, f"{model.name} has no front-end that would {verb} faces",
+            "A model without a front-end sees the whole frame", f"Leave the model out, or {option}",
+        )  # fmt: skip
+
+
+def _require_seekers(seeking: Seeking, cells: Sequence[Cell]) -> None:
+    """UserError where doubles are all there is, for they would ignore it."""
+    for option, verb in seeking.asked.items() if all(cell.model.double for cell in cells) else ():
+        raise UserError(
+            option, f"no model would {verb} faces", "Doubles look at nothing",
+            f"Add a model that seeks faces, or leave {option} out",
         )  # fmt: skip
 
 

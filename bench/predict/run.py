@@ -41,7 +41,7 @@ class Options:
 
 
 def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> None:
-    """Finish every cell; ``options.advance`` is told the rows made (targets x cells)."""
+    """Finish every cell; ``options.advance`` is told the rows made (targets x cells), none made before."""
     keep_freed_memory()
     with strict_numbers():
         for group in _decoded_together(stores):
@@ -82,10 +82,9 @@ def _read(
     for number, stores in lacking.items():
         size = len(group[0].rows(number))
         if not stores:
-            options.advance(size * len(group))
             continue
         items = reader.read(range(begun, begun + size))
-        yield from Batch(stores, number).chunks(_counted(items, size, len(group), options))
+        yield from Batch(stores, number).chunks(_counted(items, size, len(stores), options))
         begun += size
 
 

@@ -14,6 +14,7 @@ __all__ = ["Voices"]
 
 # Rows that are alike in any of these may be of one voice.
 _ALIKE = ("subject", "clip", "media", "audio", "sha256", "audio_sha256")
+_AT_ONCE = 4096  # rows
 
 
 class Voices:
@@ -29,15 +30,19 @@ class Voices:
         be unlike.
         """
         count = len(self._table)
-        first = int(number * count)
-        own = self._codes[:, row]
-        for other in (place % count for place in range(first, first + count)):
-            if other != row and not ((self._codes[:, other] == own) & (own >= 0)).any():
-                yield other
+        own = self._codes[:, [row]]
+        for start in range(0, count, _AT_ONCE):
+            others = (int(number * count) + np.arange(start, min(start + _AT_ONCE, count))) % count
+            alike = ((self._codes[:, others] == own) & (own >= 0)).any(0)
+            yield from others[~alike & (others != row)].tolist()
 
     def alone(self) -> int | None:
         """The first row for which there is no other voice, None where there is one for each."""
-        rows = range(len(self._table))
+        codes, count = self._codes, len(self._table)
+        # Who is like few in each column has another; rows that are alike in all are asked for once.
+        like = np.sum([np.where(one >= 0, np.bincount(one + 1)[one + 1] - 1, 0) for one in codes], axis=0)
+        firsts = np.sort(np.unique(codes, axis=1, return_index=True)[1])
+        rows = firsts[like[firsts] + 1 >= count].tolist()
         return next((row for row in rows if next(self.of_others(row, 0.0), None) is None), None)
 
     @cached_property

@@ -3,8 +3,9 @@
 A ``box`` is a list of four numbers, x, y, width and height; ``points`` are a list of ten, x and y of the eye
 at the left of the upright picture, the other eye, the tip of the nose, the left and the right corner of the
 mouth. In pixels of the medium as it is shown, for a video the same in all frames; null where nobody says. As
-text, which is all that CSV has, a JSON list. Other lists are refused, and so are points with left and right
-exchanged, as they are where the person's own left is meant.
+text, which is all that CSV has, a JSON list. Other lists are refused, and so are numbers beyond a million,
+which are in no picture, and points with left and right exchanged, as they are where the person's own left is
+meant.
 """
 
 from __future__ import annotations
@@ -24,10 +25,12 @@ PLACES = {"box": 4, "points": 10}
 
 _LONGEST = 1_000  # characters of a place that is text
 _QUOTED = 80  # of them in a message
+_FARTHEST = 1_000_000  # pixels, either way
 _MEANS = {
-    "box": "A box is a list of 4 numbers, x, y, width and height in pixels, the last two above 0",
-    "points": "Points are a list of 10 numbers, x and y in pixels of the eye at the left of the picture, the "
-    "other eye, the tip of the nose, the left and the right corner of the mouth",
+    "box": "A box is a list of 4 numbers up to 1,000,000, x, y, width and height in pixels, the last two "
+    "above 0",
+    "points": "Points are a list of 10 numbers up to 1,000,000, x and y in pixels of the eye at the left of "
+    "the picture, the other eye, the tip of the nose, the left and the right corner of the mouth",
 }
 
 
@@ -67,7 +70,7 @@ def _column(column: pa.ChunkedArray, name: str, where: str) -> pa.Array:
 
 
 def _numbers_in(place: object, length: int) -> list[float] | None:
-    """So many finite numbers, from a list or from a JSON text of one; None for anything else."""
+    """So many numbers of pixels, from a list or from a JSON text of one; None for anything else."""
     if isinstance(place, str):
         try:
             place = json.loads(place) if len(place) <= _LONGEST else None
@@ -75,7 +78,7 @@ def _numbers_in(place: object, length: int) -> list[float] | None:
             return None
     if not isinstance(place, list) or len(place) != length:
         return None
-    numbers = [float(one) for one in place if type(one) in (int, float) and abs(one) < np.inf]
+    numbers = [float(one) for one in place if type(one) in (int, float) and abs(one) <= _FARTHEST]
     return numbers if len(numbers) == length else None
 
 

@@ -214,6 +214,7 @@ def _params(record: dict[str, Any], model: dict[str, Any]) -> dict[str, str]:
         "device": record.get("device"),
         "precision": record.get("precision"),
         "oracle": record.get("oracle"),
+        "detect_every": (model.get("front") or {}).get("every"),
     }
     return {name: str(value) for name, value in found.items() if value not in (None, "")}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -13,6 +14,7 @@ from bench.predict.clip import Clip
 from bench.predict.faces import Faces
 from bench.predict.front import FaceFinder, Front
 from bench.predict.meshes import MeshFinder
+from bench.predict.persons import Persons
 from bench.predict.perturb.face import FaceClip
 from bench.predict.perturb.triangles import TRIANGLES
 
@@ -100,6 +102,12 @@ class MadeMesh:
         points = np.stack([seen.real, seen.imag, mesh[:, 2] / abs(edge)], 1)
         mesh = torch.from_numpy(points).float().repeat(len(crops), 1, 1)
         return mesh, (crops.double().mean((1, 2, 3)) > 60).float()
+
+
+def crops_of(finder: FaceFinder, windows: Sequence[tuple[Persons, Clip]]) -> list[list[Clip]]:
+    """The crops of each person in each window: detected together, then cut one after the other."""
+    found = finder.detect([clip for _, clip in windows])
+    return [finder.cut(persons, clip, faces) for (persons, clip), faces in zip(windows, found, strict=True)]
 
 
 def made_finder() -> MeshFinder:

@@ -15,6 +15,7 @@ from bench.predict.decode import decode
 from bench.predict.front import FaceFinder, Faces, Front
 from bench.predict.pipeline import Build
 from bench.predict.zoo import Zoo, parse_choice
+from tests.predict.faces import crops_of
 
 
 class Planted:
@@ -49,7 +50,7 @@ def test_one_clip_per_person_with_its_own_frames():
     )
     finder = FaceFinder(Front(size=40, margin=0.0), planted)
     state, clip = finder.start(), clip_of(4)
-    (persons,) = finder.find([(state, clip)])
+    (persons,) = crops_of(finder, [(state, clip)])
     assert [(p.track, p.index.tolist(), p.times.tolist()) for p in persons] == [
         (0, [0, 6, 18], [0.0, 0.2, 0.6]),
         (1, [0, 18], [0.0, 0.6]),
@@ -63,8 +64,8 @@ def test_tracks_go_on_in_the_next_window():
     planted = Planted([faces_at((10, 20)), faces_at((12, 20)), faces_at((200, 90), (14, 20))])
     finder = FaceFinder(Front(size=32), planted)
     state = finder.start()
-    finder.find([(state, clip_of(2))])
-    (persons,) = finder.find([(state, clip_of(1, first=2))])
+    crops_of(finder, [(state, clip_of(2))])
+    (persons,) = crops_of(finder, [(state, clip_of(1, first=2))])
     assert [(person.track, person.index.tolist()) for person in persons] == [(0, [12]), (1, [12])]
 
 
@@ -110,7 +111,7 @@ def test_windows_of_equal_size_are_detected_together():
     planted = Planted([faces_at((10, 20))] * 3 + [faces_at()] + [faces_at((50, 60))] * 2)
     finder = FaceFinder(Front(size=32), planted)
     windows = [(finder.start(), clip) for clip in (clip_of(2), clip_of(2, 100, 100), clip_of(2))]
-    found = finder.find(windows)
+    found = crops_of(finder, windows)
     assert planted.calls == [(4, 3, 200, 300), (2, 3, 100, 100)]
     assert [[len(person) for person in persons] for persons in found] == [[2], [2], [1]]
     assert all(state.target() == 0 for state, _ in windows)
@@ -119,7 +120,7 @@ def test_windows_of_equal_size_are_detected_together():
 def test_without_faces_no_clip_and_no_target():
     finder = FaceFinder(Front(), Planted([faces_at()] * 3))
     state = finder.start()
-    assert finder.find([(state, clip_of(3))]) == [[]]
+    assert crops_of(finder, [(state, clip_of(3))]) == [[]]
     assert state.target() is None
 
 
@@ -145,7 +146,7 @@ def find(finder, medium: Path, window=8):
     state, persons, times = finder.start(), {}, []
     for clip in decode(medium, "c", Sampling(rate=5), torch.device("cpu"), window=window):
         times += clip.times.tolist()
-        for person in finder.find([(state, clip)])[0]:
+        for person in crops_of(finder, [(state, clip)])[0]:
             persons.setdefault(person.track, []).append(person)
     return persons, times, state.target()
 

@@ -77,6 +77,13 @@ def test_who_is_seen_in_one_frame_of_many_is_not_the_central_one():
     assert meet(frames, given("central"))[0].target() == 1
 
 
+def test_who_has_no_area_is_not_the_central_one():
+    assert meet([[box(400, size=0.0)]] * 3, given("central"))[0].target() is None
+    assert (
+        meet([[box(400, size=0.0), box(100)]] + [[box(400, size=0.0)]] * 3, given("central"))[0].target() == 1
+    )
+
+
 def test_nobody_at_the_given_box_is_nobody_to_be_meant():
     persons, _ = meet([[box(100)]] * 3, given("box", at=600))
     assert persons.target() is None

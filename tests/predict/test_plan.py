@@ -27,15 +27,29 @@ def build(request):
     return Pipeline(predict=lambda clips: [], labels=("happiness", "fear"))
 """
 
+SEEING = """
+from bench.predict.front import Front
+from bench.predict.pipeline import Pipeline
+
+def build(request):
+    return Pipeline(predict=lambda clips: [], labels=("happiness", "fear"), front=Front("haar"))
+"""
+
 
 def plan(
-    folder: Path, where: str | None, model: str, oracle: Oracle | None = None, **facts: object
+    folder: Path,
+    where: str | None,
+    models: str,
+    oracle: Oracle | None = None,
+    every: int | None = None,
+    **facts: object,
 ) -> list[tuple[str, str]]:
     """The conditions and places of the cells of one picture under low light."""
-    entry = folder / "zoo" / "whole"
-    entry.mkdir(parents=True)
-    (entry / "model.py").write_text(WHOLE)
-    (entry / "CARD.md").write_text("# whole\n\nSees whole frames.\n")
+    for name, code in (("whole", WHOLE), ("seeing", SEEING)):
+        entry = folder / "zoo" / name
+        entry.mkdir(parents=True)
+        (entry / "model.py").write_text(code)
+        (entry / "CARD.md").write_text(f"# {name}\n\nSees {name}.\n")
     write_picture(folder / "a.png")
     suite = Suite(
         suite="s",
@@ -48,7 +62,8 @@ def plan(
         targets = validate_targets(boxes, targets.facts, "T.csv", folder)
     question = Question(suite, {"made": targets}, lambda kind, name: f"{kind} {name}")
     zoo, device = Zoo([folder / "zoo"]), torch.device("cpu")
-    cells = plan_cells(question, [parse_choice(model)], zoo, device, "fp32", Seeking(oracle))
+    choices = [parse_choice(model) for model in models.split()]
+    cells = plan_cells(question, choices, zoo, device, "fp32", Seeking(oracle, every))
     return [(cell.harm.name, cell.harm.where) for cell in cells]
 
 
@@ -92,8 +107,43 @@ def test_an_oracle_needs_a_front_end_to_stand_in_for(tmp_path: Path) -> None:
     )
 
 
-def test_doubles_look_at_nothing_so_that_an_oracle_changes_nothing(tmp_path: Path) -> None:
-    assert plan(tmp_path, "frame", "chance", "track")[1] == ("low_light", "frame")
+def test_doubles_beside_a_model_look_at_nothing_so_that_an_oracle_changes_nothing(tmp_path: Path) -> None:
+    assert (
+        plan(tmp_path, "frame", "chance seeing", "track", 3) == [("clean", None), ("low_light", "frame")] * 2
+    )
+
+
+ALIGNED = "the media of made are aligned faces. Aligned media skip"
+NOBODY = "faces. Doubles look at nothing. Add a model that seeks faces, or leave"
+IGNORED: dict[str, tuple[str, Oracle | None, int | None, str, str]] = {
+    "whole frames": (
+        "whole", None, 3, "frame",
+        "--detect-every: whole has no front-end that would detect faces. A model without a front-end sees the "
+        "whole frame. Leave the model out, or --detect-every.",
+    ),
+    "aligned": (
+        "seeing", None, 3, "aligned", f"--detect-every: {ALIGNED} the detector. Leave --detect-every out.",
+    ),
+    "aligned, an oracle": (
+        "seeing", "track", None, "aligned",
+        f"--oracle: {ALIGNED} the stages that can be given. Leave --oracle out.",
+    ),
+    "doubles": (
+        "chance", None, 3, "frame", f"--detect-every: no model would detect {NOBODY} --detect-every out.",
+    ),
+    "doubles, an oracle": (
+        "chance majority", "track", None, "frame",
+        f"--oracle: no model would track {NOBODY} --oracle out.",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IGNORED)
+def test_what_would_be_ignored_is_refused(tmp_path: Path, case: str) -> None:
+    models, oracle, every, kind, text = IGNORED[case]
+    with pytest.raises(UserError) as refused:
+        plan(tmp_path, None, models, oracle, every, media_kind=kind)
+    assert str(refused.value) == text
 
 
 def test_a_detector_looks_at_as_many_frames_as_it_is_asked_to() -> None:

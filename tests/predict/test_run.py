@@ -13,12 +13,14 @@ import pytest
 import torch
 
 from bench.errors import MachineError
-from bench.predict.cell import Harm
+from bench.folder import RunFolder
+from bench.predict.cell import CLEAN, Cell, Harm, Store, left
 from bench.predict.clip import Clip, Sampling, Scores
 from bench.predict.datasets.media import digest_media
 from bench.predict.faces import Faces
 from bench.predict.front import FaceFinder, Front
 from bench.predict.pipeline import Pipeline
+from bench.predict.run import Options, predict_cells
 from bench.predict.zoo import Model
 from bench.spec import Facts
 from bench.synth.drawn import draw_face, draw_set
@@ -164,6 +166,28 @@ def test_a_damaged_part_is_made_again(tmp_path: Path, damage: str) -> None:
             run_one(tmp_path / "hurt", model_of(happy), targets, batch=1)
     healed = run_one(tmp_path / "hurt", model_of(happy), targets, batch=1)
     assert healed.equals(run_one(tmp_path / "whole", model_of(happy), targets, batch=1))
+
+
+def test_progress_counts_no_row_that_was_made_before(tmp_path: Path) -> None:
+    names, calls, told = [f"{i}.png" for i in range(5)], [], list[int]()
+    for name in names:
+        write_picture(tmp_path / name)
+    targets = targets_of(tmp_path, names, media_kind="aligned")
+
+    def interrupted(clips: Sequence[Clip]) -> list[Scores]:
+        calls.append(len(clips))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return happy(clips)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_one(tmp_path, model_of(interrupted), targets, batch=2)
+    run, harms = RunFolder(tmp_path / "run"), (CLEAN, Harm("low_light", 1, "crop"))
+    stores = [Store(run, Cell(model_of(happy), "t", targets, harm, 0, "fp32"), 2) for harm in harms]
+    assert left(stores) == 3 + 5
+    predict_cells(run, stores, Options(torch.device("cpu"), advance=told.append))
+    assert sum(told) == 3 + 5
+    assert left(stores) == 0
 
 
 def test_empty_bytes_are_a_medium_that_does_not_decode(tmp_path: Path) -> None:

@@ -54,6 +54,44 @@ def test_without_subjects_another_recording(name: str) -> None:
     assert [list(found.of_others(row, 0.0)) for row in range(3)] == [[2], [2], [0, 1]]
 
 
+def row_by_row(subject: list[str | None], media: list[str | None], row: int, number: float) -> list[int]:
+    """The same, said of one pair of rows after the other."""
+    count, found = len(media), []
+    for other in ((int(number * count) + step) % count for step in range(count)):
+        pairs = ((name[row], name[other]) for name in (subject, media))
+        if other != row and not any(own is not None and own == one for own, one in pairs):
+            found.append(other)
+    return found
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 4096])
+def test_in_any_steps_as_row_by_row(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr("bench.predict.voices._AT_ONCE", at_once)
+    draw = np.random.default_rng(1)
+    for case in range(60):
+        count, few = int(draw.integers(1, 13)), 1 + case % 3
+        subject, media = (
+            [None if draw.random() < 0.1 else str(draw.integers(few)) for _ in range(count)] for _ in range(2)
+        )
+        found, number = voices(subject=subject, media=media), draw.random()
+        expected = [row_by_row(subject, media, row, number) for row in range(count)]
+        assert [list(found.of_others(row, number)) for row in range(count)] == expected
+        assert found.alone() == next((row for row, others in enumerate(expected) if not others), None)
+
+
+def test_rows_that_are_many_are_asked_for_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    subject = ["a"] * 3_990 + ["b"] * 10
+    media, asked = [str(place // 2) for place in range(4_000)], list[int]()
+    of_others = Voices.of_others
+    monkeypatch.setattr(Voices, "of_others", lambda s, row, n: asked.append(row) or of_others(s, row, n))
+    assert voices(subject=subject, media=media).alone() is None
+    assert not asked
+    assert voices(subject=subject[:3_990], media=subject[:3_990]).alone() == 0
+    assert voices(subject=subject, media=subject).alone() is None
+    assert voices(subject=subject, media=["x"] * 3_990 + media[3_990:]).alone() is None
+    assert len(asked) < 5
+
+
 def test_who_has_nobody_beside() -> None:
     assert voices(subject=["a", "a", "a"], media=list("xyz")).alone() == 0
     assert voices(subject=["b", "a", None], media=list("xxy")).alone() is None

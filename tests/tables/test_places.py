@@ -13,10 +13,10 @@ from bench.tables import Targets, read_targets, validate_targets
 from bench.tables.places import given_places
 
 POINTS = [10.0, 20.0, 30.0, 20.0, 20.0, 30.0, 12.0, 40.0, 28.0, 40.0]
-BOXES = "A box is a list of 4 numbers, x, y, width and height in pixels, the last two above 0"
+BOXES = "A box is a list of 4 numbers up to 1,000,000, x, y, width and height in pixels, the last two above 0"
 MARKS = (
-    "Points are a list of 10 numbers, x and y in pixels of the eye at the left of the picture, the other eye, "
-    "the tip of the nose, the left and the right corner of the mouth"
+    "Points are a list of 10 numbers up to 1,000,000, x and y in pixels of the eye at the left of the picture, "
+    "the other eye, the tip of the nose, the left and the right corner of the mouth"
 )
 CSV = ', in CSV as a JSON list such as "[12, 30, 64, 64]"'
 
@@ -75,6 +75,9 @@ REFUSED = {
     "text that is no list": ("box", "1 2 3 4", f"box is '1 2 3 4'. {BOXES}{CSV}"),
     "a list of texts": ("box", '["1", "2", "3", "4"]', f"box is '[\"1\", \"2\", \"3\", \"4\"]'. {BOXES}{CSV}"),
     "a text too long": ("box", "[" * 2000, f"box is '{'[' * 79} ... {BOXES}{CSV}"),
+    "an integer too long": ("box", f"[1, 2, 3, {'9' * 320}]", f"box is '[1, 2, 3, {'9' * 69} ... {BOXES}{CSV}"),
+    "a box beyond pictures": ("box", [0.0, 0.0, 1e200, 1e200], f"box is [0.0, 0.0, 1e+200, 1e+200]. {BOXES}"),
+    "points beyond pictures": ("points", [*POINTS[:9], -1e308], f"points is {[*POINTS[:9], -1e308]!s}. {MARKS}"),
     "nine numbers": ("points", POINTS[:9], f"points is {POINTS[:9]!s}. {MARKS}"),
     "one eye": ("points", POINTS[:2] * 2 + POINTS[4:], f"points has both eyes at 10, 20. {MARKS}"),
     "the person's own left": ("points", exchanged(POINTS), f"points has left and right exchanged. {MARKS}"),

@@ -59,14 +59,18 @@ def test_everything_sent_is_read_back(store, make_run, tmp_path):
 
 
 def test_parameters_inputs_and_tags_describe_the_run(store, make_run):
-    sent = send.send(make_run(suite="described"), store, upload=False)
+    run = make_run(suite="described")
+    record = json.loads((run / "run.json").read_text())
+    record["oracle"], record["models"][0]["front"] = "track", {"detector": "yunet", "every": 3}
+    (run / "run.json").write_text(json.dumps(record))
+    sent = send.send(run, store, upload=False)
     client = MlflowClient(store)
     parent = client.get_run(sent.runs[0].parent)
     assert parent.data.params == {
         "affectbench": "0.1.0", "kind": "run", "suite": "described", "suite_digest": "ab" * 32, "seed": "0",
         "model": "mini-xception@102-0.66", "entry": "mini-xception", "checkpoint": "102-0.66",
         "weights_sha256": "cd" * 32, "double": "no", "device": "cpu", "precision": "fp32",
-        "datasets": "faces", "targets_digest/faces": DIGEST,
+        "oracle": "track", "detect_every": "3", "datasets": "faces", "targets_digest/faces": DIGEST,
     }  # fmt: skip
     child = client.get_run(sent.runs[0].children["faces low_light frame"])
     own = {k: v for k, v in child.data.params.items() if k not in parent.data.params}

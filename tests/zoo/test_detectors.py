@@ -21,6 +21,7 @@ from bench.predict.faces import overlap
 from bench.predict.front import FaceFinder, Faces
 from bench.predict.pipeline import Build
 from bench.predict.zoo import Zoo, parse_choice
+from tests.predict.faces import crops_of
 
 CPU = torch.device("cpu")
 SURE = 0.9
@@ -284,7 +285,7 @@ def test_a_gpu_finds_the_same_faces(detector, finder_of, media):
 def test_one_person_is_one_track_of_crops(detector, finder_of, media):
     finder, frames = finder_of(detector), media["subj01_timepoint01.mp4"]
     tracker, clip = finder.start(), Clip("c", frames, np.arange(len(frames)), np.arange(len(frames)) / 1.0)
-    (persons,) = finder.find([(tracker, clip)])
+    (persons,) = crops_of(finder, [(tracker, clip)])
     assert [person.track for person in persons] == [0]
     assert tracker.target() == 0
     assert persons[0].frames.shape == (len(frames), 3, 64, 64)

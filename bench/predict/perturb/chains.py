@@ -25,14 +25,17 @@ from bench.predict.rgb import to_rgb
 
 __all__ = ["LOW_LIGHT_H264"]
 
-_TOGETHER = 8  # frames in memory at once
+_TOGETHER = 8  # frames in memory at once, fewer where they are large:
+_BYTES = 1 << 26  # of pixels at once, as in a window
 _PER_VERSION = 100
 
 
 def _frames(film: Film, link: Perturbation[Clip], severity: int, stream: Stream) -> Pictures:
     """The frames of a film, each with its number, after the link."""
     converter = VideoReformatter()
-    while batch := list(islice(film.frames, _TOGETHER)):
+    while first := next(film.frames, None):
+        together = max(1, min(_TOGETHER, _BYTES // (3 * first[1].width * first[1].height)))
+        batch = [first, *islice(film.frames, together - 1)]
         numbers = np.array([number for number, _ in batch], np.int64)
         pixels = to_rgb([frame for _, frame in batch], Orientation(), converter)
         clip = Clip(film.id, pixels, numbers, film.times[numbers])

@@ -49,7 +49,11 @@ def pitch(faces: FaceClip, degrees: float, stream: Stream) -> FaceClip:
 
 
 def _turn(faces: FaceClip, degrees: float, stream: Stream, about: tuple[float, float]) -> FaceClip:
-    """Turn every head about an axis of its own: ``about`` is across and down, as seen of an upright face."""
+    """Turn every head about an axis of its own: ``about`` is across and down, as seen of an upright face.
+
+    A mesh of no width has no axis, and its face stays as it is.
+    """
+    faces = faces.only(faces.widths > 0)
     angle = math.radians(degrees) * (1 if stream.uniform("sense") < 0.5 else -1)
     frames = faces.clip.frames.clone()
     for frame in np.unique(faces.which).tolist():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -66,6 +67,23 @@ def test_batches_of_frames_do_not_matter(faces: Path, monkeypatch: pytest.Monkey
     whole = shown(faces, partial(LOW_LIGHT_H264, severity=3, seed=1))
     monkeypatch.setattr("bench.predict.perturb.chains._TOGETHER", 3)
     assert torch.equal(shown(faces, partial(LOW_LIGHT_H264, severity=3, seed=1)), whole)
+
+
+@pytest.mark.parametrize(
+    ("room", "sizes"), [(1 << 26, [8, 8, 4]), (3 * 160**2 * 3, [3] * 6 + [2]), (1, [1] * 20)]
+)
+def test_large_frames_are_fewer_at_once(
+    faces: Path, monkeypatch: pytest.MonkeyPatch, room: int, sizes: list[int]
+) -> None:
+    monkeypatch.setattr("bench.predict.perturb.chains._BYTES", room)
+    seen: list[int] = []
+
+    def note(clip: Clip, level: float, stream: Stream) -> Clip:
+        seen.append(len(clip))
+        return clip
+
+    shown(faces, partial(chained("noted_h264", replace(EXPOSURE, apply=note), H264), severity=1, seed=0))
+    assert seen == sizes
 
 
 def test_what_a_chain_says_of_itself_follows_its_links() -> None:

@@ -142,6 +142,16 @@ def test_a_head_that_is_turned_stays_as_it_is() -> None:
     assert PITCH(faces, 2, 0).unfitted == 0
 
 
+@pytest.mark.parametrize("perturbation", [YAW, PITCH], ids=lambda p: p.name)
+def test_a_mesh_of_no_width_leaves_its_face_as_it_is(perturbation) -> None:
+    faces = ramp(frames=2)
+    faces.meshes[1] = faces.meshes[1, 0]
+    found = perturbation(faces, 3, 0)
+    assert found.unfitted == 1
+    assert torch.equal(found.clip.frames[1], faces.clip.frames[1])
+    assert not torch.equal(found.clip.frames[0], faces.clip.frames[0])
+
+
 def test_moves_of_faces_that_stand_apart_do_not_touch() -> None:
     y, x = torch.meshgrid(torch.arange(120), torch.arange(400), indexing="ij")
     pixels = torch.stack([x / 2, y / 2, (x + y) / 4]).round().to(torch.uint8)[None]
