@@ -156,5 +156,5 @@ def _estimates(folder: RunFolder) -> list[Row]:
         found = "there is no readable estimates.parquet"
     raise UserError(
         str(folder.path), found, "An audit needs a finished run",
-        "Finish it with its own command, or with 'affectbench report'",
+        "Finish it with its own command",
     )  # fmt: skip

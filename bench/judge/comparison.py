@@ -19,7 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.errors import UserError
+from bench.errors import UserError, listed
 from bench.judge.margin import at_margin, differing
 from bench.judge.metrics import Metric
 from bench.judge.multiplicity import benjamini_hochberg
@@ -102,7 +102,9 @@ def _difference(new: Targets, old: Targets) -> str:
             # NaN is no value here: columns hold null where nothing is known.
             if one != two:
                 return f"{column!r} is not the same, first of target {name!r}"
-    return "their facts (label space, cluster unit, kinds of attributes) are not the same"
+    mine, other = (targets.facts.model_dump() for targets in (new, old))
+    apart = [name for name in {**mine, **other} if mine.get(name) != other.get(name)]
+    return f"their facts are not the same: {listed(apart)}"
 
 
 def _cell(new: Cell, old: Cell, ground: Ground, margin: float | None) -> Iterator[Compared]:

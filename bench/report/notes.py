@@ -139,8 +139,20 @@ def banners(results: Results) -> tuple[str, ...]:
         independence(results),
         *trained,
         *_unsayable(results),
+        *(_unperturbed(data.name, results) for data in results.datasets),
     )
     return tuple(text for text in found if text)
+
+
+def _unperturbed(dataset: str, results: Results) -> str:
+    """That frames stayed as they were under conditions that act on faces, which makes losses smaller."""
+    models = {model.name for model in results.models if not model.double}
+    cells = [c for c in results.cells if c.dataset == dataset and c.perturbable and c.model in models]
+    left, every = sum(cell.unperturbed for cell in cells), sum(cell.perturbable or 0 for cell in cells)
+    if not left:
+        return ""
+    share = f"{fmt.count(left)} of {fmt.count(every)} frames ({100 * left / every:.1f} %)"
+    return f"{dataset}: {share} that were to be perturbed stayed as they were, which makes losses smaller."
 
 
 def _untrue(results: Results) -> list[str]:

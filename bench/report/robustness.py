@@ -6,6 +6,8 @@ They show what ``bench.judge.robustness`` paired and tested, and add no test of 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
+from typing import Any
 
 from bench.report import format as fmt
 from bench.report.entries import Entry, estimated
@@ -13,7 +15,10 @@ from bench.report.records import Dataset, Place
 from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table
 
-__all__ = ["AGAINST", "ROBUSTNESS", "contrast_table", "degradation_table", "summary_table", "worst_of"]
+__all__ = [
+    "AGAINST", "ROBUSTNESS", "conditions_json", "contrast_table", "degradation_table", "summary_table",
+    "worst_of",
+]  # fmt: skip
 
 ROBUSTNESS = (
     "A degradation is clean minus condition, or the reverse where lower is better, so that more is worse. It "
@@ -33,6 +38,9 @@ AGAINST = (
 _COLUMNS = (
     "Condition", "Value", "Degradation", "q", fmt.SEEN, "Most degraded slice", "Its degradation", "Unchanged",
 )  # fmt: skip
+
+_PLACE = ("model", "dataset", "condition", "severity", "where")
+_CHANGE = ("estimate", "low", "high", "p_adjusted", "status")
 
 
 def degradation_table(results: Results, data: Dataset, metric: str) -> Table:
@@ -120,6 +128,31 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
                 groups.append(Group(lines, f"{model.name}, {name}"))
     caption = f"Differences of degradation, {fmt.metric(metric)} on {data.name}, with simultaneous intervals"
     return Table(caption, ("Contrast", "Lost more", "p, adjusted", fmt.SEEN), tuple(groups))
+
+
+def conditions_json(results: Results, dataset: str) -> list[dict[str, Any]]:
+    """Every metric of every model under each condition but the first, over all rows, and what it lost there.
+
+    ``degradation`` is null where clean media were not run or the metric has no better side; ``worst`` says
+    that no other condition takes more.
+    """
+    lost = {
+        (row["kind"], row["model"], row["metric"], row["condition"], row["severity"], row["where"]): row
+        for row in results.differences
+        if row["dataset"] == dataset and row["kind"] in ("degradation", "worst") and row["slice"] is None
+    }
+    found = []
+    for model in (model.name for model in results.models):
+        for place, metric in product(results.places(dataset)[1:], results.metrics(dataset)):
+            row = results.find((model, dataset, place), metric, (None, None))
+            if row is None:
+                continue
+            names = (model, metric, row["condition"], row["severity"], row["where"])
+            paired = lost.get(("degradation", *names))
+            shown = {name: row[name] for name in (*_PLACE, "metric", "estimate", "low", "high", "status")}
+            change = None if paired is None else {name: paired[name] for name in _CHANGE}
+            found.append({**shown, "degradation": change, "worst": ("worst", *names) in lost})
+    return found
 
 
 def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | None:

@@ -74,7 +74,7 @@ def cautions(run: Path) -> list[str]:
 def as_json(run: Path) -> dict[str, Any]:
     """The summary as plain JSON values: models, notes, headline estimates, states of slices, gaps, statuses.
 
-    And the funnel over all rows, where faces were sought.
+    And all conditions and the funnel over all rows, where there are any.
     What is withheld or undefined is null beside its status. ``report`` is null while there is none.
     """
     results = read_results(run)
@@ -99,6 +99,9 @@ def as_json(run: Path) -> dict[str, Any]:
             {**{name: row[name] for name in _GAP}, "status": _gap_state(row)}
             for data in results.datasets
             for row in gap_rows(results, data)
+        ],
+        "conditions": [
+            row for d in results.datasets for row in robustness.conditions_json(results, d.name)
         ],
         "funnel": [
             {"model": cell.model, "dataset": cell.dataset, "condition": cell.place.condition,

@@ -21,6 +21,12 @@ from tests.e2e.conftest import Affectbench
 DEMO = ("--suite", "demo", "--tracking-uri", "off")
 
 
+_STOPPING = (
+    "import os, signal; from bench.predict.cell import Store; write = Store.write_part; "
+    "Store.write_part = lambda *a: (write(*a), os.kill(os.getpid(), signal.SIGSTOP))[0]"
+)
+
+
 def run_words(drawn: Path, out: Path, *more: object) -> list[object]:
     return ["run", "--model", "oracle", "--data", f"drawn={drawn}", "--out", out, *DEMO, *more]
 
@@ -146,13 +152,13 @@ def test_json_is_one_object_and_quiet_is_nothing_but_warnings(
 def test_an_interrupt_has_its_exit_code_and_says_how_to_go_on(
     drawn: Path, tmp_path: Path, number: signal.Signals, code: int, what: str
 ) -> None:
+    # Stopped as soon as something is made, so that a slow machine does not finish it first.
     words = run_words(drawn, tmp_path / "run", "--batch", 1)
-    command = [sys.executable, "-c", "from bench.cli import main; main()", *map(str, words)]
+    command = [sys.executable, "-c", f"{_STOPPING}; from bench.cli import main; main()", *map(str, words)]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 60
-        while not list((tmp_path / "run").rglob("parts/0*.parquet")) and time.monotonic() < deadline:
-            time.sleep(0.01)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
         process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
         _, errors = process.communicate(timeout=60)
     assert process.returncode == code
     assert errors == f"{what}; the same command goes on from here\n"

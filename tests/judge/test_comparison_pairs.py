@@ -53,7 +53,7 @@ def test_the_same_rows_under_other_facts_are_other_targets():
     with pytest.raises(UserError) as refused:
         compare([(answers(targets, right, "n"), answers(others, right, "o"))], make_suite())
     assert str(refused.value).startswith(
-        "made: the targets differ: their facts (label space, cluster unit, kinds of attributes) are not the same."
+        "made: the targets differ: their facts are not the same: attributes_public."
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from bench.report.format import DASH, THIN
 from bench.report.results import read_results
 from bench.report.robustness import worst_of
+from bench.report.terminal import cautions
 from bench.spec import Condition, Facts
 from tests.report import fake_run
 from tests.report.reading import read
@@ -105,4 +106,8 @@ def test_frames_that_stayed_as_they_were_are_said(tmp_path: Path) -> None:
     assert said.count(f"Low light, on the frame: 67 of 1 340 frames (5 %) {end}.") == 1
     assert said.count(f"Distance, on the crop: 0 of 40 frames (0 %) {end} for m.") == 1
     assert "9 of 9 frames" not in said
+    # Over all models and conditions: twice two of 67 of 1,340, and none of 40.
+    (told,) = (text for text in cautions(tmp_path / "some") if "stayed as they were" in text)
+    assert told.replace(THIN, " ").startswith("d: 268 of 5 400 frames (5.0 %) that were to be perturbed")
+    assert not any("stayed as they were" in text for text in cautions(tmp_path / "none"))
     assert said.count("Where frames stay as they are a loss is smaller than it would be") == 1

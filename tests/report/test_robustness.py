@@ -15,7 +15,7 @@ from bench.report import format as fmt
 from bench.report.results import Results, read_results
 from bench.report.robustness import contrast_table, degradation_table, summary_table, worst_of
 from bench.report.table import Table
-from bench.report.terminal import summarise
+from bench.report.terminal import as_json, summarise
 from bench.spec import Condition
 from bench.tables import write_estimates
 from tests.judge.conditions import DARK, NOISE, Made, suite
@@ -102,6 +102,23 @@ def test_a_model_that_loses_nothing_is_said_to(results: Results) -> None:
     assert told.startswith(
         "biased: accuracy (WAR) on made is worst by low light, severity 3, on the crop: 0."
     )
+
+
+def test_programs_read_every_condition_with_what_it_took(tmp_path: Path) -> None:
+    results = write(tmp_path)
+    found = as_json(tmp_path)["conditions"]
+    assert len(found) == 3 * 3
+    dark = {row["model"]: row for row in found if (row["condition"], row["severity"]) == ("low_light", 3)}
+    row = only(results, "degradation", condition="low_light", severity=3)
+    assert dark["biased"]["degradation"] == {
+        name: row[name] for name in ("estimate", "low", "high", "p_adjusted", "status")
+    }
+    whole = next(
+        r for r in results.rows if (r["model"], r["condition"], r["severity"]) == ("biased", "low_light", 3)
+    )
+    assert (dark["biased"]["estimate"], dark["biased"]["where"]) == (whole["estimate"], "crop")
+    worst = {row["model"]: (row["condition"], row["severity"]) for row in found if row["worst"]}
+    assert worst["biased"] == worst["plain"] == ("low_light", 3)
 
 
 def test_whole_conditions_with_errors_over_those_of_the_reference(results: Results) -> None:

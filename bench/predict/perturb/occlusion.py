@@ -81,7 +81,7 @@ def wear_mask(faces: FaceClip, share: float, stream: Stream) -> FaceClip:
 
 
 def wear_sunglasses(faces: FaceClip, absorbed: float, stream: Stream) -> FaceClip:
-    """Put on sunglasses whose grey lenses keep the share ``absorbed`` of the light behind them.
+    """Put on sunglasses whose grey lenses take away the share ``absorbed`` of the light behind them.
 
     Light passes the glass once: what lights the eyes comes from beside it too. Frame and arms are opaque; the
     arm at the far side is hidden by the head.
@@ -196,7 +196,7 @@ SUNGLASSES = Perturbation(
     name="sunglasses",
     version=1,
     levels=(0.2, 0.57, 0.82, 0.92, 0.97),
-    unit="share of the light that the lenses keep",
+    unit="share of the light that the lenses take away",
     source=(
         "the filter categories 0 to 4 of ISO 12312-1, each at its darkest: they let at least 80, 43, 18, 8 "
         "and 3 % of the light through. Brows and mouth stay to be seen; what sunglasses take from people: "
