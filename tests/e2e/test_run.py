@@ -21,8 +21,10 @@ from tests.e2e.conftest import Affectbench
 DEMO = ("--suite", "demo", "--tracking-uri", "off")
 
 
+# A test run in the background of a shell hands on that interrupts are ignored.
 _STOPPING = (
-    "import os, signal; from bench.predict.cell import Store; write = Store.write_part; "
+    "import os, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from bench.predict.cell import Store; write = Store.write_part; "
     "Store.write_part = lambda *a: (write(*a), os.kill(os.getpid(), signal.SIGSTOP))[0]"
 )
 
@@ -159,7 +161,10 @@ def test_an_interrupt_has_its_exit_code_and_says_how_to_go_on(
         os.waitid(os.P_PID, process.pid, os.WSTOPPED)
         process.send_signal(number)
         process.send_signal(signal.SIGCONT)
-        _, errors = process.communicate(timeout=60)
+        try:
+            _, errors = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == code
     assert errors == f"{what}; the same command goes on from here\n"
 
