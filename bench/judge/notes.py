@@ -9,6 +9,7 @@ from bench.judge.action_units import LEVEL, of_units, present, unit_of
 from bench.judge.metrics import FUNNEL, Metric
 from bench.judge.rows import DECODE_ERROR, EMPTY, MODEL_ERROR, UNDECIDED, Rows
 from bench.judge.slices import Slice
+from bench.judge.stages import stages
 from bench.judge.sums import Sums
 from bench.judge.temporal import COUNTED
 from bench.tables import Targets
@@ -105,7 +106,8 @@ def place_notes(metric: Metric, sums: Sums, one: Slice, targets: Targets) -> lis
     if column in ("", "label") or column not in targets.table.column_names:
         return [[] for _ in one.values]
     value = one.of_stratum[sums.strata.of_row]
-    lacking = pc.is_null(targets.table[column]).to_numpy() & (value >= 0) & sums.rows.judged
+    took = stages(sums.rows).column % (len(FUNNEL) + 1) > list(FUNNEL).index(metric.name)
+    lacking = pc.is_null(targets.table[column]).to_numpy() & (value >= 0) & took
     counts = np.bincount(value[lacking], minlength=len(one.values))
     return [[f"{_rows(count)} without {column}, counted as passed"] if count else [] for count in counts]
 
