@@ -1,7 +1,7 @@
 """A batch of targets on its way through a run: what each cell hears of them, and the part it becomes.
 
-Windows travel in chunks. ``detect`` of a chunk depends on nothing else, so that a thread may do it; ``hear``
-goes by what came before, so that it is called for one chunk after the other.
+Windows travel in chunks. ``detect`` and ``predict`` of a chunk depend on nothing else, so that threads may do
+them; ``cut`` and ``hear`` go by what came before, so that they are called for one chunk after the other.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bench.predict.given import Given, Move
 from bench.predict.perturb import find_perturbation
 from bench.predict.perturb.face import FaceClip
 from bench.predict.reader import Item, chunks
-from bench.predict.rows import Hearing, frame_rows, prediction_rows
+from bench.predict.rows import Hearings, Rows, frame_rows, prediction_rows
 from bench.predict.scene import Scene
 from bench.tables.places import given_places
 
@@ -39,7 +39,7 @@ class Batch:
         self.stores, self.number = stores, number
         first = stores[0]
         names = first.cell.targets.table["target"].take(list(first.rows(number))).to_pylist()
-        self.hearings = [[Hearing(name) for name in names] for _ in stores]
+        self.hearings = [Hearings(store.cell.model, names) for store in stores]
         self.given = [_given(store.cell, first.rows(number), names) for store in stores]
         self.persons: dict[tuple[int, int], Persons] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
@@ -66,7 +66,7 @@ class Batch:
         self._log_errors(run)
         for i, store in enumerate(self.stores):
             model, hearings = store.cell.model, self.hearings[i]
-            ends = [self._end(i, position, hearing.frames) for position, hearing in enumerate(hearings)]
+            ends = [self._end(i, place, hearing.frames) for place, hearing in enumerate(hearings.targets)]
             predictions = prediction_rows(model, hearings, ends, sought=self.finder(i) is not None)
             store.write_part(self.number, predictions, frame_rows(model, hearings), self.harmed[i])
 
@@ -84,7 +84,7 @@ class Batch:
                 continue
             with run.log.open("a", encoding="utf-8") as log:
                 log.write("".join(traceback.format_exception(errors[0])))
-            if len(errors) >= _HOPELESS and not any(hearing.values for hearing in hearings):
+            if len(errors) >= _HOPELESS and not len(hearings.rows):
                 raise MachineError(
                     store.cell.model.name,
                     f"the model failed on all {len(errors)} clips of a batch, first with "
@@ -112,6 +112,9 @@ def _given(cell: Cell, rows: range, names: Sequence[str]) -> list[Given]:
 Placed = list[tuple[int, Clip]]
 """Clips, each with the place of its target in the batch."""
 
+Failed = list[tuple[int, Exception]]
+"""How a model failed on clips, each with the place of its target in the batch."""
+
 
 @dataclass
 class Chunk:
@@ -127,6 +130,8 @@ class Chunk:
     faults: list[tuple[int, MediaFault]] = field(default_factory=list[tuple[int, MediaFault]])
     last: bool = False
     faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
+    crops: list[Placed] = field(default_factory=list[Placed])
+    heard: list[tuple[Rows, Failed]] = field(default_factory=list[tuple[Rows, Failed]])
     harmed: Harmed = field(default_factory=Harmed)
 
     def detect(self) -> Chunk:
@@ -149,13 +154,28 @@ class Chunk:
             for (p, clip), seen in zip(self.windows, found, strict=True)
         ]
 
-    def hear(self) -> None:
-        """Track and cut the faces, perturb the crops, and take down what each model says of them."""
+    def cut(self) -> Chunk:
+        """Track the faces from the chunks before into this one, and cut them."""
         for i, faces in zip(self.cells, self.faces, strict=True):
-            self._predict(i, self.windows if faces is None else self._cut(i, faces))
+            self.crops.append(self.windows if faces is None else self._cut(i, faces))
+        return self
+
+    def predict(self) -> Chunk:
+        """Perturb the crops, and ask each model about them."""
+        for i, crops in zip(self.cells, self.crops, strict=True):
+            model = self.batch.stores[i].cell.model
+            said = predict_clips(model, [clip for _, clip in self._harm(i, crops, "crop")])
+            failed = [(p, s) for (p, _), s in zip(crops, said, strict=True) if isinstance(s, Exception)]
+            self.heard.append((to_rows(model, [(p, clip.track) for p, clip in crops], said), failed))
+        return self
+
+    def hear(self) -> None:
+        """Take down what each model said."""
+        for i, (rows, failed) in zip(self.cells, self.heard, strict=True):
+            self._hear(i, rows, failed)
         for hearings in self.batch.hearings:
             for p, fault in self.faults:
-                hearings[p].fail_decoding(fault)
+                hearings.targets[p].fail_decoding(fault)
 
     def _harm(self, i: int, clips: Placed, where: str) -> Placed:
         """What cell i sees here: its perturbation, if it acts ``where``, on windows or on crops of them."""
@@ -184,20 +204,16 @@ class Chunk:
             persons = self.batch.persons.setdefault((i, p), finder.start(self.batch.given[i][p]))
             crops += [(p, crop) for crop in finder.cut(persons, clip, seen)]
             without = [float(time) for time, here in zip(clip.times, seen, strict=True) if not len(here)]
-            self.batch.hearings[i][p].faceless += without
+            self.batch.hearings[i].targets[p].faceless += without
         return crops
 
-    def _predict(self, i: int, crops: Placed) -> None:
-        cell, hearings = self.batch.stores[i].cell, self.batch.hearings[i]
+    def _hear(self, i: int, rows: Rows, failed: Failed) -> None:
+        hearings = self.batch.hearings[i]
         for p, clip in self.windows:
-            hearings[p].frames += len(clip)
-        crops = self._harm(i, crops, "crop")
+            hearings.targets[p].frames += len(clip)
         if (harmed := self.batch.harmed[i]) is not None:
             self.batch.harmed[i] = harmed + self.harmed
-        scores = predict_clips(cell.model, [clip for _, clip in crops])
-        for (p, clip), heard in zip(crops, to_rows(cell.model, scores), strict=True):
-            if isinstance(heard, Exception):
-                self.batch.errors[i].append(heard)
-                hearings[p].fail("model_error", f"{type(heard).__name__} in the model")
-            else:
-                hearings[p].hear(clip.track, *heard)
+        for p, error in failed:
+            self.batch.errors[i].append(error)
+            hearings.targets[p].fail("model_error", f"{type(error).__name__} in the model")
+        hearings.hear(rows)

@@ -8,7 +8,9 @@ weights are the ones that are locked.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,7 +47,8 @@ def check_model(zoo: Zoo, choice: Choice, device: torch.device) -> list[Finding]
     model = zoo.load(choice, Build(device, torch.float32, targets=_targets()))
     clips = _clips(model, device)
     try:
-        return _hold(model, clips)
+        with redirect_stdout(sys.stderr):  # stdout is the command's own
+            return _hold(model, clips)
     except UserError as error:
         return [Finding("declared outputs", False, f"{error.found}; {error.allowed}")]
 

@@ -21,8 +21,9 @@ __all__ = [
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-# glibc's mallopt(3): how much may lie free at the top of the heap, and what is mapped on its own, in bytes.
-_MALLOPT = {-1: 1 << 28, -3: 1 << 25}
+# glibc's mallopt(3), in bytes: what may lie free at the top of the heap; what is asked for at once (of the
+# heaps of a thread, 64 MiB each, an empty one then stays); what is mapped on its own.
+_MALLOPT = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}
 _CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 _PACKAGES = ("affectbench", "torch", "numpy", "av", "pyarrow")
 
@@ -52,7 +53,7 @@ def choose_precision(name: str) -> torch.dtype:
 
 
 def keep_freed_memory() -> None:
-    """Let glibc keep 256 MiB of freed memory an arena, for this process; nothing without glibc.
+    """Let glibc keep 256 MiB of freed memory, and the heaps of threads, for this process; nothing without it.
 
     By default each layer's output goes back to the system and comes again as pages that it must clear: on
     small images that is a third of a run (benchmarks/RESULTS.md).

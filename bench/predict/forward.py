@@ -6,9 +6,7 @@ the batch; a model that breaks its own declaration ends the run, for its numbers
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +25,7 @@ from bench.predict.perturb import (
     SOUND_PERTURBATIONS,
 )
 from bench.predict.perturb.face import FaceClip
+from bench.predict.rows import Rows
 from bench.predict.sound import Recording
 from bench.predict.zoo import Model
 
@@ -66,7 +65,7 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
     if not clips:
         return []
     try:
-        with torch.inference_mode(), redirect_stdout(sys.stderr):  # stdout is the command's own
+        with torch.inference_mode():
             scores = model.pipeline.predict(_copied(clips))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
@@ -108,26 +107,25 @@ def _own(clip: Clip, pixels: torch.Tensor) -> Clip:
     return replace(clip, frames=pixels, index=clip.index.copy(), times=clip.times.copy(), sound=sound)
 
 
-def to_rows(
-    model: Model, results: Sequence[Scores | Exception]
-) -> list[tuple[np.ndarray, np.ndarray] | Exception]:
-    """The times [R] and outputs [R, C] of each clip on the host, float64, as in ``output_columns``.
+def to_rows(model: Model, who: Sequence[tuple[int, int]], results: Sequence[Scores | Exception]) -> Rows:
+    """The outputs of clips on the host, float64; ``who``: the place of each clip's target, and its person.
 
-    One copy an output however many clips. Raises UserError for labels that are no probabilities.
+    One copy an output however many clips; clips that failed have none. Raises UserError for labels that are
+    no probabilities.
     """
-    scores = [result for result in results if isinstance(result, Scores)]
-    if not scores:
-        return [result for result in results if isinstance(result, Exception)]
-    columns = []
+    answered = [(of, result) for of, result in zip(who, results, strict=True) if isinstance(result, Scores)]
+    if not answered:
+        return Rows.none(model)
+    places, tracks = np.array([of for of, _ in answered], np.int64).T
+    sizes = [len(score.times) for _, score in answered]
+    columns = [np.empty((sum(sizes), 0))]
     for name in model.pipeline.outputs:
-        values = torch.cat([score.outputs[name].detach() for score in scores]).cpu().double().numpy()
+        values = torch.cat([score.outputs[name].detach() for _, score in answered]).cpu().double().numpy()
         if name == "labels":
             check_probabilities(model, values)
         columns.append(values if name == "labels" else values[:, None])
-    sizes = [len(score.times) for score in scores]
-    rows = np.concatenate(columns, axis=1) if columns else np.empty((sum(sizes), 0))
-    parts = iter(np.split(rows, np.cumsum(sizes)[:-1]))
-    return [(r.times, next(parts)) if isinstance(r, Scores) else r for r in results]
+    times = np.concatenate([np.asarray(score.times, np.float64) for _, score in answered])
+    return Rows(places.repeat(sizes), tracks.repeat(sizes), times, np.concatenate(columns, axis=1))
 
 
 def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None:

@@ -98,14 +98,17 @@ class Reader:
         Raises whatever else went wrong while decoding.
         """
         for place, number in enumerate(media):
-            while (item := self._take(number)) is not _END:
+            ended = False
+            while not ended:
+                item, ended = self._take(number)
                 if isinstance(item, (Clip, MediaFault)):
                     yield place, item
-                else:
+                elif item is not _END:
                     assert isinstance(item, BaseException)
                     raise item
 
-    def _take(self, number: int) -> object:
+    def _take(self, number: int) -> tuple[object, bool]:
+        """The next item of a medium, and whether no more come of it, as far as is known."""
         with self._read:
             self._current = number
             waiting = self._waiting.get(number)
@@ -114,14 +117,13 @@ class Reader:
                 self._read.wait_for(lambda: self._waiting.get(number))
                 waiting = self._waiting[number]
             item = waiting.popleft()
-            if item is _END:
+            self._bytes -= _size(item)
+            if ended := item is _END or (len(waiting) == 1 and waiting[0] is _END):
                 del self._waiting[number]
-            elif isinstance(item, Clip):
-                self._bytes -= _size(item)
             # Woken when half is read, threads decode in bursts; one wake-up an item costs more than a still.
             if self._bytes <= _BYTES_AHEAD // 2 and self._next <= number + _MEDIA_AHEAD // 2:
                 self._room.notify_all()
-            return item
+            return item, ended
 
     def _work(self) -> None:
         """Decode some media after others until there are none left, of small ones many at once."""

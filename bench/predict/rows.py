@@ -8,7 +8,8 @@ stage lost the target first, of rows with an output too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import pyarrow as pa
@@ -19,29 +20,44 @@ from bench.tables import decide, frames_schema, predictions_schema
 from bench.tables.predictions import output_columns
 from bench.tables.scale import require_scale
 
-__all__ = ["End", "Hearing", "frame_rows", "prediction_rows"]
+__all__ = ["End", "Hearing", "Hearings", "Rows", "frame_rows", "prediction_rows"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """What a model said, row by row, of targets of a batch.
+
+    ``places``: int64 [R], which target. ``tracks``: int64 [R], which person. ``times``: float64 [R], seconds.
+    ``values``: float64 [R, C], columns as in ``output_columns``.
+    """
+
+    places: np.ndarray
+    tracks: np.ndarray
+    times: np.ndarray
+    values: np.ndarray
+
+    @classmethod
+    def none(cls, model: Model) -> Rows:
+        """No rows of what a model declares."""
+        width = len(output_columns(model.pipeline.labels, model.pipeline.outputs))
+        return cls(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0), np.empty((0, width)))
+
+    def __getitem__(self, chosen: np.ndarray | slice) -> Rows:
+        return Rows(self.places[chosen], self.tracks[chosen], self.times[chosen], self.values[chosen])
+
+    def __len__(self) -> int:
+        return len(self.places)
 
 
 @dataclass
 class Hearing:
-    """All that one cell has heard of one target so far."""
+    """What one cell has noted of one target so far, beside the rows."""
 
     target: str
-    times: list[np.ndarray] = field(default_factory=list[np.ndarray])
-    tracks: list[np.ndarray] = field(default_factory=list[np.ndarray])
-    values: list[np.ndarray] = field(default_factory=list[np.ndarray])
     faceless: list[float] = field(default_factory=list[float])
     frames: int = 0
     status: str = "ok"
     fault: str | None = None
-
-    def hear(self, track: int, times: np.ndarray, rows: np.ndarray) -> None:
-        """Add the rows [R, C] of one window and person; columns as in ``output_columns``."""
-        if not np.isfinite(rows).all():
-            self.fail("model_error", "the model returned a value that is not finite")
-        self.times.append(np.asarray(times, np.float64))
-        self.tracks.append(np.full(len(times), track, np.int64))
-        self.values.append(rows)
 
     def fail(self, status: str, fault: str) -> None:
         """Note the first failure; it decides the status."""
@@ -52,47 +68,62 @@ class Hearing:
         """Note that the medium failed, which outranks everything else."""
         self.status, self.fault = fault.status, str(fault)
 
-    def conclude(self, track: int | None) -> tuple[str, np.ndarray | None]:
-        """The status, and the mean over the rows of the given person where it is ok.
+    def conclude(self, track: int | None, *, heard: bool) -> str:
+        """The status, of the person that the target means, of whom rows were ``heard`` or not.
 
         Where the target means nobody who was seen, a model that failed on others changes nothing.
         """
         if track is None and self.status != "decode_error":
-            return "no_face", None
-        if self.status != "ok":
-            return self.status, None
-        block = [v[t == track] for v, t in zip(self.values, self.tracks, strict=True)]
-        rows = np.concatenate(block) if block else np.empty((0, 0))
-        return ("ok", rows.mean(axis=0)) if len(rows) else ("abstained", None)
+            return "no_face"
+        return "abstained" if self.status == "ok" and not heard else self.status
+
+
+class Hearings:
+    """All that one cell has heard of the targets of a batch so far."""
+
+    def __init__(self, model: Model, targets: Sequence[str]) -> None:
+        self.targets = [Hearing(target) for target in targets]
+        self._blocks = [Rows.none(model)]
+
+    def hear(self, rows: Rows) -> None:
+        """Add what the model said of one chunk."""
+        self._blocks.append(rows)
+        for place in np.unique(rows.places[~np.isfinite(rows.values).all(axis=1)]):
+            self.targets[place].fail("model_error", "the model returned a value that is not finite")
+
+    @property
+    def rows(self) -> Rows:
+        """Everything heard, by target, and of each in the order in which it was heard."""
+        joined = Rows(*(np.concatenate([getattr(b, f.name) for b in self._blocks]) for f in fields(Rows)))
+        return joined[np.argsort(joined.places, kind="stable")]
 
 
 End = tuple[int | None, str | None]
 """The person that a target means, and the stage of the front-end that lost the target."""
 
 
-def prediction_rows(model: Model, hearings: list[Hearing], ends: list[End], *, sought: bool) -> pa.Table:
-    """Exactly one row per hearing, in order; UserError for affect on another scale than the targets'.
+def prediction_rows(model: Model, hearings: Hearings, ends: Sequence[End], *, sought: bool) -> pa.Table:
+    """Exactly one row per target, in order; UserError for affect on another scale than the targets'.
 
     ``sought`` says whether there is a front-end, and so a column ``stage``.
     """
-    pipeline = model.pipeline
+    pipeline, targets = model.pipeline, hearings.targets
     schema = predictions_schema(pipeline.labels, pipeline.outputs)
     columns = output_columns(pipeline.labels, pipeline.outputs)
-    values = np.full((len(hearings), len(columns)), np.nan)
-    statuses = []
-    for row, (hearing, (track, _)) in enumerate(zip(hearings, ends, strict=True)):
-        status, mean = hearing.conclude(track)
-        statuses.append(status)
-        if mean is not None:
-            values[row] = mean
+    rows = hearings.rows
+    meant = np.array([-1 if track is None else track for track, _ in ends], np.int64)
+    means, heard = _means(rows[rows.tracks == meant[rows.places]], len(targets))
+    ended = zip(targets, ends, heard.tolist(), strict=True)
+    statuses = [hearing.conclude(track, heard=has_rows) for hearing, (track, _), has_rows in ended]
+    values = np.where(np.array([status == "ok" for status in statuses])[:, None], means, np.nan)
     for position, name in enumerate(columns):
-        require_scale(name, values[:, position], lambda row: f"{model.name} target {hearings[row].target!r}")
+        require_scale(name, values[:, position], lambda row: f"{model.name} target {targets[row].target!r}")
     order = [position for position, name in enumerate(columns) if name.startswith("p_")]
     codes = decide(values[:, order])
     predicted = [columns[order[code]][2:] if code >= 0 else None for code in codes]
-    faults = [h.fault if s == h.status else None for h, s in zip(hearings, statuses, strict=True)]
+    faults = [h.fault if s == h.status else None for h, s in zip(targets, statuses, strict=True)]
     arrays = [
-        pa.array([hearing.target for hearing in hearings], pa.string()),
+        pa.array([hearing.target for hearing in targets], pa.string()),
         pa.array(statuses, pa.string()),
         pa.array(predicted, pa.string()),
         *(pa.array(column, pa.float64(), from_pandas=True) for column in values.T),
@@ -105,6 +136,16 @@ def prediction_rows(model: Model, hearings: list[Hearing], ends: list[End], *, s
     return table.append_column("stage", pa.array(stages, pa.string()))
 
 
+def _means(rows: Rows, targets: int) -> tuple[np.ndarray, np.ndarray]:
+    """The mean [N, C] over the rows of each target, added up in order, and whether it has any [N]."""
+    counts = np.bincount(rows.places, minlength=targets)
+    sums = [np.bincount(rows.places, weights=column, minlength=targets) for column in rows.values.T]
+    heard = counts > 0
+    means = np.full((targets, len(sums)), np.nan)
+    np.divide(np.array(sums).reshape(-1, targets).T, counts[:, None], out=means, where=heard[:, None])
+    return means, heard
+
+
 def _stage(status: str, lost: str | None) -> str | None:
     """The first stage that lost a target; of a medium that breaks off, decoding is."""
     if status == "decode_error":
@@ -112,22 +153,27 @@ def _stage(status: str, lost: str | None) -> str | None:
     return lost or ("model_error" if status == "model_error" else None)
 
 
-def frame_rows(model: Model, hearings: list[Hearing]) -> pa.Table:
+def frame_rows(model: Model, hearings: Hearings) -> pa.Table:
     """The rows per frame of every target that is a video, by time, then track; none for still images.
 
     A medium that failed while it was decoded has none: what came before the fault is no whole.
     """
     schema = frames_schema(model.pipeline.labels, model.pipeline.outputs)
-    tables = [_frames_of(h, schema) for h in hearings if h.frames > 1 and h.status != "decode_error"]
+    rows, targets = hearings.rows, hearings.targets
+    ends = np.searchsorted(rows.places, np.arange(len(targets) + 1)).tolist()
+    tables = [
+        _frames_of(hearing, rows[start:end], schema)
+        for hearing, start, end in zip(targets, ends[:-1], ends[1:], strict=True)
+        if hearing.frames > 1 and hearing.status != "decode_error"
+    ]
     return pa.concat_tables(tables) if tables else schema.empty_table()
 
 
-def _frames_of(hearing: Hearing, schema: pa.Schema) -> pa.Table:
-    width = len(schema) - 4
+def _frames_of(hearing: Hearing, rows: Rows, schema: pa.Schema) -> pa.Table:
     faceless = np.asarray(hearing.faceless, np.float64)
-    times = np.concatenate([*hearing.times, faceless])
-    tracks = np.concatenate([*hearing.tracks, np.full(len(faceless), -1, np.int64)])
-    values = np.concatenate([*hearing.values, np.full((len(faceless), width), np.nan)])
+    times = np.concatenate([rows.times, faceless])
+    tracks = np.concatenate([rows.tracks, np.full(len(faceless), -1, np.int64)])
+    values = np.concatenate([rows.values, np.full((len(faceless), rows.values.shape[1]), np.nan)])
     order = np.lexsort((tracks, times))
     found = tracks[order] >= 0
     arrays = [

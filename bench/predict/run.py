@@ -6,9 +6,10 @@ of the machine ends the run, finished batches stay, and the same command goes on
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, redirect_stdout
 from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
@@ -62,16 +63,20 @@ def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> 
     """Make the parts that cells of one decoding lack, working ahead over the ends of batches."""
     lacking = {b: [s for s in group if s.lacks(b)] for b in range(group[0].batches)}
     rows = [row for batch, stores in lacking.items() if stores for row in group[0].rows(batch)]
-    # A CPU detects more faces in a few chunks at once than with all threads in each layer of one.
+    # A CPU detects more faces in a few chunks at once than with all threads in each layer of one; a model may
+    # keep something from layer to layer, so that one thread alone calls it, beside the one that writes.
     finders = options.workers if options.device.type == "cpu" else 1
-    each = max(1, torch.get_num_threads() // finders)
+    threads = torch.get_num_threads()
     with Reader(len(rows), _media(group[0], rows), options.device, options.workers) as reader:
         calls = (chunk.detect for chunk in _read(reader, lacking, group, options))
-        with closing(ahead(calls, finders, each)) as detected:
-            for chunk in detected:
-                chunk.hear()
-                if chunk.last:
-                    chunk.batch.write(run)
+        with closing(ahead(calls, finders, max(1, threads // finders))) as detected:
+            cut = (chunk.cut().predict for chunk in detected)
+            # Around the threads, for all share it: stdout is the command's own, whatever a model prints.
+            with redirect_stdout(sys.stderr), closing(ahead(cut, 1, threads)) as predicted:
+                for chunk in predicted:
+                    chunk.hear()
+                    if chunk.last:
+                        chunk.batch.write(run)
 
 
 def _read(

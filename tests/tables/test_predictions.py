@@ -14,7 +14,7 @@ from bench.errors import MediaFault, UserError
 from bench.predict.clip import Scores
 from bench.predict.forward import to_rows
 from bench.predict.pipeline import Pipeline
-from bench.predict.rows import Hearing, prediction_rows
+from bench.predict.rows import Hearings, prediction_rows
 from bench.predict.zoo import Model
 from bench.spec import Facts
 from bench.tables import (
@@ -104,24 +104,21 @@ def test_predictions_of_a_run_read_back_unchanged(votes: list[list[int]]) -> Non
     """
     labels = ("happiness", "sadness", "fear")
     model = Model("probe", "probe", None, Pipeline(lambda clips: [], labels, ("valence", "labels")))
-    heard = [Hearing(str(row)) for row in range(len(votes))]
-    for hearing, row in zip(heard, votes, strict=True):
-        shares = torch.tensor([row], dtype=torch.float64) / sum(row)
-        scores = Scores(np.zeros(1), {"labels": shares, "valence": torch.tensor([-0.25])})
-        (rows,) = to_rows(model, [scores])
-        assert not isinstance(rows, Exception)
-        hearing.hear(0, *rows)
-    failed = [Hearing("no face"), Hearing("broken"), Hearing("undecodable")]
-    failed[1].fail("model_error", "the model returned a value that is not finite")
-    failed[2].fail_decoding(MediaFault("no picture"))
-    ends = [*[(0, None)] * len(heard), (None, "not_detected"), (0, None)]
-    table = prediction_rows(model, [*heard, *failed], [*ends, (None, None)], sought=True)
+    names = [*map(str, range(len(votes))), "no face", "broken", "undecodable"]
+    hearings, last = Hearings(model, names), len(names)
+    shares = [torch.tensor([row], dtype=torch.float64) / sum(row) for row in votes]
+    said = [Scores(np.zeros(1), {"labels": p, "valence": torch.tensor([-0.25])}) for p in shares]
+    hearings.hear(to_rows(model, [(place, 0) for place in range(len(votes))], said))
+    hearings.targets[last - 2].fail("model_error", "the model returned a value that is not finite")
+    hearings.targets[last - 1].fail_decoding(MediaFault("no picture"))
+    ends = [*[(0, None)] * len(votes), (None, "not_detected"), (0, None)]
+    table = prediction_rows(model, hearings, [*ends, (None, None)], sought=True)
     winners = [[label for label, n in zip(labels, row, strict=True) if n == max(row)] for row in votes]
     expected = [won[0] if len(won) == 1 else None for won in winners]
     assert table["predicted"].to_pylist() == [*expected, None, None, None]
-    assert table["valence"].to_pylist() == [-0.25] * len(heard) + [None] * 3
-    assert table["stage"].to_pylist()[len(heard) :] == ["not_detected", "model_error", "decode_error"]
-    targets = make([hearing.target for hearing in [*heard, *failed]])
+    assert table["valence"].to_pylist() == [-0.25] * len(votes) + [None] * 3
+    assert table["stage"].to_pylist()[len(votes) :] == ["not_detected", "model_error", "decode_error"]
+    targets = make(names)
     with TemporaryDirectory() as folder:
         write_table(table, Path(folder) / "predictions.parquet")
         again = read_predictions(Path(folder) / "predictions.parquet", targets)
