@@ -257,6 +257,58 @@ def compare(
 
 
 @app.command()
+def gate(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    policy: Annotated[Path, typer.Option("--policy", help="What the model must keep: a YAML file.")],
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", help="A finished run of the model that it may not be worse than."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The model that is gated, if the run has several.")
+    ] = None,
+    baseline_model: Annotated[
+        str | None, typer.Option("--baseline-model", help="The baseline's model, if that run has several.")
+    ] = None,
+    allow_environment_change: Annotated[
+        bool,
+        typer.Option(
+            "--allow-environment-change", help="Decide though device, torch, CUDA or precision differ."
+        ),
+    ] = False,
+    inconclusive: Annotated[
+        str | None,
+        typer.Option(
+            "--inconclusive", metavar="pass|fail", help="What an inconclusive verdict exits with. Default: 3."
+        ),
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="Add Markdown to this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold a run against a policy: exit 0 if it passes, 1 if it fails, 3 if the data do not decide."""
+    from bench.cli.gate import EXIT, as_json, print_gate, read_inconclusive
+    from bench.cli.gate_files import publish
+    from bench.folder import RunFolder
+    from bench.gate.hold import gate as hold
+    from bench.policy import read_policy
+    from bench.sides import Side
+
+    exits = {**EXIT, "inconclusive": read_inconclusive(inconclusive)}
+    old = None if baseline is None else Side("--baseline-model", RunFolder(baseline), baseline_model)
+    found = hold(
+        read_policy(policy), Side("--model", RunFolder(run), model), old,
+        allow_environment_change=allow_environment_change,
+    )  # fmt: skip
+    publish(found, junit, summary)
+    if json:
+        typer.echo(as_json(found))
+    else:
+        print_gate(found)
+    raise typer.Exit(exits[found.verdict])
+
+
+@app.command()
 def track(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     tracking_uri: Tracking = None,
