@@ -62,11 +62,6 @@ class Metric:
         return self.key.misses
 
     @property
-    def follows_frames(self) -> bool:
-        """Whether it says how outputs go with time, so that the order of frames is what it is of."""
-        return self.key.kernel in temporal.TEMPORAL
-
-    @property
     def about(self) -> str:
         """Formula, convention and source."""
         return str(self.formula.__doc__)

@@ -6,8 +6,7 @@ much more one value of a slice degrades than its ``reference``, simultaneous ove
 the share of decisions that are as on clean media, *none* being one of them, and, as ``severity_flips``, of
 those that change from one severity to the next. ``area`` is the mean height of the metric along severity,
 clean being 0. ``worst``, ``mce`` and ``relative_mce`` are of all conditions together
-(``bench.judge.corruption``). Where a condition takes away the order of frames, sight or sound, its
-degradation is the reliance on that (``bench.report.reliance`` names it so).
+(``bench.judge.corruption``).
 
 Memory holds what each cluster adds to each value (for rows that are their own clusters 8 bytes x rows x
 values x metrics) of the clean cell and the severities of one condition at a time, never predictions. Refuses

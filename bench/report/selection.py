@@ -19,6 +19,7 @@ __all__ = [
     "headline_rows", "is_error", "slicing_metric",
 ]  # fmt: skip
 
+_OF_FRAMES = ("steps", "onsets", "segments", "within", "between")  # kernels of rows a frame
 _HEADLINE = (
     "accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal", "au_f1", "au_icc", "au_auroc",
 )  # fmt: skip
@@ -40,7 +41,7 @@ def follows_frames(metric: str) -> bool:
     >>> follows_frames("flip_rate"), follows_frames("recall/fear")
     (True, False)
     """
-    return METRICS[metric.partition("/")[0]].follows_frames
+    return METRICS[metric.partition("/")[0]].key.kernel in _OF_FRAMES
 
 
 def asked_metrics(results: Results) -> list[str]:
