@@ -15,8 +15,8 @@ from bench.errors import UserError
 from bench.report import format as fmt
 
 if TYPE_CHECKING:
+    from bench.gate.ground import Held
     from bench.gate.hold import Gate
-    from bench.gate.rules import Held
     from bench.policy import Rule
 
 __all__ = ["EXIT", "as_json", "asked", "print_gate", "read_inconclusive", "sentence"]

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bench.folder import RunFolder
+from bench.gate.ground import Ground, Held
 from bench.gate.pairs import Pairs, model_of
-from bench.gate.rules import Ground, Held, decide
+from bench.gate.rules import decide
 from bench.judge.gates import Verdict, worst
 from bench.policy import PolicyFile
 from bench.report.results import read_results

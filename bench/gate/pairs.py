@@ -12,7 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, listed
-from bench.gate.rules import Ground, Held, decide_pair
+from bench.gate.ground import Ground, Held
+from bench.gate.rules import decide_pair
 from bench.judge.gates import Verdict
 from bench.policy import Rule
 from bench.report.results import read_results

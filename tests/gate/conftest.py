@@ -26,8 +26,11 @@ def right(model: str, person: int, row: int) -> bool:
 def write(folder: Path, *, errors: int = 0) -> None:
     """The targets and predictions; ``errors``: rows of the new model that are model errors."""
     names = [(person, row) for person in range(PEOPLE) for row in range(ROWS)]
-    lines = [f"t{p}_{r},s{p},{LABELS[r % 3]},{'mf'[p % 2]},{'rare' if p < 8 else 'usual'}" for p, r in names]
-    (folder / "T.csv").write_text("\n".join(["target,subject,label,sex,kind", *lines]) + "\n")
+    lines = [
+        f"t{p}_{r},s{p},{LABELS[r % 3]},{'mf'[p % 2]},{'rare' if p < 8 else 'usual'},{'ab'[r % 2]}"
+        for p, r in names
+    ]
+    (folder / "T.csv").write_text("\n".join(["target,subject,label,sex,kind,half", *lines]) + "\n")
     for model in ("old", "new"):
         rows = ["target,status,predicted"]
         for n, (p, r) in enumerate(names):
@@ -40,7 +43,7 @@ def score(folder: Path, model: str) -> None:
     """Judge the predictions of a model into a folder of its name."""
     words = [
         "score", "--targets", folder / "T.csv", "--predictions", f"{model}={folder / model}.csv", "--out",
-        folder / model, "--slice", "sex", "--slice", "kind", "--metric", "accuracy", "--metric", "uar",
+        folder / model, "--slice", "sex", "--slice", "kind", "--slice", "half", "--metric", "accuracy", "--metric", "uar",
         "--metric", "coverage", "--metric", "precision", "--metric", "macro_f1", "--tracking-uri", "off", "--quiet",
     ]  # fmt: skip
     done = CliRunner().invoke(app, [str(word) for word in words])

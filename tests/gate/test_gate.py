@@ -219,3 +219,17 @@ def test_a_wrong_policy_touches_nothing(runs: Path, tmp_path: Path, monkeypatch:
         main()
     assert caught.value.code == 2
     assert not junit.parent.exists()
+
+
+def test_values_that_share_people_are_held_against_the_interval_that_knows_of_it(
+    runs: Path, tmp_path: Path
+) -> None:
+    """Everybody has rows of both halves, so that a pair's limits are not those of independent values."""
+    contrast = row(runs, "new", kind="contrast", metric="accuracy", slice="half")
+    for limit, verdict in ((contrast["high"] - 1e-6, "inconclusive"), (contrast["high"] + 1e-6, "pass")):
+        assert contrast["high"] > -contrast["low"] > 0
+        found = hold(runs, policy(tmp_path, f"metric: accuracy, slice: half, gap_at_most: {limit!r}"))
+        (held,) = found.of(0)
+        assert (held.verdict, held.row["method"]) == (verdict, contrast["method"])
+    apart = hold(runs, policy(tmp_path, "metric: accuracy, slice: sex, gap_at_most: 0.9")).of(0)[0]
+    assert apart.row["method"] == "MOVER"
