@@ -62,7 +62,7 @@ def _pairs(ground: Ground, rule: Rule, rows: Sequence[Row]) -> list[Row]:
 
 
 def _decided(rule: Rule, rows: Sequence[Row], pairs: Sequence[Row], tested: Sequence[Row]) -> Held:
-    """The pair that decides: the widest that is known to be too wide, else that whose limits reach furthest."""
+    """The pair that decides: the widest known to be too wide, else that whose limits reach furthest."""
     limit, count = rule.requirement[1], len(rows) * (len(rows) - 1) // 2
     beyond = [row for row in tested if number(row["low"]) > limit or number(row["high"]) < -limit]
     if beyond:
