@@ -62,6 +62,7 @@ Tracking = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
 ]
 NoUpload = Annotated[bool, typer.Option("--no-upload", help="Log numbers to MLflow, but no artifacts.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Seek all faces anew, and keep none for later.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Zoos = Annotated[list[Path] | None, typer.Option("--zoo", help="A folder of private models. May repeat.")]
@@ -123,6 +124,7 @@ def run(
         int,
         typer.Option("--workers", min=1, help="Threads that decode, and on a CPU as many that find faces."),
     ] = 2,
+    no_cache: NoCache = False,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
     quiet: Quiet = False,
@@ -135,13 +137,12 @@ def run(
 
     voice = Voice(quiet=quiet, json=json)
     asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
-    words = Words(suite, data or (), targets, root, labels, aligned, *asked)
-    question = ask(words)
+    question = ask(Words(suite, data or (), targets, root, labels, aligned, *asked))
     choices = choose(model, weights, tracking_uri)
-    zoos = tuple(zoo or ())
-    options = workflow.RunOptions(out, device, precision, batch, workers, zoos, oracle, detect_every)
+    seeking = oracle, detect_every, not no_cache
+    options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()), *seeking)
     with voice.progress("rows") as progress:
-        folder = workflow.predict(question, choices, options, progress, voice.say)
+        folder = workflow.predict(question, choices, options, progress, voice.say, voice.warn)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 
@@ -347,6 +348,6 @@ def demo(
     question = ask(Words(suite="demo", data=[f"drawn={out / 'drawn'}"]))
     choices = choose(["oracle", "chance", "majority", "planted_bias@tint=cool,loss=0.25"], None, None)
     with voice.progress("rows") as progress:
-        options = workflow.RunOptions(out / "run")
-        folder = workflow.predict(question, choices, options, progress, voice.say)
+        options = workflow.RunOptions(out / "run", cache=False)
+        folder = workflow.predict(question, choices, options, progress, voice.say, voice.warn)
     voice.conclude(folder, tracking_uri, upload=True)
