@@ -45,7 +45,8 @@ def test_a_model_error_is_a_row_and_a_broken_model_ends_the_run(tmp_path: Path) 
 
 
 def test_a_hopeless_model_is_stopped_early(tmp_path: Path) -> None:
-    names = [f"{i}.png" for i in range(80)]
+    """Before the first batch is written the model has begun on what is under way behind it, and no more."""
+    names = [f"{i}.png" for i in range(400)]
     for name in names:
         write_picture(tmp_path / name)
     seen = set()
@@ -56,7 +57,7 @@ def test_a_hopeless_model_is_stopped_early(tmp_path: Path) -> None:
 
     with pytest.raises(MachineError, match=r"failed on all 40 clips of a batch, first with RuntimeError"):
         run_one(tmp_path, model_of(always), targets_of(tmp_path, names, media_kind="aligned"), batch=40)
-    assert len(seen) == 40
+    assert 40 <= len(seen) <= 120
 
 
 def test_a_failing_clip_costs_its_row_in_any_batch(tmp_path: Path) -> None:
