@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,15 @@ SUITE = (
 POLICY = "policy: release\nrules: [{metric: accuracy, at_least: 0.2}]\n"
 
 
-@pytest.fixture
-def here(affectbench: Affectbench, drawn: Path, tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def here(affectbench: Affectbench, drawn: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a suite, a policy, predictions and LOCK.json over the drawn clips."""
-    (tmp_path / "S.yaml").write_text(SUITE)
-    (tmp_path / "P.yaml").write_text(POLICY)
-    lines = (drawn / "targets.csv").read_text().splitlines()
-    column = lines[0].split(",").index("target")
-    names = [line.split(",")[column] for line in lines[1:]]
-    (tmp_path / "said.csv").write_text(
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "S.yaml").write_text(SUITE)
+    (folder / "P.yaml").write_text(POLICY)
+    with (drawn / "targets.csv").open(newline="") as file:
+        names = [row["target"] for row in csv.DictReader(file)]
+    (folder / "said.csv").write_text(
         "\n".join(
             ["target,status,predicted", *(f"{n},ok,{('fear', 'anger')[i % 2]}" for i, n in enumerate(names))]
         )
@@ -40,15 +42,15 @@ def here(affectbench: Affectbench, drawn: Path, tmp_path: Path) -> Path:
         "--out",
         "LOCK.json",
     )
-    done = affectbench(*words, cwd=tmp_path)
+    done = affectbench(*words, cwd=folder)
     assert (done.returncode, done.stderr) == (0, "")
     assert "policy     release" in done.stdout
-    before = (tmp_path / "LOCK.json").read_bytes()
-    again = affectbench(*words, cwd=tmp_path)
+    before = (folder / "LOCK.json").read_bytes()
+    again = affectbench(*words, cwd=folder)
     assert again.returncode == 2
     assert "LOCK.json: it is there already" in again.stderr
-    assert (tmp_path / "LOCK.json").read_bytes() == before
-    return tmp_path
+    assert (folder / "LOCK.json").read_bytes() == before
+    return folder
 
 
 def lock_of(run: Path) -> dict[str, Any]:
@@ -93,18 +95,14 @@ def test_a_run_and_a_score_follow_a_lock_and_say_so(
 def test_a_run_beside_its_lock_runs_and_warns(affectbench: Affectbench, drawn: Path, here: Path) -> None:
     asked = ("--suite", "S.yaml", "--targets", drawn / "targets.csv", "--tracking-uri", "off", "--quiet")
     other = ("run", "--model", "oracle", *asked, "--metric", "uar")
-    done = affectbench(*other, "--out", "RUN", "--lock", "LOCK.json", cwd=here)
+    done = affectbench(*other, "--out", "BESIDE", "--lock", "LOCK.json", cwd=here)
     assert done.returncode == 0, done.stderr
     assert 'metrics of the suite: "uar" is added' in done.stderr.splitlines()[0]
-    assert lock_of(here / "RUN")["followed"] is False
+    assert lock_of(here / "BESIDE")["followed"] is False
     # Media that were changed since are seen, though the table is the same.
     moved = here / "media"
-    for path in drawn.rglob("*"):
-        if path.is_file():
-            copy = moved / path.relative_to(drawn)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_bytes(path.read_bytes())
-    names = sorted(path for path in moved.rglob("*") if path.suffix not in (".csv", ".json"))
+    shutil.copytree(drawn, moved)
+    names = sorted(path for path in (moved / "clips").rglob("*") if path.is_file())
     names[0].write_bytes(names[1].read_bytes())
     words = (
         "run",
@@ -125,15 +123,15 @@ def test_a_run_beside_its_lock_runs_and_warns(affectbench: Affectbench, drawn: P
 def test_what_no_run_is_held_to(affectbench: Affectbench, drawn: Path, here: Path) -> None:
     asked = ("--suite", "S.yaml", "--targets", drawn / "targets.csv", "--tracking-uri", "off", "--quiet")
     words = ("score", "--predictions", "said.csv", *asked)
-    assert affectbench(*words, "--out", "SCORE", cwd=here).returncode == 0
-    late = affectbench(*words, "--out", "SCORE", "--lock", "LOCK.json", cwd=here)
+    assert affectbench(*words, "--out", "EARLY", cwd=here).returncode == 0
+    late = affectbench(*words, "--out", "EARLY", "--lock", "LOCK.json", cwd=here)
     assert late.returncode == 2
-    assert "--lock: the run in 'SCORE' began without it." in late.stderr
+    assert "--lock: the run in 'EARLY' began without it." in late.stderr
     text = (here / "LOCK.json").read_text()
-    (here / "LOCK.json").write_text(text.replace('"accuracy"', '"uar"'))
-    changed = affectbench(*words, "--out", "NEW", "--lock", "LOCK.json", cwd=here)
+    (here / "CHANGED.json").write_text(text.replace('"accuracy"', '"uar"'))
+    changed = affectbench(*words, "--out", "NEW", "--lock", "CHANGED.json", cwd=here)
     assert changed.returncode == 2
-    assert changed.stderr.startswith("LOCK.json: it was changed: its content is not that of its digest.")
+    assert "CHANGED.json: it was changed: its content is not that of its digest." in changed.stderr
     assert not (here / "NEW").exists()
 
 
