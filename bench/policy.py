@@ -14,6 +14,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
+from bench.digest import digest_file
 from bench.document import Document, Loc, Terms, read_document
 from bench.spec import Name, Record, Severity, Where, Word
 
@@ -101,6 +102,11 @@ class PolicyFile:
 
     policy: Policy
     document: Document
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of its file."""
+        return digest_file(self.document.path)
 
     def place(self, *loc: str | int) -> str:
         """``file:line`` of a rule, or of a field of it: ``place("rules", 0, "metric")``."""

@@ -17,6 +17,7 @@ from bench import __version__
 from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
+from bench.prereg import Lock, claim
 from bench.question import Question
 from bench.spec import Suite
 from bench.tables import Targets, read_predictions, write_estimates, write_table
@@ -51,6 +52,7 @@ class RunOptions:
     oracle: str | None = None
     every: int | None = None
     cache: bool = True
+    lock: Lock | None = None
 
 
 def predict(
@@ -85,7 +87,8 @@ def predict(
     names = [cell.name for cell in cells]
     facts = {"device": device.type, "precision": options.precision, "perturbations": _amounts(question.suite)}
     facts |= {} if oracle is None else {"oracle": oracle}
-    run = RunFolder(options.out).claim(_plan("run", question, _models(cells), names) | facts)
+    plan = _plan("run", question, _models(cells), names) | facts
+    run = claim(RunFolder(options.out), plan, options.lock)
     _write_targets(run, question)
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
     for line in [*already_made(stores), *cost(stores)]:
@@ -97,7 +100,7 @@ def predict(
 
 def score(
     question: Question, predictions: dict[str, Path], columns: dict[str, dict[str, str]], out: Path,
-    frames: Mapping[str, Path] = MappingProxyType({}),
+    frames: Mapping[str, Path] = MappingProxyType({}), lock: Lock | None = None,
 ) -> RunFolder:  # fmt: skip
     """Take predictions made elsewhere, columns mapped, into a run folder; nothing is left if one is bad.
 
@@ -127,7 +130,7 @@ def score(
     ]  # fmt: skip
     names = [(name, dataset, "clean") for name in tables]
     plan = _plan("score", question, models, names) | {"device": None, "precision": None}
-    run = RunFolder(out).claim(plan)
+    run = claim(RunFolder(out), plan, lock)
     _write_targets(run, question)
     for model, table in tables.items():
         _write_cell(run, (model, dataset), targets, table, followed.get(model))

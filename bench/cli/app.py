@@ -8,6 +8,19 @@ from typing import Annotated
 import typer
 
 from bench.cli import data, suite, zoo
+from bench.cli.flags import (
+    Aligned,
+    Attributes,
+    Bins,
+    Controls,
+    DataRoots,
+    Labels,
+    LockFile,
+    Metrics,
+    Root,
+    Slices,
+    Table,
+)
 from bench.cli.show import Voice, show_version
 
 __all__ = ["app"]
@@ -27,36 +40,6 @@ app.add_typer(data.app, name="data")
 Out = Annotated[Path, typer.Option("--out", help="The run's folder: new, empty, or of the same run.")]
 SuiteName = Annotated[
     str | None, typer.Option("--suite", help="A suite: a name or a YAML file; over --data or --targets.")
-]
-DataRoots = Annotated[
-    list[str] | None, typer.Option("--data", metavar="NAME=ROOT", help="Where a data set of the suite lies.")
-]
-Table = Annotated[
-    Path | None,
-    typer.Option("--targets", help="A table (target, media, subject, label, attributes) in place of --data."),
-]
-Attributes = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--attributes",
-        metavar="[NAME=]FILE",
-        help="A table of attributes by target, clip or subject, as 'data measure' writes. May repeat.",
-    ),
-]
-Slices = Annotated[
-    list[str] | None, typer.Option("--slice", help="An attribute, or several: 'race&sex'. May repeat.")
-]
-Controls = Annotated[
-    list[str] | None,
-    typer.Option("--control", help="Compare slices within each value of an attribute too. May repeat."),
-]
-Bins = Annotated[
-    list[str] | None,
-    typer.Option("--bins", metavar="ATTRIBUTE=EDGES", help="Cut numbers, as in age=30,45,60. May repeat."),
-]
-Metrics = Annotated[list[str] | None, typer.Option("--metric", help="A metric. May repeat.")]
-Labels = Annotated[
-    str | None, typer.Option("--labels", help="The label space: a known name, or labels with commas.")
 ]
 Tracking = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
@@ -86,10 +69,8 @@ def run(
     suite: SuiteName = None,
     data: DataRoots = None,
     targets: Table = None,
-    root: Annotated[Path | None, typer.Option("--root", help="Where the media of --targets lie.")] = None,
-    aligned: Annotated[
-        bool, typer.Option("--aligned", help="The media are faces already cropped: no face is looked for.")
-    ] = False,
+    root: Root = None,
+    aligned: Aligned = False,
     labels: Labels = None,
     attributes: Attributes = None,
     slice_: Slices = None,
@@ -125,6 +106,7 @@ def run(
         typer.Option("--workers", min=1, help="Threads that decode, and on a CPU as many that find faces."),
     ] = 2,
     no_cache: NoCache = False,
+    lock: LockFile = None,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
     quiet: Quiet = False,
@@ -134,12 +116,14 @@ def run(
     from bench import workflow
     from bench.cli.ask import Words, ask
     from bench.cli.models import choose
+    from bench.prereg import read_lock
 
     voice = Voice(quiet=quiet, json=json)
+    locked = None if lock is None else read_lock(lock)
     asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
     question = ask(Words(suite, data or (), targets, root, labels, aligned, *asked))
     choices = choose(model, weights, tracking_uri)
-    seeking = oracle, detect_every, not no_cache
+    seeking = oracle, detect_every, not no_cache, locked
     options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()), *seeking)
     with voice.progress("rows") as progress:
         folder = workflow.predict(question, choices, options, progress, voice.say, voice.warn)
@@ -181,6 +165,7 @@ def score(
             help="Outputs per frame of the predictions NAME (target, timestamp, track). May repeat.",
         ),
     ] = None,
+    lock: LockFile = None,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
     quiet: Quiet = False,
@@ -189,13 +174,14 @@ def score(
     """Judge predictions that someone else made."""
     from bench import workflow
     from bench.cli.ask import Words, ask, map_columns, name_files, name_frames
+    from bench.prereg import read_lock
 
     voice = Voice(quiet=quiet, json=json)
     asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
     words = Words(suite, data or (), targets, None, labels, False, *asked)
-    files = name_files(predictions)
+    files, locked = name_files(predictions), None if lock is None else read_lock(lock)
     mapped, followed = map_columns(column or (), columns, list(files)), name_frames(frames or (), list(files))
-    folder = workflow.score(ask(words), files, mapped, out, followed)
+    folder = workflow.score(ask(words), files, mapped, out, followed, locked)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 

@@ -147,6 +147,7 @@ def as_json(found: Gate) -> str:
         "model": found.model,
         "baseline": found.baseline,
         "verdict": found.verdict,
+        "locked": found.locked,
         "notes": list(found.notes),
         "rules": [
             {

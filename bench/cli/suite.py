@@ -8,12 +8,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.flags import (
+    Aligned,
+    Attributes,
+    Bins,
+    Controls,
+    DataRoots,
+    Labels,
+    Metrics,
+    Root,
+    Slices,
+    Table,
+)
+
 if TYPE_CHECKING:
     from bench.spec import Suite
 
 __all__ = ["app"]
 
-app = typer.Typer(no_args_is_help=True, help="The suites: list, show.")
+app = typer.Typer(no_args_is_help=True, help="The suites: list, show, lock.")
 
 
 @app.command("list")
@@ -71,6 +84,47 @@ def show(
         typer.echo(f"{what:<10} {text}")
     for text in drawn:
         typer.echo(f"pictures   {text}")
+
+
+@app.command()
+def lock(
+    name: Annotated[str, typer.Argument(help="A name or a YAML file.")],
+    out: Annotated[Path, typer.Option("--out", help="The lock to write: a new JSON file.")],
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="What 'gate' will hold the run against: a YAML file.")
+    ] = None,
+    data: DataRoots = None,
+    targets: Table = None,
+    root: Root = None,
+    aligned: Aligned = False,
+    labels: Labels = None,
+    attributes: Attributes = None,
+    slice_: Slices = None,
+    control: Controls = None,
+    bins: Bins = None,
+    metric: Metrics = None,
+) -> None:
+    """Lock a plan before a run: suite, policy and targets under one digest, for --lock of 'run' and 'score'.
+
+    The flags are those of the run to come. A file that is there is never written over.
+    """
+    from bench.cli.ask import Words, ask
+    from bench.cli.locking import lock_plan
+    from bench.policy import read_policy
+    from bench.prereg import require_new
+
+    require_new(out)
+    asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
+    question = ask(Words(name, data or (), targets, root, labels, aligned, *asked))
+    held = None if policy is None else read_policy(policy)
+    made = lock_plan(question, held, out, lambda text: typer.echo(f"warning: {text}", err=True))
+    typer.echo(f"lock       {made.lock}")
+    typer.echo(f"time       {made.time:%Y-%m-%dT%H:%M:%SZ}")
+    typer.echo(f"suite      {question.suite.suite}")
+    typer.echo(f"policy     {made.policy.name if made.policy else 'none'}")
+    for found in made.datasets:
+        typer.echo(f"data       {found.name}: {found.rows} targets")
+    typer.echo(f"give it to the run as --lock {out}")
 
 
 def _data(suite: Suite) -> list[str]:

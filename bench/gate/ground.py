@@ -47,11 +47,15 @@ class Held:
 
 
 class Ground:
-    """One model of a run and the policy that it is held against."""
+    """One model of a run and the policy that it is held against; ``locked``: before the run.
+
+    An exemption of a policy that was not locked counts for nothing: it may have been written for the numbers.
+    """
 
     def __init__(self, policy: PolicyFile, results: Results, model: str) -> None:
         self.policy, self.results, self.model = policy, results, model
         self._exempt = {(e.slice, e.value): e.reason for e in policy.policy.exempt}
+        self.locked = results.lock is not None and results.lock.covers(policy.digest)
 
     @cached_property
     def rows(self) -> list[Row]:
@@ -165,7 +169,11 @@ class Ground:
         why = self._undecided(row, exact=exact)
         if why is None:
             return Held(row, verdict)
-        return Held(row, "inconclusive", why, None, self._exempt.get((row["slice"], row["value"])))
+        exempt = self._exempt.get((row["slice"], row["value"]))
+        if exempt is not None and not self.locked:
+            why += f"; its exemption ({exempt}) does not count, for the policy was not locked before the run"
+            exempt = None
+        return Held(row, "inconclusive", why, None, exempt)
 
     def _undecided(self, row: Row, *, exact: bool) -> str | None:
         """Why nothing can be decided by a row, None where its interval decides."""

@@ -37,7 +37,10 @@ class Finding:
 
 @dataclass(frozen=True)
 class Gate:
-    """A policy's verdicts on one model; ``notes`` are what must be known before any of them."""
+    """A policy's verdicts on one model; ``notes`` are what must be known before any of them.
+
+    ``locked``: whether the policy was locked before the run, without which no exemption counts.
+    """
 
     policy: PolicyFile
     run: RunFolder
@@ -45,6 +48,7 @@ class Gate:
     baseline: str | None
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    locked: bool
 
     def of(self, rule: int) -> tuple[Held, ...]:
         """All that was held against a rule."""
@@ -79,8 +83,22 @@ def gate(
         for held in (pairs.decide(number, rule) if rule.not_worse_by is not None else decide(ground, rule))
     ]
     named = None if baseline is None else f"{model_of(baseline)} of {baseline.run.path}"
-    notes = [*_notes(results, model), *pairs.notes]
-    return Gate(policy, candidate.run, model, named, tuple(findings), tuple(notes))
+    notes = [_locked(ground), *_notes(results, model), *pairs.notes]
+    return Gate(policy, candidate.run, model, named, tuple(findings), tuple(notes), locked=ground.locked)
+
+
+def _locked(ground: Ground) -> str:
+    """Whether the policy was locked before the run, and if not, why."""
+    lock = ground.results.lock
+    if ground.locked and lock is not None:
+        return f"the policy was locked before the run (lock {lock.lock[:12]} of {lock.time})"
+    if lock is None:
+        why = "the run was given no lock"
+    elif not lock.followed:
+        why = f"the run did not follow its lock, for {lock.differs}"
+    else:
+        why = "the lock of the run names another policy" if lock.policy else "the lock of the run names none"
+    return f"the policy was not locked before the run: exploratory ({why})"
 
 
 def _notes(results: Results, model: str) -> Iterator[str]:

@@ -16,8 +16,8 @@ from bench.spec import members
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
-    "banners", "conditions", "doubles", "elsewhere", "independence", "intervals", "led", "measured",
-    "of_dataset", "states", "units", "unmeasured", "withheld",
+    "banners", "conditions", "doubles", "elsewhere", "independence", "intervals", "led", "locked",
+    "measured", "of_dataset", "states", "units", "unmeasured", "withheld",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -133,6 +133,7 @@ def banners(results: Results) -> tuple[str, ...]:
             trained.append(f"{', '.join(seen)}: {text}")
     given = _GIVEN.get(results.oracle or "", "")
     found = (
+        locked(results) if results.lock is not None and not results.lock.followed else "",
         doubles(results),
         given,
         *_untrue(results),
@@ -142,6 +143,20 @@ def banners(results: Results) -> tuple[str, ...]:
         *(_unperturbed(data.name, results) for data in results.datasets),
     )
     return tuple(text for text in found if text)
+
+
+def locked(results: Results) -> str:
+    """Whether a plan was locked before the run, and whether the run followed it."""
+    lock = results.lock
+    if lock is None:
+        return "No plan was locked before this run: all tests are exploratory in the strict sense."
+    named = f"the lock {lock.lock[:12]} of {lock.time}"
+    if not lock.followed:
+        return (
+            f"This run did not follow {named}: {lock.differs}. All tests are exploratory in the strict sense."
+        )
+    made = " When its predictions were made is not known." if results.kind == "score" else ""
+    return f"This run followed {named}.{made}"
 
 
 def _unperturbed(dataset: str, results: Results) -> str:
@@ -198,6 +213,7 @@ def measured(results: Results) -> tuple[tuple[str, str], ...]:
     made = "made elsewhere, scored here" if results.kind == "score" else "made by this run"
     told = [made, *(value for value in (results.device, results.precision) if value)]
     facts.append(("Predictions", ", ".join(told)))
+    facts.append(("Plan", locked(results)))
     return tuple(facts)
 
 

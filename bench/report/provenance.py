@@ -68,6 +68,7 @@ def provenance(results: Results) -> tuple[Table, ...]:
     run = [
         ("affectbench", results.version),
         ("Suite digest", results.suite_digest),
+        *_lock(results),
         ("Seed", str(results.suite.seed)),
         *(
             (name, value)
@@ -132,6 +133,16 @@ def _faces(front: dict[str, Any] | None, aligned: list[str]) -> str:
     every = front.get("every", 1)
     looked = f" in one frame of {every}, in straight lines between" if every > 1 else ""
     return f"found by {front['detector']}{looked}, tracked, turned upright, {edge} {margin}{taken}"
+
+
+def _lock(results: Results) -> list[tuple[str, str]]:
+    """The lock that the run was given, and whether it followed it; nothing where there was none."""
+    lock = results.lock
+    if lock is None:
+        return []
+    policy = [("Locked policy", f"{lock.policy.name} {lock.policy.sha256}")] if lock.policy else []
+    followed = "yes" if lock.followed else f"no: {lock.differs}"
+    return [("Lock", lock.lock), ("Locked at", lock.time), *policy, ("Lock followed", followed)]
 
 
 def _lines(pairs: Iterable[tuple[str, str]]) -> tuple[Line, ...]:

@@ -18,6 +18,7 @@ from bench.digest import digest_file
 from bench.errors import UserError
 from bench.folder import RunFolder
 from bench.judge.metrics import FUNNEL
+from bench.prereg import Followed
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
@@ -44,7 +45,8 @@ class Results:
     """Everything a report shows; ``rows`` are the estimates of kind "value", in file order.
 
     ``differences`` are those of kind gap, contrast and spread; ``curves`` are the points of curves;
-    ``perturbations`` are those of a run, by name; ``oracle`` is the stage that was given, None in most runs.
+    ``perturbations`` are those of a run, by name; ``oracle`` is the stage that was given, None in most runs;
+    ``lock`` what the run says of the locked plan that it was given, None where there was none.
     """
 
     run: Path
@@ -63,6 +65,7 @@ class Results:
     digests: dict[str, str]
     perturbations: dict[str, Perturbation] = field(default_factory=dict[str, Perturbation])
     oracle: str | None = None
+    lock: Followed | None = None
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
@@ -211,6 +214,7 @@ def read_results(run: Path) -> Results:
                 for name, one in info.get("perturbations", {}).items()
             },
             oracle=info.get("oracle"),
+            lock=Followed.model_validate(info["lock"]) if "lock" in info else None,
         )
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]

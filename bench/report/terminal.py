@@ -58,6 +58,8 @@ def summarise(run: Path, console: Console) -> None:
     if any(_withholds(what) for what in shown):
         _print(console, Text(notes.withheld(results), style="dim"))
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
+    if results.lock is not None and results.lock.followed:
+        _print(console, Text(fmt.plain(notes.locked(results)), style="dim"))
     if gaps := [row for data in results.datasets for row in gap_rows(results, data)]:
         matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
         told = " ".join((_GAPS, *differences.families(gaps), *matched))
@@ -85,6 +87,8 @@ def as_json(run: Path) -> dict[str, Any]:
         "report": os.fspath(report) if report.is_file() else None,
         "suite": results.suite.suite,
         "suite_digest": results.suite_digest,
+        "plan": notes.locked(results),
+        "lock": None if results.lock is None else results.lock.model_dump(mode="json"),
         "models": [{"name": model.name, "double": model.double} for model in results.models],
         "datasets": [{"name": d.name, "digest": d.digest, "rows": d.rows} for d in results.datasets],
         "notes": list(notes.banners(results)),

@@ -1,4 +1,4 @@
-"""Two finished runs, an old model and a new one, over 60 people whose right answers are planted."""
+"""Two finished runs, an old model and a new one, over 60 people whose right answers are planted; locks before a run."""
 
 from __future__ import annotations
 
@@ -39,15 +39,33 @@ def write(folder: Path, *, errors: int = 0) -> None:
         (folder / f"{model}.csv").write_text("\n".join(rows) + "\n")
 
 
-def score(folder: Path, model: str) -> None:
-    """Judge the predictions of a model into a folder of its name."""
+ASKED = (
+    "--slice", "sex", "--slice", "kind", "--slice", "half", "--metric", "accuracy", "--metric", "uar", "--metric", "coverage",
+    "--metric", "precision", "--metric", "macro_f1",
+)  # fmt: skip
+
+
+def score(folder: Path, model: str, *more: object, out: Path | None = None) -> None:
+    """Judge the predictions of a model into a folder of its name, or into ``out``."""
     words = [
         "score", "--targets", folder / "T.csv", "--predictions", f"{model}={folder / model}.csv", "--out",
-        folder / model, "--slice", "sex", "--slice", "kind", "--slice", "half", "--metric", "accuracy", "--metric", "uar",
-        "--metric", "coverage", "--metric", "precision", "--metric", "macro_f1", "--tracking-uri", "off", "--quiet",
+        out or folder / model, *ASKED, "--tracking-uri", "off", "--quiet", *more,
     ]  # fmt: skip
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 0, done.output
+
+
+def score_locked(runs: Path, folder: Path, policy: Path, *more: str) -> None:
+    """Lock a policy with the plan of ``runs``, and judge the new model after it into ``folder / "new"``.
+
+    ``more``: flags of the run that the lock does not have.
+    """
+    suite, lock = folder / "gated.yaml", folder / "LOCK.json"
+    suite.write_text("suite: gated\n")
+    words = ["suite", "lock", suite, "--policy", policy, "--targets", runs / "T.csv", *ASKED, "--out", lock]
+    done = CliRunner().invoke(app, [str(word) for word in words])
+    assert done.exit_code == 0, done.output
+    score(runs, "new", "--suite", suite, "--lock", lock, *more, out=folder / "new")
 
 
 @pytest.fixture(scope="session")

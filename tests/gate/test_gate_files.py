@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli.app import app
+from tests.gate.conftest import score_locked
 
 POLICY = """\
 policy: release
@@ -26,6 +27,15 @@ rules:
 """
 
 
+@pytest.fixture(scope="module")
+def locked(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the run ``new``, made after the policy was locked."""
+    folder = tmp_path_factory.mktemp("locked")
+    (folder / "release.yaml").write_text(POLICY)
+    score_locked(runs, folder, folder / "release.yaml")
+    return folder
+
+
 def call(runs: Path, folder: Path, *words: str) -> str:
     path = folder / "release.yaml"
     path.write_text(POLICY)
@@ -34,9 +44,10 @@ def call(runs: Path, folder: Path, *words: str) -> str:
     return done.output
 
 
-def test_json_has_every_number_and_the_sentence_that_is_printed(runs: Path, tmp_path: Path) -> None:
-    found = json.loads(call(runs, tmp_path, "--json"))
+def test_json_has_every_number_and_the_sentence_that_is_printed(locked: Path, tmp_path: Path) -> None:
+    found = json.loads(call(locked, tmp_path, "--json"))
     assert (found["verdict"], found["model"], found["policy"]) == ("fail", "new", "release")
+    assert found["locked"]
     assert [(r["line"], r["verdict"]) for r in found["rules"]] == [
         (5, "pass"),
         (7, "fail"),
@@ -46,15 +57,15 @@ def test_json_has_every_number_and_the_sentence_that_is_printed(runs: Path, tmp_
     assert (rare["exempt"], usual["verdict"]) == ("eight people | <b>", "inconclusive")
     assert usual["settle"] > usual["clusters"]
     assert f"about {usual['settle']} persons would settle it" in usual["sentence"]
-    printed = " ".join(call(runs, tmp_path).split())
+    printed = " ".join(call(locked, tmp_path).split())
     for rule in found["rules"]:
         for number in rule["numbers"]:
             assert " ".join(number["sentence"].split()) in printed
 
 
-def test_junit(runs: Path, tmp_path: Path) -> None:
+def test_junit(locked: Path, tmp_path: Path) -> None:
     junit = tmp_path / "out" / "gate.xml"
-    call(runs, tmp_path, "--junit", str(junit))
+    call(locked, tmp_path, "--junit", str(junit))
     suite = ET.fromstring(junit.read_text()).find("testsuite")  # noqa: S314 (our own file)
     assert suite is not None
     assert [suite.get(name) for name in ("tests", "failures", "errors", "skipped")] == ["4", "1", "1", "1"]
@@ -66,10 +77,10 @@ def test_junit(runs: Path, tmp_path: Path) -> None:
     assert skipped.get("message") == "eight people | <b>"
 
 
-def test_markdown_is_added_and_holds_no_markup_of_others(runs: Path, tmp_path: Path) -> None:
+def test_markdown_is_added_and_holds_no_markup_of_others(locked: Path, tmp_path: Path) -> None:
     summary = tmp_path / "summary.md"
     summary.write_text("before\n")
-    call(runs, tmp_path, "--summary", str(summary))
+    call(locked, tmp_path, "--summary", str(summary))
     text = summary.read_text()
     assert text.startswith("before\n## release: **fail**\n")
     assert "<b>" not in text
@@ -79,14 +90,14 @@ def test_markdown_is_added_and_holds_no_markup_of_others(runs: Path, tmp_path: P
 
 
 def test_a_job_of_github_gets_its_summary_and_marks_in_the_policy(
-    runs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    locked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     step = tmp_path / "step.md"
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(step))
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     path = tmp_path / "release.yaml"
     path.write_text(POLICY)
-    done = CliRunner().invoke(app, ["gate", str(runs / "new"), "--policy", str(path)])
+    done = CliRunner().invoke(app, ["gate", str(locked / "new"), "--policy", str(path)])
     marks = [line for line in done.stderr.splitlines() if line.startswith("::")]
     assert [mark.split(" ", 1)[0] for mark in marks] == ["::error", "::warning"]
     assert f"file={path},line=7,title=UAR%3A at least 0.99::" in marks[0]
