@@ -1,13 +1,14 @@
 """A batch of targets on its way through a run: what each cell hears of them, and the part it becomes.
 
-Windows travel in chunks. ``detect`` and ``predict`` of a chunk depend on nothing else, so that threads may do
-them; ``cut`` and ``hear`` go by what came before, so that they are called for one chunk after the other.
+Windows travel in chunks. ``detect`` of a chunk depends on nothing else, so that threads may do it; ``ask``
+goes by what came before, so that it is gone through one chunk after the other, and what it hands out is called
+by one thread, in order.
 """
 
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -29,7 +30,7 @@ from bench.predict.rows import Hearings, Rows, frame_rows, prediction_rows
 from bench.predict.scene import Scene
 from bench.tables.places import given_places
 
-__all__ = ["Batch", "Chunk"]
+__all__ = ["Batch", "Chunk", "Heard"]
 
 _HOPELESS = 32  # clips in one batch, none of them answered
 
@@ -45,6 +46,7 @@ class Batch:
         self.given = [_given(store.cell, first.rows(number), names) for store in stores]
         self.persons: dict[tuple[int, int], Persons] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
+        self.answered = [0] * len(stores)
         self.remembered = Remembered(cache, first.cell, first.rows(number))
         self.harmed = [Harmed() if store.cell.harm.of_face else None for store in stores]
 
@@ -84,12 +86,12 @@ class Batch:
 
     def _log_errors(self, run: RunFolder) -> None:
         """Write the first traceback a model gave; stop early where it fails on all of many clips."""
-        for store, hearings, errors in zip(self.stores, self.hearings, self.errors, strict=True):
+        for store, answered, errors in zip(self.stores, self.answered, self.errors, strict=True):
             if not errors:
                 continue
             with run.log.open("a", encoding="utf-8") as log:
                 log.write("".join(traceback.format_exception(errors[0])))
-            if len(errors) >= _HOPELESS and not len(hearings.rows):
+            if len(errors) >= _HOPELESS and not answered:
                 raise MachineError(
                     store.cell.model.name,
                     f"the model failed on all {len(errors)} clips of a batch, first with "
@@ -137,8 +139,6 @@ class Chunk:
     number: int = 0
     last: bool = False
     faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
-    crops: list[Placed] = field(default_factory=list[Placed])
-    heard: list[tuple[Rows, Failed]] = field(default_factory=list[tuple[Rows, Failed]])
     harmed: Harmed = field(default_factory=Harmed)
 
     def detect(self) -> Chunk:
@@ -164,28 +164,28 @@ class Chunk:
             for (p, clip), seen in zip(self.windows, found, strict=True)
         ]
 
-    def cut(self) -> Chunk:
-        """Track the faces from the chunks before into this one, and cut them."""
+    def ask(self) -> Iterator[Callable[[], Heard | Chunk]]:
+        """What each cell's model is to be called with, one call a cell, and at last the chunk itself.
+
+        Faces are tracked from the chunks before into this one and cut when a call is taken.
+        """
         for i, faces in zip(self.cells, self.faces, strict=True):
-            self.crops.append(self.windows if faces is None else self._cut(i, faces))
-        return self
+            yield partial(self._predict, i, self.windows if faces is None else self._cut(i, faces))
+        yield lambda: self
 
-    def predict(self) -> Chunk:
-        """Perturb the crops, and ask each model about them."""
-        for i, crops in zip(self.cells, self.crops, strict=True):
-            model = self.batch.stores[i].cell.model
-            said = predict_clips(model, [clip for _, clip in self._harm(i, crops, "crop")])
-            failed = [(p, s) for (p, _), s in zip(crops, said, strict=True) if isinstance(s, Exception)]
-            self.heard.append((to_rows(model, [(p, clip.track) for p, clip in crops], said), failed))
-        return self
-
-    def hear(self) -> None:
-        """Take down what each model said."""
-        for i, (rows, failed) in zip(self.cells, self.heard, strict=True):
-            self._hear(i, rows, failed)
+    def note(self) -> None:
+        """Note the media that failed."""
         for hearings in self.batch.hearings:
             for p, fault in self.faults:
                 hearings.targets[p].fail_decoding(fault)
+
+    def _predict(self, i: int, crops: Placed) -> Heard:
+        """Perturb the crops of a cell, and ask its model about them."""
+        model = self.batch.stores[i].cell.model
+        said = predict_clips(model, [clip for _, clip in self._harm(i, crops, "crop")])
+        failed = [(p, s) for (p, _), s in zip(crops, said, strict=True) if isinstance(s, Exception)]
+        rows = to_rows(model, [(p, clip.track) for p, clip in crops], said)
+        return Heard(self, i, rows, failed, len(said) - len(failed), self.harmed)
 
     def _harm(self, i: int, clips: Placed, where: str) -> Placed:
         """What cell i sees here: its perturbation, if it acts ``where``, on windows or on crops of them."""
@@ -217,13 +217,28 @@ class Chunk:
             self.batch.hearings[i].targets[p].faceless += without
         return crops
 
-    def _hear(self, i: int, rows: Rows, failed: Failed) -> None:
-        hearings = self.batch.hearings[i]
-        for p, clip in self.windows:
+
+@dataclass(frozen=True)
+class Heard:
+    """What the model of cell i said of a chunk: rows, how it failed, clips answered, and what was harmed."""
+
+    chunk: Chunk
+    i: int
+    rows: Rows
+    failed: Failed
+    answered: int
+    harmed: Harmed
+
+    def note(self) -> None:
+        """Take it down."""
+        batch, i = self.chunk.batch, self.i
+        hearings = batch.hearings[i]
+        for p, clip in self.chunk.windows:
             hearings.targets[p].frames += len(clip)
-        if (harmed := self.batch.harmed[i]) is not None:
-            self.batch.harmed[i] = harmed + self.harmed
-        for p, error in failed:
-            self.batch.errors[i].append(error)
+        if (harmed := batch.harmed[i]) is not None:
+            batch.harmed[i] = harmed + self.harmed
+        for p, error in self.failed:
+            batch.errors[i].append(error)
             hearings.targets[p].fail("model_error", f"{type(error).__name__} in the model")
-        hearings.hear(rows)
+        batch.answered[i] += self.answered
+        hearings.hear(self.rows)

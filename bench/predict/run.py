@@ -81,13 +81,13 @@ def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> 
     with Reader(len(rows), _media(group[0], rows), options.device, options.workers) as reader:
         calls = (chunk.detect for chunk in _read(reader, lacking, group, options))
         with closing(ahead(calls, finders, max(1, threads // finders))) as detected:
-            cut = (chunk.cut().predict for chunk in detected)
+            asked = (ask for chunk in detected for ask in chunk.ask())
             # Around the threads, for all share it: stdout is the command's own, whatever a model prints.
-            with redirect_stdout(sys.stderr), closing(ahead(cut, 1, threads)) as predicted:
-                for chunk in predicted:
-                    chunk.hear()
-                    if chunk.last:
-                        chunk.batch.write(run)
+            with redirect_stdout(sys.stderr), closing(ahead(asked, 1, threads)) as predicted:
+                for heard in predicted:
+                    heard.note()
+                    if isinstance(heard, Chunk) and heard.last:
+                        heard.batch.write(run)
 
 
 def _read(
