@@ -17,7 +17,7 @@ from bench.spec import members
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
     "banners", "conditions", "doubles", "elsewhere", "independence", "intervals", "led", "measured",
-    "of_dataset", "states", "units", "unmeasured", "withheld",
+    "of_dataset", "sought", "states", "units", "unmeasured", "withheld",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -142,6 +142,21 @@ def banners(results: Results) -> tuple[str, ...]:
         *(_unperturbed(data.name, results) for data in results.datasets),
     )
     return tuple(text for text in found if text)
+
+
+def sought(results: Results) -> tuple[str, ...]:
+    """How faces were sought where it is not in every frame, and who was meant where it is not the largest."""
+    seekers = [model for model in results.models if model.front]
+    films = [data for data in results.datasets if data.facts.media_kind != "aligned"]
+    if not seekers or not films:
+        return ()
+    every: dict[int, list[str]] = {}
+    for model in seekers:
+        every.setdefault((model.front or {}).get("every", 1), []).append(model.name)
+    passed = [f"{', '.join(m)}: faces were sought in one frame of {n}." for n, m in every.items() if n > 1]
+    meant = {data.name: _MEANT.get(data.facts.target_face) for data in films}
+    chosen = [f"{name}: of several faces {which} is the target's." for name, which in meant.items() if which]
+    return *passed, *chosen
 
 
 def _unperturbed(dataset: str, results: Results) -> str:

@@ -52,6 +52,8 @@ def summarise(run: Path, console: Console) -> None:
     results = read_results(run)
     for text in notes.banners(results):
         _print(console, Text(fmt.plain(text), style="yellow"))
+    for text in notes.sought(results):
+        _print(console, Text(fmt.plain(text), style="dim"))
     shown = [what for data in results.datasets for what in _of_dataset(results, data)]
     for what in shown:
         _print(console, what)
