@@ -12,8 +12,10 @@ from bench.spec import Condition, Facts
 from tests.report import fake_run
 from tests.report.reading import read
 
+# As older runs have it: without texts of the amounts.
 FAR = {"levels": [1.5, 2, 3, 4, 6], "unit": "times as far", "destroys_label_from": 4}
-DARK = {"levels": [1, 2, 3, 4, 5], "unit": "stops less light", "destroys_label_from": None}
+HALVINGS = ["1/2", "1/4", "1/8", "1/16", "1/32"]
+DARK = {"levels": [1, 2, 3, 4, 5], "amounts": HALVINGS, "unit": "of the light", "destroys_label_from": None}
 HERE = "on the crop"
 
 
@@ -49,7 +51,7 @@ def test_conditions_of_one_severity_stand_below_one_another(tmp_path: Path) -> N
     assert [row[:2] for row in rows[1:]] == [
         ["clean", DASH],
         [f"distance, severity 4, {HERE}, label may be lost", "4 times as far"],
-        [f"low light, severity 3, {HERE}", "3 stops less light"],
+        [f"low light, severity 3, {HERE}", "1/8 of the light"],
     ]
     assert [row[4].split()[0] for row in rows[1:]] == ["0.700", "0.300", "0.400"]
     missed = [rows for caption, rows in page.tables if caption.startswith("Rows by status")][1]

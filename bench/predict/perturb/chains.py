@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -44,6 +45,11 @@ def _frames(film: Film, link: Perturbation[Clip], severity: int, stream: Stream)
             yield int(number), VideoFrame.from_ndarray(frame, format="rgb24")
 
 
+def _amount(link: Perturbation[Any], severity: int) -> str:
+    """The amount of one link with the name of its unit, which is the first word."""
+    return f"{link.amounts[severity - 1]} {link.unit.split()[0]}"
+
+
 def chained(name: str, first: Perturbation[Clip], second: Perturbation[Film]) -> Perturbation[Film]:
     """The perturbation of whole videos that does one after the other, at the same severity.
 
@@ -60,11 +66,12 @@ def chained(name: str, first: Perturbation[Clip], second: Perturbation[Film]) ->
         name=name,
         version=_PER_VERSION * first.version + second.version,
         levels=(1.0, 2.0, 3.0, 4.0, 5.0),
-        unit=f"as severity of {first.name}, then of {second.name}",
+        unit=f"({first.name}, then {second.name})",
         source=f"{first.name}: {first.source}; {second.name}: {second.source}",
         apply=apply,
         destroys_label_from=min(destroyed, default=None),
         random=first.random or second.random,
+        shown=lambda severity: " + ".join(_amount(each, round(severity)) for each in (first, second)),
     )
 
 
