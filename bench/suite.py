@@ -235,10 +235,12 @@ def _explain(error: ErrorDetails, known: _Loc) -> tuple[str, str, str]:
     if kind == "missing":
         return f"field {loc[-1]!r} is missing", "It has no default", f"Add a line '{loc[-1]}: ...'"
     if kind == "extra_forbidden":
-        fields = _RECORDS.get(str(loc[0]), Suite) if len(loc) > 1 else Suite
-        near = nearest(str(loc[-1]), fields.model_fields)
-        known_fields = f"Known fields: {listed(fields.model_fields, 20)}"
-        return f"field {loc[-1]!r} is not known.{near}", known_fields, _CORRECT
+        name, fields = str(loc[-1]), _RECORDS.get(str(loc[0]), Suite) if len(loc) > 1 else Suite
+        for home in (home for home, record in _RECORDS.items() if name in record.model_fields):
+            found = f"field {name!r} does not stand here"
+            return found, f"It is a field of {home!r}", f"Move it under '{home}:'"
+        near, known_fields = nearest(name, fields.model_fields), listed(fields.model_fields, 20)
+        return f"field {name!r} is not known.{near}", f"Known fields: {known_fields}", _CORRECT
     if kind == "value_error":
         found, _, allowed = str(context["error"]).rpartition(". ")
         return found, allowed, _CORRECT
