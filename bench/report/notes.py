@@ -245,7 +245,8 @@ def states(results: Results) -> tuple[str, ...]:
     rule = results.suite.slice_rule
     return (
         f"Suppressed: fewer than {rule.suppress_below} clusters, or a slice from which such a one could be "
-        "worked out; every number is withheld. Data sets with public attributes show them as insufficient.",
+        "worked out; every number is withheld. Data sets with public attributes show them as insufficient."
+        f"{_revealing(results)}",
         f"Insufficient: fewer than {rule.clusters} clusters; for proportions an effective n (n_eff) "
         f"below {rule.n_eff} or fewer than {rule.successes_and_failures} successes or failures; for other "
         f"metrics fewer than {rule.rows_in_class} rows in a class. Undefined: the metric has no "
@@ -258,7 +259,17 @@ def withheld(results: Results) -> str:
     below = results.suite.slice_rule.suppress_below
     units = " or ".join(unique(fmt.CLUSTERS[data.facts.cluster_unit] for data in results.datasets))
     few = f"fewer than {below} {units} are in the value or a class of it"
-    return f"Withheld: {few}, or in another that the number would reveal."
+    return f"Withheld: {few}, or in another that the number would reveal.{_revealing(results)}"
+
+
+def _revealing(results: Results) -> str:
+    """Which slices were asked for together where a value is withheld: one may be for the sake of another."""
+    holding = {row["dataset"] for row in results.rows if row["status"] == "suppressed"}
+    data_sets = [data.name for data in results.datasets if data.name in holding]
+    together = unique(tuple(name for name, _ in results.slices(data)) for data in data_sets)
+    named = "; ".join(", ".join(names) for names in together if len(names) > 1)
+    text = f" Of slices asked for together one may be withheld for the sake of another: {named}."
+    return text if named else ""
 
 
 def conditions(results: Results) -> tuple[str, ...]:
