@@ -22,12 +22,11 @@ from bench.predict.perturb.codec import H264
 from bench.predict.perturb.light import LOW_LIGHT
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.stream import Stream
-from bench.predict.rgb import to_rgb
+from bench.predict.rgb import at_once, to_rgb
 
 __all__ = ["LOW_LIGHT_H264"]
 
-_TOGETHER = 8  # frames in memory at once, fewer where they are large:
-_BYTES = 1 << 26  # of pixels at once, as in a window
+_TOGETHER = 8  # frames in memory at once, fewer where they are large
 _PER_VERSION = 100
 
 
@@ -35,8 +34,7 @@ def _frames(film: Film, link: Perturbation[Clip], severity: int, stream: Stream)
     """The frames of a film, each with its number, after the link."""
     converter = VideoReformatter()
     while first := next(film.frames, None):
-        together = max(1, min(_TOGETHER, _BYTES // (3 * first[1].width * first[1].height)))
-        batch = [first, *islice(film.frames, together - 1)]
+        batch = [first, *islice(film.frames, at_once(_TOGETHER, first[1]) - 1)]
         numbers = np.array([number for number, _ in batch], np.int64)
         pixels = to_rgb([frame for _, frame in batch], Orientation(), converter)
         clip = Clip(film.id, pixels, numbers, film.times[numbers])
