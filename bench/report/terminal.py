@@ -19,6 +19,7 @@ from rich.text import Text
 from bench.folder import RunFolder
 from bench.report import differences, notes, ranks, robustness
 from bench.report import format as fmt
+from bench.report.banners import banners, sought
 from bench.report.entries import reason, state_of
 from bench.report.funnel import steps
 from bench.report.primary import untestable
@@ -50,9 +51,9 @@ _SHOWN = ("estimate", "low", "high", "level", "method", "n", "clusters", "cluste
 def summarise(run: Path, console: Console) -> None:
     """Print the summary of a finished run; UserError where the folder holds none."""
     results = read_results(run)
-    for text in notes.banners(results):
+    for text in banners(results):
         _print(console, Text(fmt.plain(text), style="yellow"))
-    for text in notes.sought(results):
+    for text in sought(results):
         _print(console, Text(fmt.plain(text), style="dim"))
     shown = [what for data in results.datasets for what in _of_dataset(results, data)]
     for what in shown:
@@ -70,7 +71,7 @@ def summarise(run: Path, console: Console) -> None:
 
 def cautions(run: Path) -> list[str]:
     """What a reader must know before any number, one plain line each; UserError as for ``summarise``."""
-    return [fmt.plain(text) for text in notes.banners(read_results(run))]
+    return [fmt.plain(text) for text in banners(read_results(run))]
 
 
 def as_json(run: Path) -> dict[str, Any]:
@@ -89,7 +90,7 @@ def as_json(run: Path) -> dict[str, Any]:
         "suite_digest": results.suite_digest,
         "models": [{"name": model.name, "double": model.double} for model in results.models],
         "datasets": [{"name": d.name, "digest": d.digest, "rows": d.rows} for d in results.datasets],
-        "notes": list(notes.banners(results)),
+        "notes": list(banners(results)),
         "headline": [entry for data in results.datasets for entry in _headline_json(results, data)],
         "ranks": [
             {**{name: row[name] for name in _RANK}, "rank": row["estimate"]}
