@@ -5,13 +5,14 @@ tables into estimates, ``report`` turns estimates into pages. They meet only in 
 
 ==================  ==============================================================================
 vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite`` ``question`` ``folder``
-                    ``shipped``
+                    ``shipped`` ``document`` ``policy``
 ``predict``         clips, data sets, perturbations, the face front-end, the zoo, the run loop (torch)
 ``judge``           kernels, atoms, metrics, slices, intervals, the Estimates table (numpy, scipy.special)
 ``track``           MLflow, the only place that imports it
 ``report``          the HTML report and its figures
 ``synth``           clips drawn here, with known labels
 ``workflow``        the steps of a command, in order; ``sides`` those of a comparison
+``gate``            a policy held against a finished run: pass, fail or inconclusive
 ``cli``             parse, call one function, print
 ==================  ==============================================================================
 

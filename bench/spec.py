@@ -22,8 +22,8 @@ from pydantic import (
 from bench.errors import nearest
 
 __all__ = [
-    "CRITERIA", "AuScale", "Condition", "DataSource", "Facts", "SliceRule", "Slicing", "Suite", "TargetFace",
-    "members", "slicings",
+    "CRITERIA", "AuScale", "Condition", "DataSource", "Facts", "Name", "Record", "Severity", "SliceRule",
+    "Slicing", "Suite", "TargetFace", "Where", "Word", "members", "slicings",
 ]  # fmt: skip
 
 ClusterUnit = Literal["person", "video", "clip"]

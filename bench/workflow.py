@@ -50,20 +50,23 @@ class RunOptions:
     zoos: tuple[Path, ...] = ()
     oracle: str | None = None
     every: int | None = None
+    cache: bool = True
 
 
 def predict(
     question: Question, choices: Sequence[Choice], options: RunOptions, progress: Progress,
-    say: Callable[[str], None],
+    say: Callable[[str], None], warn: Callable[[str], None],
 ) -> RunFolder:  # fmt: skip
     """Run the models over the data under every condition; a folder of the same run is finished.
 
-    ``say`` is told, a line each, what an earlier run had made already and which cells were changed since.
+    ``say`` is told, a line each, what an earlier run had made already and which cells were changed since;
+    ``warn``, that the faces found cannot be kept for later runs.
     """
     from bench.judge.score import check
     from bench.predict.cell import Store, already_made, cost, left
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
+    from bench.predict.face_cache import open_cache
     from bench.predict.plan import Seeking, plan_cells, read_oracle, refuse_frame_targets
     from bench.predict.run import Options, predict_cells
     from bench.predict.zoo import Zoo
@@ -87,8 +90,8 @@ def predict(
     stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
     for line in [*already_made(stores), *cost(stores)]:
         say(line)
-    advance = progress(left(stores))
-    predict_cells(run, stores, Options(device, options.workers, advance))
+    cache = open_cache(warn) if options.cache else None
+    predict_cells(run, stores, Options(device, options.workers, progress(left(stores)), cache))
     return run
 
 

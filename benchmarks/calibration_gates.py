@@ -2,10 +2,10 @@
 
 Non-inferiority of accuracy and UAR to a baseline on the same targets is what ``compare --margin`` says
 (``bench.judge.margin``); beside it the same on rows as if they were independent, which must be seen to fail.
-The gate of a gap between groups is not built yet: its rule is computed here as it is meant, every pair of
-groups closer than the margin by the limits of its two values (intersection-union; MOVER of Zou, Donner 2008,
-Statistics in Medicine 27, 1693-1702, with Clopper-Pearson on the effective rows). Refuses nothing but a
-margin above the rate.
+The rule of ``gate`` on a gap between groups is computed here by a formula of its own, which a test holds
+against ``bench.judge.gates``: every pair of groups closer than the margin by the limits of its two values
+(intersection-union; MOVER of Zou, Donner 2008, Statistics in Medicine 27, 1693-1702, with Clopper-Pearson on
+the effective rows). Refuses nothing but a margin above the rate.
 """
 
 from __future__ import annotations

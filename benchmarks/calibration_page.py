@@ -237,8 +237,9 @@ def _gates(found: Measured) -> str:
 
 Percent of data sets in which a model that is exactly as bad as the margin forbids passes: the median, and the
 largest with its rate, ICC and sizes; at most 5 is the goal. **Bold**: the largest lies above. Non-inferiority
-is what `compare --margin` says; gates of a gap or a bound are not built yet, and their rules are computed as
-they are meant. Below 20 clusters nothing passes, for values are then insufficient; it is shown what would.
+is what `compare --margin` and `gate` say; gaps and bounds are decided by the rules of `gate`, which are
+computed here by formulas of their own. Below 20 clusters nothing passes, for values are then insufficient; it
+is shown what would.
 
 ### Non-inferiority: {LOSS:g} worse than the baseline on the same targets
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 
 from bench.errors import UserError
+from bench.policy import read_policy
 from bench.suite import read_suite
 from bench.tables import read_predictions, read_targets, write_table
 
@@ -20,7 +21,7 @@ CLASSROOM = (
 FILES = sorted(
     path.relative_to(BROKEN).as_posix()
     for path in BROKEN.glob("*/*")
-    if path.parent.name in ("suites", "targets", "predictions") and path != CLASSROOM
+    if path.parent.name in ("policies", "suites", "targets", "predictions") and path != CLASSROOM
 )
 
 
@@ -28,6 +29,8 @@ def read(name: str) -> None:
     path = Path(name)
     if path.parent.name == "suites":
         read_suite(path)
+    elif path.parent.name == "policies":
+        read_policy(path)
     elif path.parent.name == "targets":
         read_targets(path)
     else:

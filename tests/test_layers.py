@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-VOCABULARY = {"errors", "labels", "digest", "spec", "tables", "suite", "shipped", "folder", "question"}
+VOCABULARY = {
+    "errors", "labels", "digest", "spec", "tables", "suite", "shipped", "folder", "question", "document", "policy",
+}  # fmt: skip
 ALLOWED = {
     "judge": VOCABULARY,
     "predict": VOCABULARY,
@@ -19,7 +21,8 @@ ALLOWED = {
     "track": VOCABULARY | {"judge", "predict"},
     "workflow": VOCABULARY | {"judge", "predict", "report", "track", "synth"},
     "sides": VOCABULARY | {"workflow", "judge"},
-    "cli": VOCABULARY | {"workflow", "sides", "judge", "predict", "report", "track", "synth"},
+    "gate": VOCABULARY | {"sides", "judge", "report"},
+    "cli": VOCABULARY | {"workflow", "sides", "gate", "judge", "predict", "report", "track", "synth"},
     "model_zoo": {"errors", "labels", "tables", "predict"},
 }
 ZOO_MAY_SEE = {"clip", "pipeline", "front", "faces", "smooth"}

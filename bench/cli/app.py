@@ -62,6 +62,7 @@ Tracking = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
 ]
 NoUpload = Annotated[bool, typer.Option("--no-upload", help="Log numbers to MLflow, but no artifacts.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Seek all faces anew, and keep none for later.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Zoos = Annotated[list[Path] | None, typer.Option("--zoo", help="A folder of private models. May repeat.")]
@@ -123,6 +124,7 @@ def run(
         int,
         typer.Option("--workers", min=1, help="Threads that decode, and on a CPU as many that find faces."),
     ] = 2,
+    no_cache: NoCache = False,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
     quiet: Quiet = False,
@@ -135,13 +137,12 @@ def run(
 
     voice = Voice(quiet=quiet, json=json)
     asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
-    words = Words(suite, data or (), targets, root, labels, aligned, *asked)
-    question = ask(words)
+    question = ask(Words(suite, data or (), targets, root, labels, aligned, *asked))
     choices = choose(model, weights, tracking_uri)
-    zoos = tuple(zoo or ())
-    options = workflow.RunOptions(out, device, precision, batch, workers, zoos, oracle, detect_every)
+    seeking = oracle, detect_every, not no_cache
+    options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()), *seeking)
     with voice.progress("rows") as progress:
-        folder = workflow.predict(question, choices, options, progress, voice.say)
+        folder = workflow.predict(question, choices, options, progress, voice.say, voice.warn)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 
@@ -257,6 +258,58 @@ def compare(
 
 
 @app.command()
+def gate(
+    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
+    policy: Annotated[Path, typer.Option("--policy", help="What the model must keep: a YAML file.")],
+    baseline: Annotated[
+        Path | None,
+        typer.Option("--baseline", help="A finished run of the model that it may not be worse than."),
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="The model that is gated, if the run has several.")
+    ] = None,
+    baseline_model: Annotated[
+        str | None, typer.Option("--baseline-model", help="The baseline's model, if that run has several.")
+    ] = None,
+    allow_environment_change: Annotated[
+        bool,
+        typer.Option(
+            "--allow-environment-change", help="Decide though device, torch, CUDA or precision differ."
+        ),
+    ] = False,
+    inconclusive: Annotated[
+        str | None,
+        typer.Option(
+            "--inconclusive", metavar="pass|fail", help="What an inconclusive verdict exits with. Default: 3."
+        ),
+    ] = None,
+    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
+    summary: Annotated[Path | None, typer.Option("--summary", help="Add Markdown to this file.")] = None,
+    json: Json = False,
+) -> None:
+    """Hold a run against a policy: exit 0 if it passes, 1 if it fails, 3 if the data do not decide."""
+    from bench.cli.gate import EXIT, as_json, print_gate, read_inconclusive
+    from bench.cli.gate_files import publish
+    from bench.folder import RunFolder
+    from bench.gate.hold import gate as hold
+    from bench.policy import read_policy
+    from bench.sides import Side
+
+    exits = {**EXIT, "inconclusive": read_inconclusive(inconclusive)}
+    old = None if baseline is None else Side("--baseline-model", RunFolder(baseline), baseline_model)
+    found = hold(
+        read_policy(policy), Side("--model", RunFolder(run), model), old,
+        allow_environment_change=allow_environment_change,
+    )  # fmt: skip
+    publish(found, junit, summary)
+    if json:
+        typer.echo(as_json(found))
+    else:
+        print_gate(found)
+    raise typer.Exit(exits[found.verdict])
+
+
+@app.command()
 def track(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     tracking_uri: Tracking = None,
@@ -295,6 +348,6 @@ def demo(
     question = ask(Words(suite="demo", data=[f"drawn={out / 'drawn'}"]))
     choices = choose(["oracle", "chance", "majority", "planted_bias@tint=cool,loss=0.25"], None, None)
     with voice.progress("rows") as progress:
-        options = workflow.RunOptions(out / "run")
-        folder = workflow.predict(question, choices, options, progress, voice.say)
+        options = workflow.RunOptions(out / "run", cache=False)
+        folder = workflow.predict(question, choices, options, progress, voice.say, voice.warn)
     voice.conclude(folder, tracking_uri, upload=True)

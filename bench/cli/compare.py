@@ -143,12 +143,6 @@ def _interval(row: dict[str, Any]) -> str:
     if math.isnan(row["estimate"]):
         return fmt.UNDEFINED
     value, low, high = (
-        _signed(row[name], digits) for name, digits in (("estimate", 4), ("low", 3), ("high", 3))
+        fmt.signed(row[name], digits) for name, digits in (("estimate", 4), ("low", 3), ("high", 3))
     )
     return f"{value} (no interval)" if math.isnan(row["low"]) else f"{value} [{low}, {high}]"
-
-
-def _signed(value: float, digits: int) -> str:
-    """A number with its sign, but for zero."""
-    text = fmt.number(value, digits)
-    return f"+{text}" if value > 0 and float(text) else text

@@ -16,6 +16,7 @@ from bench.errors import MachineError, MediaFault
 from bench.folder import RunFolder
 from bench.predict.cell import Cell, Harmed, Store
 from bench.predict.clip import Clip
+from bench.predict.face_cache import FaceCache
 from bench.predict.faces import Faces
 from bench.predict.forward import harm_clip, harm_faces, predict_clips, to_rows
 from bench.predict.front import FaceFinder, Persons
@@ -23,6 +24,7 @@ from bench.predict.given import Given, Move
 from bench.predict.perturb import find_perturbation
 from bench.predict.perturb.face import FaceClip
 from bench.predict.reader import Item, chunks
+from bench.predict.remembered import Remembered
 from bench.predict.rows import Hearings, Rows, frame_rows, prediction_rows
 from bench.predict.scene import Scene
 from bench.tables.places import given_places
@@ -35,7 +37,7 @@ _HOPELESS = 32  # clips in one batch, none of them answered
 class Batch:
     """Some targets of one data set and the cells that lack them."""
 
-    def __init__(self, stores: Sequence[Store], number: int) -> None:
+    def __init__(self, stores: Sequence[Store], number: int, cache: FaceCache | None = None) -> None:
         self.stores, self.number = stores, number
         first = stores[0]
         names = first.cell.targets.table["target"].take(list(first.rows(number))).to_pylist()
@@ -43,6 +45,7 @@ class Batch:
         self.given = [_given(store.cell, first.rows(number), names) for store in stores]
         self.persons: dict[tuple[int, int], Persons] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
+        self.remembered = Remembered(cache, first.cell, first.rows(number))
         self.harmed = [Harmed() if store.cell.harm.of_face else None for store in stores]
 
     def chunks(self, items: Iterator[Item]) -> Iterator[Chunk]:
@@ -50,9 +53,10 @@ class Batch:
         conditions = groupby(range(len(self.stores)), lambda i: self.stores[i].cell.harm)
         cells = [list(places) for _, places in conditions]
         aligned = self.stores[0].cell.targets.facts.media_kind == "aligned"
-        for windows, faults in chunks(items):
-            scene = Scene([clip for _, clip in windows], aligned=aligned)
-            yield from (Chunk(self, places, windows, scene) for places in cells)
+        for number, (windows, faults) in enumerate(chunks(items)):
+            seek = self.remembered.seek(None, number, [p for p, _ in windows])
+            scene = Scene([clip for _, clip in windows], aligned=aligned, seek=seek)
+            yield from (Chunk(self, places, windows, scene, number=number) for places in cells)
             yield Chunk(self, [], [], scene, faults)
         yield Chunk(self, [], [], Scene([], aligned=aligned), last=True)
 
@@ -62,7 +66,8 @@ class Batch:
         return None if cell.targets.facts.media_kind == "aligned" else cell.model.finder
 
     def write(self, run: RunFolder) -> None:
-        """Write one part per cell."""
+        """Write one part per cell, and before them the faces found."""
+        self.remembered.write()
         self._log_errors(run)
         for i, store in enumerate(self.stores):
             model, hearings = store.cell.model, self.hearings[i]
@@ -121,6 +126,7 @@ class Chunk:
     """Windows of a batch under one condition, for the cells at ``cells``, and media that failed.
 
     ``scene``: the same windows, shared with the other conditions as long as this one changes no frame.
+    ``number``: that of the windows in the batch.
     """
 
     batch: Batch
@@ -128,6 +134,7 @@ class Chunk:
     windows: Placed
     scene: Scene
     faults: list[tuple[int, MediaFault]] = field(default_factory=list[tuple[int, MediaFault]])
+    number: int = 0
     last: bool = False
     faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
     crops: list[Placed] = field(default_factory=list[Placed])
@@ -139,7 +146,10 @@ class Chunk:
         for i in self.cells[:1]:
             windows = self._harm(i, self.windows, "frame")
             if windows is not self.windows:
-                self.windows, self.scene = windows, Scene([clip for _, clip in windows], aligned=False)
+                cell, places = self.batch.stores[i].cell, [p for p, _ in windows]
+                seek = self.batch.remembered.seek(cell, self.number, places)
+                self.windows = windows
+                self.scene = Scene([clip for _, clip in windows], aligned=False, seek=seek)
         for i in self.cells:
             finder = self.batch.finder(i)
             found = None if finder is None else self.scene.faces(finder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import platform
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
@@ -17,7 +17,7 @@ from bench.errors import UserError
 
 __all__ = [
     "PRECISIONS", "choose_device", "choose_precision", "describe_environment", "is_out_of_memory",
-    "keep_freed_memory", "strict_numbers",
+    "keep_freed_memory", "kind_of", "strict_numbers", "versions",
 ]  # fmt: skip
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -83,19 +83,31 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """What the machine was, as plain values: provenance, never part of a key."""
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
     return {
         "python": platform.python_version(),
         "platform": platform.machine(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else device.type,
         "threads": torch.get_num_threads(),
         "cuda": torch.version.cuda,
-        **versions,
+        **versions(_PACKAGES),
         # PyAV may be built against any FFmpeg, and that is what decodes.
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
     }
+
+
+def kind_of(device: torch.device) -> str:
+    """What of a device may change the last digits: the model of a GPU, the instructions of a CPU."""
+    if device.type == "cuda":
+        return f"{torch.cuda.get_device_name(device)}, CUDA {torch.version.cuda}"
+    return f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+
+
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """The version of each package that is installed."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -7,7 +7,7 @@ device. It refuses nothing: frames without a face give no clip, and whoever runs
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -54,11 +54,19 @@ class Front:
 class FaceFinder:
     """Detect, track and align windows of media, many windows at a time.
 
-    The windows of one medium share their Persons (``start``) and must come in order of time.
+    The windows of one medium share their Persons (``start``) and must come in order of time. ``described``:
+    all of the detector, and of what it runs on, that changes what it finds; None where that is not known.
     """
 
     front: Front
     detector: Detector
+    described: dict[str, Any] | None = field(default=None, compare=False)
+
+    def describe(self) -> dict[str, Any] | None:
+        """All that changes what ``detect`` finds in given frames; None where that is not known."""
+        if self.described is None:
+            return None
+        return {**self.described, "front": VERSION, "every": self.front.every}
 
     def start(self, given: Given | None = None) -> Persons:
         """The empty state of one medium; ``target()`` of it says, at the end, whom the target means."""

@@ -19,7 +19,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from bench.digest import digest_file
 from bench.errors import UserError, listed, nearest
 
-__all__ = ["PARTS", "SUFFIXES", "Checkpoint", "Lock", "locate", "pull", "read_lock", "verify_format"]
+__all__ = [
+    "PARTS", "SUFFIXES", "Checkpoint", "Lock", "cache_folder", "locate", "pull", "read_lock", "verify_format",
+]  # fmt: skip
 
 SUFFIXES = (".safetensors", ".onnx", ".hdf5", ".h5", ".pt", ".pth")
 PARTS = {"detector": "face detector", "pose": "head pose network", "mesh": "face mesh network"}
@@ -132,6 +134,12 @@ def pull(checkpoint: Checkpoint, where: str) -> Path:
     return path
 
 
+def cache_folder() -> Path:
+    """Where what can be had again is kept: ``AFFECTBENCH_CACHE``, else ``~/.cache/affectbench``."""
+    default = Path.home() / ".cache" / "affectbench"
+    return Path(os.environ.get("AFFECTBENCH_CACHE", default))
+
+
 def verify_format(path: Path) -> Path:
     """Return the path of a user's own weights if it exists in a format that runs no code when read."""
     if not path.is_file():
@@ -166,8 +174,7 @@ def _cached(checkpoint: Checkpoint) -> Path:
 
 
 def _cache() -> Path:
-    default = Path.home() / ".cache" / "affectbench"
-    return Path(os.environ.get("AFFECTBENCH_CACHE", default)) / "weights"
+    return cache_folder() / "weights"
 
 
 def _given() -> str:

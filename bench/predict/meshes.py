@@ -85,7 +85,8 @@ def load_mesh_finder(zoo: Zoo, device: torch.device, where: str) -> MeshFinder:
             for part in (detector, network)
         ],
     }
-    return MeshFinder(FaceFinder(Front(DETECTOR), detector.built), network.built, described)
+    finder = FaceFinder(Front(DETECTOR), detector.built, detector.describe(request))
+    return MeshFinder(finder, network.built, described)
 
 
 def misplaced(meshes: np.ndarray, points: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from bench.predict.batch import Batch, Chunk
 from bench.predict.cell import Store
 from bench.predict.datasets.media import media_path
 from bench.predict.device import describe_environment, keep_freed_memory, strict_numbers
+from bench.predict.face_cache import FaceCache
 from bench.predict.forward import harm_film, harm_sound
 from bench.predict.reader import Item, Medium, Reader
 from bench.predict.voices import Voices
@@ -34,11 +35,15 @@ __all__ = ["Options", "predict_cells"]
 
 @dataclass(frozen=True)
 class Options:
-    """How to run, as far as it must not change outputs."""
+    """How to run, as far as it must not change outputs.
+
+    ``cache``: where faces are remembered from run to run, if they are to be.
+    """
 
     device: torch.device
     workers: int = 2
     advance: Callable[[int], None] = lambda _: None
+    cache: FaceCache | None = None
 
 
 def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> None:
@@ -46,7 +51,7 @@ def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> 
     keep_freed_memory()
     with strict_numbers():
         for group in _decoded_together(stores):
-            began = time.monotonic()
+            began, known = time.monotonic(), _recalled(options)
             _predict_group(run, group, options)
             for store in group:
                 store.finish(
@@ -55,8 +60,14 @@ def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> 
                         "precision": store.cell.precision,
                         "batch": store.batch,
                         "seconds": round(time.monotonic() - began, 3),
+                        "recalled": _recalled(options) - known,
                     }
                 )
+
+
+def _recalled(options: Options) -> int:
+    """Frames so far whose faces were known from runs before, which took no time."""
+    return 0 if options.cache is None else options.cache.recalled
 
 
 def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> None:
@@ -89,7 +100,7 @@ def _read(
         if not stores:
             continue
         items = reader.read(range(begun, begun + size))
-        yield from Batch(stores, number).chunks(_counted(items, size, len(stores), options))
+        yield from Batch(stores, number, options.cache).chunks(_counted(items, size, len(stores), options))
         begun += size
 
 

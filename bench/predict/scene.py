@@ -14,15 +14,16 @@ from bench.predict.faces import Detector, Faces
 from bench.predict.front import FaceFinder
 from bench.predict.meshes import MeshFinder
 from bench.predict.perturb.face import FaceClip
+from bench.predict.remembered import Seek
 
 __all__ = ["Scene"]
 
 
 class Scene:
-    """Clips, ``aligned`` where each whole picture is one face, and what was found in them."""
+    """Clips, ``aligned`` where each whole picture is one face, and what ``seek`` found in them."""
 
-    def __init__(self, clips: Sequence[Clip], *, aligned: bool) -> None:
-        self._clips, self._aligned = clips, aligned
+    def __init__(self, clips: Sequence[Clip], *, aligned: bool, seek: Seek = FaceFinder.detect) -> None:
+        self._clips, self._aligned, self._seek = clips, aligned, seek
         self._lock = RLock()
         self._faces: list[tuple[Detector, int | None, list[list[Faces]]]] = []
         self._fits: list[FaceClip] | None = None
@@ -34,7 +35,7 @@ class Scene:
             for detector, looked, found in self._faces:
                 if detector is finder.detector and looked == every:
                     return found
-            found = finder.detect(self._clips)
+            found = self._seek(finder, self._clips)
             self._faces.append((finder.detector, every, found))
             return found
 

@@ -21,6 +21,7 @@ import torch
 from bench.digest import digest_file
 from bench.errors import AffectbenchError, UserError, listed, nearest
 from bench.predict.choice import NAME, Choice, parse_choice
+from bench.predict.device import kind_of
 from bench.predict.front import FaceFinder
 from bench.predict.lock import PARTS, Lock, pull, read_lock, verify_format
 from bench.predict.pipeline import Build, Pipeline
@@ -86,6 +87,18 @@ class Part:
     weights_sha256: tuple[str, ...]
     code_sha256: dict[str, str]
 
+    def describe(self, request: Build) -> dict[str, Any]:
+        """All that changes what it says, built as requested."""
+        return {
+            "name": self.name,
+            "version": str(getattr(self.built, "version", None)),
+            "weights": list(self.weights_sha256),
+            "code": self.code_sha256,
+            "device": kind_of(request.device),
+            "precision": str(request.dtype),
+            "seed": request.seed,
+        }
+
 
 class Zoo:
     """The shipped zoo and any private ones, searched by name."""
@@ -142,7 +155,7 @@ class Zoo:
         finder = None
         if pipeline.front is not None:
             detector = self.load_part(pipeline.front.detector, "detector", request, _FRONT)
-            finder = FaceFinder(pipeline.front, detector.built)
+            finder = FaceFinder(pipeline.front, detector.built, detector.describe(request))
             code, digests = {**code, **detector.code_sha256}, [*digests, *detector.weights_sha256]
         name = _label(entry.name, checkpoint, choice.weights, digests)
         return Model(

@@ -6,16 +6,24 @@ Severities at which people may no longer see the label are marked: a loss there 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.errors import listed
 from bench.report import figures
 from bench.report import format as fmt
 from bench.report.drawing import Figure
-from bench.report.entries import Entry, counted_over, coverage, shown
+from bench.report.entries import Entry, counted_over, coverage, estimated, shown
 from bench.report.records import Place
 from bench.report.results import Results, unique
 from bench.report.table import Group, Line, Table, words
 
-__all__ = ["condition_table", "draw", "unperturbed"]
+__all__ = ["MOVEMENT", "condition_table", "draw", "movement_table", "unperturbed"]
+
+MOVEMENT = (
+    "How outputs go from frame to frame under each condition, and what that is worse by than on clean media. "
+    "Frames that stand still make outputs calmer, and a condition that changes how many frames are shown "
+    "changes what a step is: less is not always better here."
+)
 
 _MILDER = (
     "Where frames stay as they are a loss is smaller than it would be, for some slices more than for others."
@@ -39,6 +47,29 @@ def condition_table(results: Results, dataset: str, metric: str) -> Table:
     caption = f"{fmt.metric(metric)} on {dataset} under each condition, estimate and {level} interval"
     amounts = ["Amount"] if results.perturbations else []
     return Table(caption, ("Condition", *amounts, "n", "Clusters", *pairs), tuple(groups))
+
+
+def movement_table(results: Results, dataset: str, metrics: Sequence[str]) -> Table:
+    """Metrics that follow frames by condition, each with its degradation; one group a model."""
+    places = results.places(dataset)
+    worse = {
+        (row["model"], place, row["metric"]): row
+        for place in places
+        for row in results.differences_at(dataset, place)
+        if row["kind"] == "degradation" and row["slice"] is None
+    }
+    groups = []
+    for model in results.models:
+        lines = []
+        for place in places:
+            rows = [results.find((model.name, dataset, place), name, (None, None)) for name in metrics]
+            lost = [worse.get((model.name, place, name)) for name in metrics]
+            entries = [e for pair in zip(map(shown, rows), map(estimated, lost), strict=True) for e in pair]
+            lines.append(Line(words(place), (counted_over(rows, "n"), *entries)))
+        groups.append(Group(tuple(lines), model.name))
+    columns = [text for name in metrics for text in (fmt.heading(name), "Worse by")]
+    caption = f"{', '.join(map(fmt.metric, metrics))} on {dataset} under each condition"
+    return Table(caption, ("Condition", "n", *columns), tuple(groups))
 
 
 def draw(results: Results, dataset: str, metric: str) -> list[Figure]:

@@ -14,7 +14,7 @@ from typing import Any
 __all__ = [
     "CLUSTERS", "DASH", "MINUS", "SEEN", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count",
     "estimate", "heading", "interval", "metric", "number", "percent", "plain", "probability", "short",
-    "spanned", "wrapped",
+    "signed", "spanned", "wrapped",
 ]  # fmt: skip
 
 THIN = "\u202f"
@@ -70,6 +70,16 @@ def number(value: float | None, digits: int = 3) -> str:
         return UNDEFINED
     text = f"{value:.{digits}f}"
     return text.replace("-", "" if float(text) == 0 else MINUS)
+
+
+def signed(value: float, digits: int) -> str:
+    """A number with its sign, but for zero.
+
+    >>> signed(0.014, 3), signed(0.0001, 3)
+    ('+0.014', '0.000')
+    """
+    text = number(value, digits)
+    return f"+{text}" if value > 0 and float(text) else text
 
 
 def count(value: float | None, separator: str = THIN) -> str:

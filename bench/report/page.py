@@ -1,7 +1,7 @@
 """The report as a tree of text: what the template loops over, first screen first.
 
-Every sentence a report may print stands here, in ``bench.report.notes`` or in ``bench.report.robustness``;
-every number in it was made by ``bench.report.format``. The page describes: it calls nothing fair or unfair.
+Every sentence a report may print stands here, in ``bench.report.notes`` or in the module of its tables; every
+number in it was made by ``bench.report.format``. The page describes: it calls nothing fair or unfair.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from bench.report import (
     odds,
     provenance,
     ranks,
+    reliance_tables,
     robustness,
     table,
 )
@@ -27,7 +28,14 @@ from bench.report.drawing import Figure
 from bench.report.primary import untestable
 from bench.report.records import Dataset
 from bench.report.results import Results
-from bench.report.selection import asked_metrics, gap_metrics, headline_metrics, is_error, slicing_metric
+from bench.report.selection import (
+    asked_metrics,
+    follows_frames,
+    gap_metrics,
+    headline_metrics,
+    is_error,
+    slicing_metric,
+)
 from bench.report.table import Table
 
 __all__ = ["Page", "Part", "Section", "page"]
@@ -81,6 +89,7 @@ def page(results: Results) -> Page:
         summary=_summary(results),
         sections=(
             *(_section(results, data, f"data-{i}") for i, data in enumerate(results.datasets, 1)),
+            *_reliance(results),
             Section("not-measured", "What was not measured", parts=(_unmeasured(results),)),
             Section("method", "How to read these numbers", parts=_method(results)),
             Section(
@@ -221,7 +230,17 @@ def _condition_parts(results: Results, data: Dataset) -> list[Part]:
     missed = table.misses(results, data.name, [place for place in places if place.severity])
     tables = (*shown, *([missed] if missed.groups else []))
     text = (*notes.conditions(results), *conditions.unperturbed(results, data.name))
-    return [Part("Conditions", text, curves, tables)]
+    return [Part("Conditions", text, curves, tables), *_movement_parts(results, data, metric)]
+
+
+def _movement_parts(results: Results, data: Dataset, leading: str) -> list[Part]:
+    """Metrics that follow frames by condition; that which leads stands with the conditions already."""
+    names = [name for name in results.metrics(data.name) if follows_frames(name) and name != leading]
+    if not names:
+        return []
+    abreast = [names[i : i + _ABREAST] for i in range(0, len(names), _ABREAST)]
+    tables = tuple(conditions.movement_table(results, data.name, each) for each in abreast)
+    return [Part("From frame to frame under each condition", (conditions.MOVEMENT,), tables=tables)]
 
 
 def _robustness_parts(results: Results, data: Dataset) -> list[Part]:
@@ -232,6 +251,17 @@ def _robustness_parts(results: Results, data: Dataset) -> list[Part]:
     tables = tuple(shown for make in made if (shown := make(results, data, metric)).groups)
     text = (*robustness.ROBUSTNESS, *([robustness.AGAINST] if results.suite.reference else []))
     return [Part("Robustness", text, tables=tables)] if tables else []
+
+
+def _reliance(results: Results) -> list[Section]:
+    found = ((data, reliance_tables.reliance_tables(results, data)) for data in results.datasets)
+    parts = [
+        Part(f"On {data.name}", reliance_tables.told(results, data), tables=tables)
+        for data, tables in found
+        if tables
+    ]
+    title = "What the model relies on" if len(results.models) == 1 else "What the models rely on"
+    return [Section("reliance", title, parts=tuple(parts))] if parts else []
 
 
 def _unmeasured(results: Results) -> Part:

@@ -15,10 +15,11 @@ from bench.report.results import Results, Row, unique
 from bench.spec import CRITERIA, members
 
 __all__ = [
-    "asked_metrics", "folded", "gap_metrics", "gap_rows", "headline_metrics", "headline_rows", "is_error",
-    "slicing_metric",
+    "asked_metrics", "folded", "follows_frames", "gap_metrics", "gap_rows", "headline_metrics",
+    "headline_rows", "is_error", "slicing_metric",
 ]  # fmt: skip
 
+_OF_FRAMES = ("steps", "onsets", "segments", "within", "between")  # kernels of rows a frame
 _HEADLINE = (
     "accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "ccc_arousal", "au_f1", "au_icc", "au_auroc",
 )  # fmt: skip
@@ -32,6 +33,15 @@ def is_error(metric: str) -> bool:
     (True, True, False)
     """
     return METRICS[metric.partition("/")[0]].direction == "lower"
+
+
+def follows_frames(metric: str) -> bool:
+    """Whether a metric is of how outputs go from frame to frame; KeyError for what is no metric.
+
+    >>> follows_frames("flip_rate"), follows_frames("recall/fear")
+    (True, False)
+    """
+    return METRICS[metric.partition("/")[0]].key.kernel in _OF_FRAMES
 
 
 def asked_metrics(results: Results) -> list[str]:

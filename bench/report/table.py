@@ -20,6 +20,7 @@ __all__ = [
     "slice_states", "slice_table", "words",
 ]  # fmt: skip
 
+_WORDS = ("text", "digest", "sentence")
 _RANGE = (
     "A range of n or clusters: metrics rest on different rows; each has its own in the table of all rows."
 )
@@ -54,7 +55,7 @@ class Table:
     def heads(self) -> list[Entry]:
         """The column heads, each text or number as the entries below it."""
         lines = [line.entries for group in self.groups for line in group.lines]
-        kinds = {i for entries in lines for i, e in enumerate(entries, 1) if e.kind in ("text", "digest")}
+        kinds = {i for entries in lines for i, e in enumerate(entries, 1) if e.kind in _WORDS}
         return [Entry(name, "text" if i in kinds else "number") for i, name in enumerate(self.columns)]
 
     @property

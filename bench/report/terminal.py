@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bench.folder import RunFolder
-from bench.report import differences, notes, ranks, robustness
+from bench.report import differences, notes, ranks, reliance, robustness
 from bench.report import format as fmt
 from bench.report.banners import banners, sought
 from bench.report.entries import reason, state_of
@@ -77,7 +77,7 @@ def cautions(run: Path) -> list[str]:
 def as_json(run: Path) -> dict[str, Any]:
     """The summary as plain JSON values: models, notes, headline estimates, states of slices, gaps, statuses.
 
-    And all conditions and the funnel over all rows, where there are any.
+    And all conditions, what models rely on and the funnel over all rows, where there are any.
     What is withheld or undefined is null beside its status. ``report`` is null while there is none.
     """
     results = read_results(run)
@@ -106,6 +106,7 @@ def as_json(run: Path) -> dict[str, Any]:
         "conditions": [
             row for d in results.datasets for row in robustness.conditions_json(results, d.name)
         ],
+        "reliance": [row for data in results.datasets for row in reliance.reliance_json(results, data)],
         "funnel": [
             {"model": cell.model, "dataset": cell.dataset, "condition": cell.place.condition,
              "severity": cell.place.severity, "where": cell.place.where or None, **counts}
@@ -138,7 +139,7 @@ def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
     yield from (table for table in (_gaps(results, data), _misses(results, data)) if table.row_count)
     if more := len(results.places(data.name)[1:]):
         told = [robustness.worst_of(results, data, model.name, metric) for model in results.models if metric]
-        yield from (_text(text) for text in told if text)
+        yield from (_text(text) for text in (*told, *reliance.lines(results, data)) if text)
         yield Text(f"{more} more condition{'s' if more > 1 else ''}: see the report")
 
 

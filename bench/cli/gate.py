@@ -1,0 +1,171 @@
+"""What ``gate`` prints: every verdict as a sentence, the rule's line beside it; the last line counts."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from bench.errors import UserError
+from bench.report import format as fmt
+
+if TYPE_CHECKING:
+    from bench.gate.ground import Held
+    from bench.gate.hold import Gate
+    from bench.policy import Rule
+
+__all__ = ["EXIT", "as_json", "asked", "print_gate", "read_inconclusive", "sentence"]
+
+EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
+"""The exit code of each verdict."""
+_ASKED = {
+    "at_least": "at least {0:g}",
+    "at_most": "at most {0:g}",
+    "gap_at_most": "gap at most {0:g}",
+    "loses_at_most": "loses at most {0:g}",
+    "not_worse_by": "worse than the baseline by less than {0:g}",
+}
+_SHOWN = 8
+_STYLE = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
+_ROW = (
+    "dataset", "condition", "severity", "where", "slice", "value", "reference", "metric", "kind", "estimate",
+    "low", "high", "level", "n", "clusters", "cluster_unit", "status", "warning",
+)  # fmt: skip
+
+
+def read_inconclusive(text: str | None) -> int:
+    """The exit code of an inconclusive verdict; every output still says that it is one."""
+    if text in (None, "pass", "fail"):
+        return EXIT[text or "inconclusive"]
+    raise UserError(
+        "--inconclusive", f"{text!r} is no verdict", "pass or fail", "Choose one, or leave it out for exit 3"
+    )
+
+
+def asked(rule: Rule) -> str:
+    """A rule in words.
+
+    >>> from bench.policy import Rule
+    >>> asked(Rule(metric="uar", slice="sex", at_least=0.6))
+    'UAR by sex: at least 0.6'
+    """
+    what, bound = rule.requirement
+    by = f" by {rule.slice}" if rule.slice else ""
+    data = f" on {rule.data}" if rule.data else ""
+    if rule.condition is not None:
+        severity = "" if rule.severity is None else f", severity {rule.severity}"
+        where = f", on the {rule.where}" if rule.where else ""
+        data += f" under {fmt.short(rule.condition.replace('_', ' '), 60)}{severity}{where}"
+    return f"{fmt.heading(rule.metric)}{by}{data}: {_ASKED[what].format(bound)}"
+
+
+def sentence(rule: Rule, held: Held) -> str:
+    """One verdict with the numbers that it rests on, and with what would settle it."""
+    row, (what, bound) = held.row, rule.requirement
+    text = f"{_where(row)}: {_value(row, what)}; {_ASKED[what].format(bound)}"
+    if held.exempt is not None:
+        return f"{text}: exempt, {held.exempt}"
+    if held.verdict != "inconclusive":
+        return f"{text}: {held.verdict}"
+    if held.why is not None:
+        return f"{text}: inconclusive, {held.why}"
+    return f"{text}: inconclusive, for the interval does not decide it{_settled(held)}"
+
+
+def _settled(held: Held) -> str:
+    if held.settle is None:
+        return ""
+    unit = fmt.clusters(held.settle, held.row["cluster_unit"], " ")
+    return f"; about {unit} would settle it, if the value stayed"
+
+
+def _where(row: dict[str, Any]) -> str:
+    """Of what a number is: metric, value or pair of a slice, condition, data set."""
+    of = ""
+    if row["slice"] is not None:
+        of = f" of {row['slice']} {row['value']}"
+        of += f" against {row['reference']}" if row["kind"] == "contrast" else ""
+    condition = fmt.condition(row["condition"], row["severity"], row["where"])
+    return f"{fmt.heading(row['metric'])}{of}, {row['dataset']}, {condition}"
+
+
+def _value(row: dict[str, Any], what: str) -> str:
+    if row["status"] == "suppressed":
+        return "withheld"
+    if row["estimate"] is None or math.isnan(row["estimate"]):
+        return "undefined"
+    sign = fmt.signed if row["kind"] == "difference" else fmt.number
+    number = sign(row["estimate"], 3)
+    if row["low"] is not None and not math.isnan(row["low"]):
+        number += f" [{sign(row['low'], 3)}, {sign(row['high'], 3)}]"
+    said = {"loses_at_most": "loses ", "not_worse_by": f"new {fmt.MINUS} old "}.get(what, "")
+    size = "" if row["clusters"] is None else f" ({fmt.clusters(row['clusters'], row['cluster_unit'], ' ')})"
+    return f"{said}{number}{size}"
+
+
+def print_gate(found: Gate) -> None:
+    """Print every verdict as a sentence under its rule, and the verdict of all as the last line."""
+    console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
+    against = f", against {found.baseline}" if found.baseline else ""
+    console.print(
+        fmt.plain(f"{found.policy.policy.policy}: {found.model} of {found.run.path}{against}"), markup=False
+    )
+    for note in found.notes:
+        console.print(fmt.plain(f"Note: {note}."), markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("Line", "Verdict", "Rule and numbers"):
+        table.add_column(name, overflow="fold")
+    for number, rule in enumerate(found.policy.policy.rules):
+        verdict = found.verdict_of(number)
+        style = _STYLE[verdict]
+        table.add_row(str(found.policy.line(number)), f"[{style}]{verdict}[/]", fmt.plain(asked(rule)))
+        for text in _lines(found, number):
+            table.add_row("", "", fmt.plain(f"  {text}"))
+    console.print(table)
+    console.print(f"Verdict: {found.verdict}", markup=False)
+
+
+def _lines(found: Gate, number: int) -> list[str]:
+    """The sentences of a rule; of many, those that do not pass, and how many do."""
+    rule, every = found.policy.policy.rules[number], found.of(number)
+    shown = [held for held in every if held.verdict != "pass" or len(every) <= _SHOWN]
+    lines = [sentence(rule, held) for held in shown]
+    return lines + ([f"and {len(every) - len(shown)} more pass"] if len(shown) < len(every) else [])
+
+
+def as_json(found: Gate) -> str:
+    """One JSON object with every rule, every number and every verdict; what is withheld is null."""
+    rules = found.policy.policy.rules
+    content = {
+        "policy": found.policy.policy.policy,
+        "run": str(found.run.path),
+        "model": found.model,
+        "baseline": found.baseline,
+        "verdict": found.verdict,
+        "notes": list(found.notes),
+        "rules": [
+            {
+                "rule": asked(rule),
+                "line": found.policy.line(number),
+                "verdict": found.verdict_of(number),
+                "numbers": [_record(rule, held) for held in found.of(number)],
+            }
+            for number, rule in enumerate(rules)
+        ],
+    }
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _record(rule: Rule, held: Held) -> dict[str, Any]:
+    row = {name: _plain(held.row.get(name)) for name in _ROW}
+    about = {"verdict": held.verdict, "why": held.why, "settle": held.settle, "exempt": held.exempt}
+    return {**row, **about, "sentence": sentence(rule, held)}
+
+
+def _plain(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value

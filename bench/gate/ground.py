@@ -1,0 +1,213 @@
+"""What a gate stands on: one model of a run, the policy, and which rows of Estimates a rule is about.
+
+Each number that a rule is about becomes one ``Held``. Values withheld, without an interval or with too little
+data are inconclusive, and count for nothing where the policy exempts them with a reason; a severity at which
+people may no longer see the label is left out. Refuses rules on what the run does not have, and rules that no
+number could decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bench.errors import UserError, listed, nearest
+from bench.judge.gates import Verdict
+from bench.judge.metrics import METRICS, Metric
+from bench.policy import PolicyFile, Rule
+from bench.report.records import Place
+from bench.spec import Suite
+
+if TYPE_CHECKING:
+    from bench.report.results import Results
+
+__all__ = ["Ground", "Held", "Row", "kind_of", "metric_of", "number", "place_of"]
+
+Row = dict[str, Any]
+_CLEAN = "clean"
+_KINDS = {"loses_at_most": "degradation"}
+
+
+@dataclass(frozen=True)
+class Held:
+    """One number held against a rule: its row of Estimates, or of the pair that decides, and the verdict.
+
+    ``why`` it is inconclusive where the interval is not the reason. ``settle``: how many clusters would
+    decide it, if the value stayed as it is. ``exempt``: why its lack of data counts for nothing.
+    """
+
+    row: Row
+    verdict: Verdict
+    why: str | None = None
+    settle: int | None = None
+    exempt: str | None = None
+
+
+class Ground:
+    """One model of a run and the policy that it is held against."""
+
+    def __init__(self, policy: PolicyFile, results: Results, model: str) -> None:
+        self.policy, self.results, self.model = policy, results, model
+        self._exempt = {(e.slice, e.value): e.reason for e in policy.policy.exempt}
+
+    @cached_property
+    def rows(self) -> list[Row]:
+        """The model's rows of Estimates, of every kind."""
+        found = (*self.results.rows, *self.results.differences)
+        return [row for row in found if row["model"] == self.model]
+
+    def asks(self, rule: Rule, row: Row) -> bool:
+        """Whether a row is one that a rule is about: metric, data set, slice and condition."""
+        if (
+            row["metric"] != rule.metric
+            or row["slice"] != rule.slice
+            or rule.data not in (None, row["dataset"])
+        ):
+            return False
+        if rule.loses_at_most is not None and rule.condition is None:
+            return bool(row["severity"])
+        if rule.condition in (None, _CLEAN):
+            return not row["severity"] and row["condition"] == _CLEAN
+        wanted = rule.severity in (None, row["severity"]) and rule.where in (None, row["where"])
+        return row["condition"] == rule.condition and bool(row["severity"]) and wanted
+
+    def chosen(self, rule: Rule, kind: str) -> list[Row]:
+        """The rows of a kind that a rule is about, without severities that may destroy the label."""
+        found = [row for row in self.rows if row["kind"] == kind and self.asks(rule, row)]
+        return [row for row in found if not self.results.may_lose_label(place_of(row))]
+
+    def shares_clusters(self, rows: Sequence[Row]) -> bool:
+        """Whether some clusters have rows in several of these values of a slice."""
+        first = rows[0]
+        same = ("dataset", "condition", "severity", "where", "metric", "kind")
+        whole = next(
+            row for row in self.rows if row["slice"] is None and all(row[c] == first[c] for c in same)
+        )
+        return sum(row["clusters"] or 0 for row in rows) > (whole["clusters"] or 0)
+
+    def require(self, number: int, rule: Rule) -> None:
+        """UserError unless the run has what a rule is about, and a number could decide it."""
+        names = {row["metric"] for row in self.rows}
+        self._known(number, "metric", rule.metric, names, "Run with it as --metric")
+        slices = {row["slice"] for row in self.rows} - {None}
+        self._known(number, "slice", rule.slice, slices, "Run with it as --slice")
+        self._known(number, "data", rule.data, {d.name for d in self.results.datasets}, "Name one of them")
+        conditions = {row["condition"] for row in self.rows}
+        self._known(number, "condition", rule.condition, conditions, "Run a suite that has it")
+        self._require_decidable(number, rule)
+        if rule.not_worse_by is None and not self.chosen(rule, kind_of(rule)):
+            lost = [row for row in self.rows if row["kind"] == kind_of(rule) and self.asks(rule, row)]
+            raise UserError(
+                self.policy.place("rules", number),
+                "people may no longer see the label there" if lost else "the run has no such number",
+                "A gate is held against numbers of the run, where the label can be seen",
+                "Correct the rule, or run what it asks for",
+            )  # fmt: skip
+
+    def _known(self, number: int, name: str, value: str | None, known: Iterable[str], remedy: str) -> None:
+        if value is None or value in known:
+            return
+        raise UserError(
+            self.policy.place("rules", number, name),
+            f"{name} {value!r} is not in the run.{nearest(value, known)}",
+            f"The run has: {listed(sorted(known), 20)}", remedy,
+        )  # fmt: skip
+
+    def _require_decidable(self, number: int, rule: Rule) -> None:
+        metric, (what, _) = metric_of(rule.metric), rule.requirement
+        refusal = None
+        if what == "gap_at_most" and metric.biased:
+            refusal = (
+                f"{rule.metric} grows or shrinks with the rows of a group, so that its gaps are no evidence"
+            )
+        if what == "not_worse_by" and "|" in (rule.slice or ""):
+            refusal = f"a baseline is not compared within a control ({rule.slice})"
+        if what in ("not_worse_by", "loses_at_most") and metric.direction not in ("higher", "lower"):
+            refusal = f"neither more nor less of {rule.metric} is better"
+        if refusal:
+            raise UserError(
+                self.policy.place("rules", number, what), refusal,
+                "A rule that a number of the run can decide", "Correct the rule",
+            )  # fmt: skip
+        if metric.misses != "left out" and metric.name != "precision":  # a miss is nothing that was said
+            return
+        beside = [r for r in self.policy.policy.rules if r.metric == "coverage" and r.slice == rule.slice]
+        if not beside:
+            of = f" by {rule.slice}" if rule.slice else ""
+            raise UserError(
+                self.policy.place("rules", number, "metric"),
+                f"{rule.metric} leaves out rows without an answer, and nothing bounds these",
+                f"Beside it the policy has a rule on coverage{of}", "Add one, as 'at_least: 0.98'",
+            )  # fmt: skip
+
+    def suite_of(self, rules: Sequence[Rule]) -> Suite:
+        """The run's suite, with the metrics and slices of some rules alone."""
+        slices = dict.fromkeys(tuple(rule.slice.split("&")) for rule in rules if rule.slice)
+        plain = tuple(names[0] if len(names) == 1 else names for names in slices)
+        attributes = {name for names in slices for name in names}
+        suite = self.results.suite
+        return suite.model_copy(
+            update={
+                "metrics": tuple(dict.fromkeys(rule.metric for rule in rules)),
+                "slices": plain, "controls": (), "primary": (),
+                "bins": {name: edges for name, edges in suite.bins.items() if name in attributes},
+            }
+        )  # fmt: skip
+
+    def held(self, row: Row, verdict: Verdict, *, exact: bool = False) -> Held:
+        """A verdict on one row, unless there is not enough to decide it by.
+
+        ``exact``: its interval holds however few successes or failures there are.
+        """
+        why = self._undecided(row, exact=exact)
+        if why is None:
+            return Held(row, verdict)
+        return Held(row, "inconclusive", why, None, self._exempt.get((row["slice"], row["value"])))
+
+    def _undecided(self, row: Row, *, exact: bool) -> str | None:
+        """Why nothing can be decided by a row, None where its interval decides."""
+        errors = self._errors(row)
+        limit = self.policy.policy.errors_at_most
+        if errors > limit:
+            return f"{errors:.1%} of the rows are decode or model errors, and {limit:.1%} may be"
+        if row["status"] == "suppressed":
+            return "the value is withheld: too few people"
+        if row["estimate"] is None or math.isnan(row["estimate"]):
+            return "the value is undefined"
+        enough = exact and row["clusters"] >= self.results.suite.slice_rule.clusters
+        if row["status"] != "reportable" and not enough:
+            return "too little data for the thresholds of the suite"
+        if row["low"] is None or math.isnan(row["low"]):
+            return row["warning"] or "the value has no interval"
+        return None
+
+    def _errors(self, row: Row) -> float:
+        """The share of decode and model errors in the cell of a row."""
+        cell = self.results.cell(self.model, row["dataset"], place_of(row))
+        if cell is None or not (rows := sum(cell.statuses.values())):
+            return 0.0
+        return sum(cell.statuses.get(status, 0) for status in ("decode_error", "model_error")) / rows
+
+
+def kind_of(rule: Rule) -> str:
+    """The kind of the rows of Estimates that a rule without a baseline is about."""
+    return _KINDS.get(rule.requirement[0], "value")
+
+
+def metric_of(name: str) -> Metric:
+    """The metric of a name such as ``recall/fear``."""
+    return METRICS[name.partition("/")[0]]
+
+
+def place_of(row: Row) -> Place:
+    """The condition of a row."""
+    severity = row["severity"] or 0
+    return Place(row["condition"], (row["where"] or "") if severity else "", severity)
+
+
+def number(value: float | None) -> float:
+    """A number of a row, NaN where it has none."""
+    return math.nan if value is None else value

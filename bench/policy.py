@@ -1,0 +1,124 @@
+"""Policies on disk: YAML in, ``Policy`` out. A policy is what a model must keep to pass a gate, rule by rule.
+
+A rule names a metric and one requirement: a bound (``at_least``, ``at_most``), how far apart the values of a
+slice may lie (``gap_at_most``), what a condition may cost (``loses_at_most``), or how much worse than a
+baseline is not yet worse (``not_worse_by``). With a slice every value of it is tested. It is refused where a
+rule asks for nothing or for two things, and where an exemption gives no reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, field_validator, model_validator
+
+from bench.document import Document, Loc, Terms, read_document
+from bench.spec import Name, Record, Severity, Where, Word
+
+__all__ = ["REQUIREMENTS", "Exemption", "Policy", "PolicyFile", "Rule", "read_policy"]
+
+REQUIREMENTS = ("at_least", "at_most", "gap_at_most", "loses_at_most", "not_worse_by")
+_Above = Annotated[float, Field(gt=0)]
+_Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Rule(Record):
+    """One requirement on one metric, of the whole or of every value of a slice.
+
+    Without ``data`` it is of every data set of the run. ``condition`` is a perturbation, at one ``severity``
+    or at all that were run; without it a rule is of clean media, and ``loses_at_most`` of every condition.
+    """
+
+    metric: Word
+    data: Word | None = None
+    slice: Word | None = None
+    condition: Word | None = None
+    severity: Severity | None = None
+    where: Where | None = None
+    at_least: _Number | None = None
+    at_most: _Number | None = None
+    gap_at_most: _Above | None = None
+    loses_at_most: _Number | None = None
+    not_worse_by: _Above | None = None
+
+    @property
+    def requirement(self) -> tuple[str, float]:
+        """What is required, by the name of its field, and the number."""
+        return next((name, value) for name in REQUIREMENTS if (value := getattr(self, name)) is not None)
+
+    @model_validator(mode="after")
+    def _one_requirement(self) -> Rule:
+        given = [name for name in REQUIREMENTS if getattr(self, name) is not None]
+        if len(given) != 1:
+            found = f"it asks for {' and '.join(given)}" if given else "it asks for nothing"
+            raise ValueError(
+                f"the rule on {self.metric!r}: {found}. A rule has one of {', '.join(REQUIREMENTS)}"
+            )
+        if self.gap_at_most is not None and self.slice is None:
+            raise ValueError(
+                f"the gap of {self.metric!r} is of no slice. A gap is between values of a 'slice'"
+            )
+        if self.loses_at_most is not None and self.condition == "clean":
+            raise ValueError("clean media cost nothing. 'loses_at_most' is of conditions")
+        if self.condition in (None, "clean") and (self.severity is not None or self.where is not None):
+            raise ValueError("a severity of no condition. 'severity' and 'where' stand beside a 'condition'")
+        return self
+
+
+class Exemption(Record):
+    """A value of a slice that need not have enough data, and why."""
+
+    slice: Word
+    value: Word
+    reason: Word
+
+
+class Policy(Record):
+    """What a model must keep.
+
+    ``errors_at_most``: the share of rows that may be decode or model errors before nothing is decided.
+    """
+
+    policy: Name
+    about: str = ""
+    rules: tuple[Rule, ...]
+    exempt: tuple[Exemption, ...] = ()
+    errors_at_most: Annotated[float, Field(ge=0, lt=1)] = 0.01
+
+    @field_validator("rules")
+    @classmethod
+    def _something_to_keep(cls, value: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        if not value:
+            raise ValueError("the policy asks for nothing. A policy has at least one rule")
+        return value
+
+
+@dataclass(frozen=True)
+class PolicyFile:
+    """A policy and where in its file each rule stands."""
+
+    policy: Policy
+    document: Document
+
+    def place(self, *loc: str | int) -> str:
+        """``file:line`` of a rule, or of a field of it: ``place("rules", 0, "metric")``."""
+        return self.document.place(loc if loc in self.document.lines else loc[:2])
+
+    def line(self, rule: int) -> int:
+        """The line where a rule begins."""
+        return self.document.lines["rules", rule]
+
+
+_RECORDS: dict[str, type[Record]] = {"rules": Rule, "exempt": Exemption}
+
+
+def _fields(loc: Loc) -> dict[str, object]:
+    return dict((_RECORDS[str(loc[0])] if len(loc) > 1 else Policy).model_fields)
+
+
+def read_policy(path: Path) -> PolicyFile:
+    """Read and validate a policy; UserError names file and line of the first fault."""
+    document = read_document(path)
+    return PolicyFile(document.read(Policy, Terms(_fields)), document)
