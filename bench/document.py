@@ -32,11 +32,12 @@ class Terms:
     """What messages need to know of a record's fields.
 
     ``fields``: the known names at the place of an unknown one; ``allowed``: what lists of a field take, where
-    their kind alone does not say it.
+    their kind alone does not say it; ``homes``: the names known elsewhere, by the field they stand under.
     """
 
     fields: Callable[[Loc], Mapping[str, object]]
     allowed: Mapping[str, str] = field(default_factory=dict[str, str])
+    homes: Mapping[str, Mapping[str, object]] = field(default_factory=dict[str, Mapping[str, object]])
 
 
 @dataclass(frozen=True)
@@ -171,6 +172,9 @@ def explain(error: ErrorDetails, known: Loc, terms: Terms) -> tuple[str, str, st
     if kind == "missing":
         return f"field {loc[-1]!r} is missing", "It has no default", f"Add a line '{loc[-1]}: ...'"
     if kind == "extra_forbidden":
+        for home in (home for home, names in terms.homes.items() if loc[-1] in names):
+            found = f"field {loc[-1]!r} does not stand here"
+            return found, f"It is a field of {home!r}", f"Move it under '{home}:'"
         fields = terms.fields(loc)
         near = nearest(str(loc[-1]), fields)
         return f"field {loc[-1]!r} is not known.{near}", f"Known fields: {listed(fields, 20)}", _CORRECT

@@ -37,11 +37,14 @@ class Side:
         return [entry["name"] for entry in self.run.plan["datasets"]]
 
     def given(self, which: str) -> list[str]:
-        """What must be known of how the run sought faces: a stage that was given, frames passed over."""
+        """What must be known of how the run sought faces: a stage that was given, frames passed over.
+
+        Doubles look at nothing, whatever was asked for.
+        """
         plan = self.run.plan
-        oracle = plan.get("oracle")
-        fronts = [model.get("front") or {} for model in plan["models"] if self.model in (None, model["name"])]
-        every = max((front.get("every", 1) for front in fronts), default=1)
+        looking = [m for m in plan["models"] if self.model in (None, m["name"]) and not m["double"]]
+        every = max(((model.get("front") or {}).get("every", 1) for model in looking), default=1)
+        oracle = plan.get("oracle") if looking else None
         told = [f"the {which} model was given what a stage would find (--oracle {oracle})"] if oracle else []
         return told + ([f"the {which} model had faces sought in one frame of {every}"] if every > 1 else [])
 

@@ -23,6 +23,7 @@ _RECORDS: dict[str, type[BaseModel]] = {"data": DataSource, "conditions": Condit
 _TERMS = Terms(
     lambda loc: (_RECORDS.get(str(loc[0]), Suite) if len(loc) > 1 else Suite).model_fields,
     {"slices": "the name of an attribute, or a list of names for an intersection"},
+    {name: record.model_fields for name, record in _RECORDS.items()},
 )
 _FLAGS = {  # by the field that a flag adds to: the flag, and what to do where that makes no suite
     "slices": ("--slice", "Write --slice sex or --slice 'race&sex', each attribute once"),

@@ -146,8 +146,8 @@ def line(harm: Perturbation[Any], texts: Sequence[str]) -> str:
     """One perturbation: each amount and what it costs."""
     lost = harm.destroys_label_from or 6
     marked = [
-        f"{text} ({level:g}{'†' if severity >= lost else ''})"
-        for severity, level, text in zip(SEVERITIES, harm.levels, texts, strict=True)
+        f"{text} ({amount}{'†' if severity >= lost else ''})"
+        for severity, amount, text in zip(SEVERITIES, harm.amounts, texts, strict=True)
     ]
     return f"| `{harm.name}`, {harm.unit} | " + " | ".join(marked) + " |"
 

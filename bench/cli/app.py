@@ -240,7 +240,7 @@ def compare(
     if json:
         typer.echo(as_json(found, margin))
     else:
-        print_comparison(found, margin)
+        print_comparison(found, margin, (new, old or new))
 
 
 @app.command()

@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Iterable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -46,14 +47,14 @@ def read_margin(margin: float | None) -> float | None:
     )  # fmt: skip
 
 
-def print_comparison(found: Sequence[Compared], margin: float | None) -> None:
+def print_comparison(found: Sequence[Compared], margin: float | None, runs: tuple[Path, Path]) -> None:
     """Print every metric of the whole, and of slices the first metric of each cell, with what is to be said.
 
-    Withheld values say so.
+    Withheld values say so. Two models of one name are told apart by their runs, (new, old).
     """
     console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
     verdicts = () if margin is None else ("Not worse", "Equivalent")
-    for title, group in groupby(found, lambda each: _title(each.row)):
+    for title, group in groupby(found, lambda each: _title(each.row, runs)):
         rows = list(group)
         leading = next((each for each in rows if each.given), rows[0]).row["metric"]
         whole = [([fmt.metric(e.row["metric"])], e) for e in rows if e.row["slice"] is None]
@@ -91,9 +92,12 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _title(row: dict[str, Any]) -> str:
+def _title(row: dict[str, Any], runs: tuple[Path, Path]) -> str:
     condition = fmt.condition(row["condition"], row["severity"], row["where"])
-    return f"{row['model']} (new) against {row['reference']} (old) on {row['dataset']}, {condition}"
+    new, old = row["model"], row["reference"]
+    if new == old:
+        new, old = (f"{new} of {run}" for run in runs)
+    return f"{new} (new) against {old} (old) on {row['dataset']}, {condition}"
 
 
 def _in_slice(each: Compared, metric: str) -> bool:

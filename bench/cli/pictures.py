@@ -131,11 +131,11 @@ def _strip(still: Clip | FaceClip, condition: Condition, harm: Perturbation[Any]
     if pictures is None:
         return _UNCHANGED
     labels = ["as it is"]
-    for severity, level in enumerate(harm.levels, 1):
+    for severity, amount in enumerate(harm.amounts, 1):
         marks = [] if severity in condition.severities else ["not in the suite"]
         if harm.destroys_label_from is not None and severity >= harm.destroys_label_from:
             marks.append("label may be lost")
-        labels.append(f"{level:g}" + "".join(f"\n{mark}" for mark in marks))
+        labels.append(amount + "".join(f"\n{mark}" for mark in marks))
     place = condition.name.removeprefix(f"{harm.name} ")
     place += "; here on the whole picture" * (condition.where == "crop")
     return Strip(harm.name, (place, harm.unit), pictures, labels)

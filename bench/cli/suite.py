@@ -73,7 +73,7 @@ def show(
     if suite.clean:
         typer.echo("condition  clean")
     for condition, harm in zip(suite.conditions, harms, strict=True):
-        amounts = ", ".join(f"{s}: {harm.levels[s - 1]:g}" for s in condition.severities)
+        amounts = ", ".join(f"{s}: {harm.amounts[s - 1]}" for s in condition.severities)
         typer.echo(f"condition  {condition.name} ({amounts} {harm.unit})")
         typer.echo(f"source     {harm.source}")
         if harm.destroys_label_from is not None:

@@ -24,7 +24,8 @@ from bench.errors import UserError
 from bench.folder import RunFolder
 from bench.judge.audit_curves import audit_curves
 from bench.judge.audit_kinds import Recomputed
-from bench.judge.invariants import Finding, PlannedCell, check_run, planned_cells
+from bench.judge.invariants import Finding, check_run
+from bench.judge.planned import PlannedCell, planned_cells
 from bench.spec import Suite
 
 __all__ = ["TOLERANCE", "Audit", "Difference", "audit"]

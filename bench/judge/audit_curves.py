@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from bench.judge.audit_probabilities import gives, rows_of
-from bench.judge.invariants import Finding, PlannedCell
+from bench.judge.invariants import Finding
+from bench.judge.planned import PlannedCell
 from bench.spec import Suite
 from bench.tables.frame import grouped, joined
 

@@ -18,7 +18,7 @@ from bench.judge.audit_records import Records
 from bench.judge.audit_spread import spread
 from bench.judge.audit_uncertainty import Uncertainty
 from bench.judge.audit_values import CellValues, Value, measured
-from bench.judge.invariants import PlannedCell
+from bench.judge.planned import PlannedCell
 from bench.spec import Condition, Suite
 
 __all__ = ["Recomputed"]

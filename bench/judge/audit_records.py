@@ -19,7 +19,7 @@ from bench.judge import audit_temporal as temporal
 from bench.judge.audit_fairness import AGREEMENT, agreement, votes_of
 from bench.judge.audit_metrics import affect, counted
 from bench.judge.audit_probabilities import by_row, in_bins, knows, on_rows, rows_of
-from bench.judge.invariants import FUNNEL
+from bench.judge.planned import FUNNEL
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from bench.judge.invariants import PlannedCell
+from bench.judge.planned import PlannedCell
 from bench.tables.frame import gives_labels
 
 if TYPE_CHECKING:

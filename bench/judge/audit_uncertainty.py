@@ -16,7 +16,8 @@ import numpy as np
 from bench.judge.audit_intervals import Interval, interval, jackknifed, part_of, sample
 from bench.judge.audit_records import Records, records, scale_of
 from bench.judge.audit_values import CellValues
-from bench.judge.invariants import Finding, PlannedCell
+from bench.judge.invariants import Finding
+from bench.judge.planned import PlannedCell
 from bench.spec import Suite
 
 __all__ = ["FIELDS", "Numbers", "Uncertainty"]

@@ -18,7 +18,7 @@ from bench.judge import audit_temporal as temporal
 from bench.judge.audit_fairness import AGREEMENT, agreement, votes_of, within
 from bench.judge.audit_metrics import AFFECT_FUNCTIONS, Function, affect, counted, label_functions
 from bench.judge.audit_probabilities import gives, knows, on_rows, rows_of
-from bench.judge.invariants import FUNNEL, PlannedCell
+from bench.judge.planned import FUNNEL, PlannedCell
 from bench.spec import Facts, Suite
 from bench.tables.frame import grouped, joined, labelled, metric_frame
 

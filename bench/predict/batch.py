@@ -1,8 +1,8 @@
 """A batch of targets on its way through a run: what each cell hears of them, and the part it becomes.
 
 Windows travel in chunks. ``detect`` of a chunk depends on nothing else, so that threads may do it; ``ask``
-goes by what came before, so that it is gone through one chunk after the other, and what it hands out is called
-by one thread, in order.
+goes by what came before, so that it is gone through one chunk after the other, and what it hands out is
+called by one thread, in order.
 """
 
 from __future__ import annotations

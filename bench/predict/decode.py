@@ -27,14 +27,13 @@ from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.film import Alter, Film, Pictures, Window, in_order, sample, shown
 from bench.predict.media import check_size, decode_plain_image, is_image, opened, read_plain_image, unusable
 from bench.predict.orientation import Orientation
-from bench.predict.rgb import to_rgb
+from bench.predict.rgb import at_once, to_rgb
 from bench.predict.sound import load_sound
 
 __all__ = ["decode", "windows"]
 
 # How much earlier than its header says a medium may end, in seconds: muxers round, and sound may be longer.
 _SLACK = 0.25
-_WINDOW_BYTES = 1 << 26
 
 
 def decode(
@@ -103,7 +102,7 @@ def windows(
         times = timeline.times[start:] - timeline.times[start]
         stills = stream.codec.name in ("apng", "png")
         orientation = Orientation.of_image(first) if stills else Orientation.of(first)
-        window = max(1, min(window, _WINDOW_BYTES // (3 * first.width * first.height)))
+        window = at_once(window, first)
         numbered = ((place - start, frame) for place, frame in chain([(start, first)], frames))
         if alter is None:
             yield from _packed(_sampled(numbered, sample(times, sampling)), times, orientation, window)

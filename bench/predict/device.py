@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from importlib import metadata
 from typing import Any
 
+import av
 import torch
 
 from bench.errors import UserError
@@ -25,7 +26,7 @@ PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float
 # heaps of a thread, 64 MiB each, an empty one then stays); what is mapped on its own.
 _MALLOPT = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}
 _CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
-_PACKAGES = ("affectbench", "torch", "numpy", "av", "pyarrow")
+_PACKAGES = ("affectbench", "torch", "numpy", "opencv-python-headless", "av", "pyarrow")
 
 
 def choose_device(name: str) -> torch.device:
@@ -89,6 +90,8 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cuda": torch.version.cuda,
         **versions(_PACKAGES),
+        # PyAV may be built against any FFmpeg, and that is what decodes.
+        "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
     }
 
 

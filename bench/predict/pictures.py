@@ -2,11 +2,13 @@
 
 Only the middle frame of a medium is perturbed, whole and in its own size, and then made small or large enough
 to be shown. A perturbation of the aligned face is shown on the whole frame too, one of fitted faces on those
-found in it. What a perturbation does over time, or to the sound, cannot be seen here.
+found in it. Of one that comes and goes that moment is shown, for all severities, at which it changes most.
+What whole videos or the sound are made to be cannot be seen here.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from bench.predict.perturb.face import FaceClip
 __all__ = ["middle_frame", "perturb_picture", "still"]
 
 _HOST = torch.device("cpu")
+_MOMENTS = [0.25 * number for number in range(16)]  # seconds: what comes and goes does so every 4
+_FEW = 64
 
 
 def middle_frame(medium: Path, where: str) -> Clip:
@@ -51,11 +55,47 @@ def perturb_picture(
 ) -> list[np.ndarray] | None:
     """A still at severities 0 to 5, each uint8 [h, w, 3] of at most ``side``; None if no pixel changes."""
     shown, changed = [], False
+    still = _at(still, _moment_of_most_harm(_thinned(still), perturbation, seed))
     for severity in range(6):
         frames = _clip(perturbation(still, severity, seed)).frames
         changed = changed or not torch.equal(frames, _clip(still).frames)
         shown.append(_fitted(frames, side)[0].permute(1, 2, 0).numpy())
     return shown if changed else None
+
+
+def _moment_of_most_harm(still: Clip | FaceClip, perturbation: Perturbation[Any], seed: int) -> float:
+    """How many seconds later the still differs most from itself, over all severities; the first of equals."""
+
+    def harmed(moment: float, severity: int) -> torch.Tensor:
+        return _clip(perturbation(_at(still, moment), severity, seed)).frames
+
+    # Four moments of a period tell whether it comes and goes at all, and spare faces what takes seconds.
+    first, *others = (harmed(moment, 3) for moment in _MOMENTS[::4])
+    if all(torch.equal(first, other) for other in others):
+        return 0.0
+    clean = _clip(still).frames.float()
+    return max(
+        _MOMENTS, key=lambda moment: sum(_apart(harmed(moment, severity), clean) for severity in range(1, 6))
+    )
+
+
+def _apart(frames: torch.Tensor, clean: torch.Tensor) -> float:
+    return float((frames - clean).abs().mean())
+
+
+def _at(still: Clip | FaceClip, moment: float) -> Clip | FaceClip:
+    """The same picture, with the same noise, so many seconds later."""
+    if isinstance(still, FaceClip):
+        return replace(still, clip=_clip(_at(still.clip, moment)))
+    return replace(still, times=still.times + moment)
+
+
+def _thinned(still: Clip | FaceClip) -> Clip | FaceClip:
+    """Few of the pixels, since time does the same to all; of fitted faces all, which lie there."""
+    if isinstance(still, FaceClip):
+        return still
+    step = -(-max(still.frames.shape[-2:]) // _FEW)
+    return still.with_frames(still.frames[..., ::step, ::step].contiguous())
 
 
 def _clip(still: Clip | FaceClip) -> Clip:

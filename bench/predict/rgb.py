@@ -9,7 +9,7 @@ from av.video.reformatter import Interpolation, VideoReformatter
 
 from bench.predict.orientation import Orientation
 
-__all__ = ["to_rgb"]
+__all__ = ["at_once", "to_rgb"]
 
 _CONVERSION = (
     Interpolation.BILINEAR
@@ -18,7 +18,17 @@ _CONVERSION = (
     | Interpolation.FULL_CHR_H_INP
     | Interpolation.BITEXACT
 )
+_BYTES = 1 << 26  # of pixels at once, where that is more than one frame
 _PLANES = (1, 2, 0)  # planar RGB is stored green, blue, red
+
+
+def at_once(most: int, frame: VideoFrame) -> int:
+    """How many frames of one size may be held as pixels at once: ``most``, or as many as take 64 MiB, or one.
+
+    >>> [at_once(32, VideoFrame(*size)) for size in ((640, 360), (3840, 2160), (7680, 4320))]
+    [32, 2, 1]
+    """
+    return max(1, min(most, _BYTES // (3 * frame.width * frame.height)))
 
 
 def to_rgb(frames: list[VideoFrame], orientation: Orientation, converter: VideoReformatter) -> torch.Tensor:

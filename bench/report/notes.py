@@ -1,14 +1,14 @@
-"""The sentences of a report and the facts they rest on: banners, what was measured, method, what is missing.
+"""The sentences of a report and the facts they rest on: what was measured, method, what is missing.
 
 Plain words, no verdicts: nothing here says that a system conforms to a law or is free of bias.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 from bench.report import format as fmt
+from bench.report.banners import MEANT, independence, locked
 from bench.report.entries import MARK, state_of
 from bench.report.records import Dataset, Model
 from bench.report.results import Results, unique
@@ -16,8 +16,8 @@ from bench.spec import members
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
-    "banners", "conditions", "doubles", "elsewhere", "independence", "intervals", "led", "locked",
-    "measured", "of_dataset", "states", "units", "unmeasured", "withheld",
+    "conditions", "elsewhere", "intervals", "led", "measured", "of_dataset", "states", "units", "unmeasured",
+    "withheld",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -52,15 +52,6 @@ _CONDITIONS = (
     "conditions on the crop perturb the aligned face and so measure the classifier. Slices are shown for the "
     "first condition of the table only; the others are in estimates.parquet."
 )
-_GIVEN = {
-    "detect": "Boxes of the targets stand in for the detector (--oracle detect): not the system as it is.",
-    "track": "Who is found at the box of the target is the person (--oracle track): not the system as it is.",
-    "align": "Points of the targets stand in for those found (--oracle align): not the system as it is.",
-}
-_MEANT = {
-    "central": "the one nearest to the middle of the frame",
-    "box": "the one that overlaps most with the given box",
-}
 _SOUND = "Conditions on the sound leave the pictures as they are: they measure what a model hears."
 _NO_MEDIA = "none were looked at; predictions were made elsewhere"
 DIFFERENCES = (
@@ -86,11 +77,6 @@ DIFFERENCES = (
     "what the person felt. Models are compared by 'affectbench compare', not here.",
 )
 
-# Of the notes of bench.judge.notes those without which a number is misread.
-_FOREMOST = re.compile(
-    r"no (probability for|output for|score of any action unit) |\d+ of \d+ rows with an answer have no frames"
-)
-
 
 def elsewhere(shown: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
     """Which metrics that were asked for by name the headline leaves out, if any."""
@@ -102,96 +88,6 @@ def led(metrics: Sequence[str]) -> str:
     """Where the gaps of the metric that leads, and of primary tests, stand."""
     named = ", ".join(map(fmt.metric, metrics))
     return f"The gaps of {named} stand in the summary, under Gaps; here are those of other metrics."
-
-
-def doubles(results: Results) -> str:
-    """Say which models are doubles; empty where none is."""
-    names = [model.name for model in results.models if model.double]
-    if not names:
-        return ""
-    if len(names) == len(results.models):
-        return "These are doubles of known quality, not models."
-    return f"{', '.join(names)}: these are doubles of known quality, not models."
-
-
-def independence(results: Results) -> str:
-    """Say where clips are the clusters; empty where none are."""
-    names = [data.name for data in results.datasets if data.facts.cluster_unit == "clip"]
-    if not names:
-        return ""
-    text = "with clips as clusters independence is assumed; if persons recur, intervals are too narrow."
-    return f"{', '.join(names)}: {text}"
-
-
-def banners(results: Results) -> tuple[str, ...]:
-    """What a reader must know before any number."""
-    trained = []
-    for data in results.datasets:
-        seen = [m.name for m in results.models if {m.name, m.entry} & set(data.facts.trained_on_by)]
-        if seen:
-            text = f"trained on {data.name}, so its numbers there do not measure new data."
-            trained.append(f"{', '.join(seen)}: {text}")
-    given = _GIVEN.get(results.oracle or "", "")
-    found = (
-        locked(results) if results.lock is not None and not results.lock.followed else "",
-        doubles(results),
-        given,
-        *_untrue(results),
-        independence(results),
-        *trained,
-        *_unsayable(results),
-        *(_unperturbed(data.name, results) for data in results.datasets),
-    )
-    return tuple(text for text in found if text)
-
-
-def locked(results: Results) -> str:
-    """Whether a plan was locked before the run, and whether the run followed it."""
-    lock = results.lock
-    if lock is None:
-        return "No plan was locked before this run: all tests are exploratory in the strict sense."
-    named = f"the lock {lock.lock[:12]} of {lock.time}"
-    if not lock.followed:
-        return (
-            f"This run did not follow {named}: {lock.differs}. All tests are exploratory in the strict sense."
-        )
-    made = " When its predictions were made is not known." if results.kind == "score" else ""
-    return f"This run followed {named}.{made}"
-
-
-def _unperturbed(dataset: str, results: Results) -> str:
-    """That frames stayed as they were under conditions that act on faces, which makes losses smaller."""
-    models = {model.name for model in results.models if not model.double}
-    cells = [c for c in results.cells if c.dataset == dataset and c.perturbable and c.model in models]
-    left, every = sum(cell.unperturbed for cell in cells), sum(cell.perturbable or 0 for cell in cells)
-    if not left:
-        return ""
-    share = f"{fmt.count(left)} of {fmt.count(every)} frames ({100 * left / every:.1f} %)"
-    return f"{dataset}: {share} that were to be perturbed stayed as they were, which makes losses smaller."
-
-
-def _untrue(results: Results) -> list[str]:
-    """The data sets of which nothing but coverage is measured, though nobody asked for that alone."""
-    alone = [d.name for d in results.datasets if results.metrics(d.name) == ["coverage"]]
-    text = "coverage alone is measured, since no label, valence, arousal or dominance is there"
-    asked = "coverage alone is measured; ask for its action units by name, as --metric au_f1"
-    coded = {d.name for d in results.datasets if d.facts.au_scale is not None}
-    return [
-        f"{name}: {asked}." if name in coded else f"no truth in {name}: {text}."
-        for name in alone
-        if not results.suite.metrics
-    ]
-
-
-def _unsayable(results: Results) -> list[str]:
-    """What a model cannot say, or not on this scale, from what the estimates over all rows say of it."""
-    found: dict[str, list[str]] = {}
-    for row in results.rows:
-        for text in (row["warning"] or "").split("; ") if row["slice"] is None else ():
-            if _FOREMOST.match(text):
-                sentence = text if text.endswith("?") else f"{text}."
-                found.setdefault(f"on {row['dataset']} {sentence}", []).append(row["model"])
-    return [f"{', '.join(unique(models))}: {text}" for text, models in found.items()]
 
 
 def measured(results: Results) -> tuple[tuple[str, str], ...]:
@@ -230,7 +126,7 @@ def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
         ("Rows", f"{fmt.count(data.rows)}, {_cluster_count(results, data)}"),
         ("Labels", f"{facts.label_space or 'none'}: {', '.join(facts.labels) or 'none'}"),
         ("Media", kinds[facts.media_kind] if results.kind != "score" else _NO_MEDIA),
-        *([("Target face", _MEANT[facts.target_face])] if facts.target_face in _MEANT else []),
+        *([("Target face", MEANT[facts.target_face])] if facts.target_face in MEANT else []),
         ("Attributes", provenance or "none"),
         (
             "Small groups",
@@ -246,7 +142,8 @@ def states(results: Results) -> tuple[str, ...]:
     rule = results.suite.slice_rule
     return (
         f"Suppressed: fewer than {rule.suppress_below} clusters, or a slice from which such a one could be "
-        "worked out; every number is withheld. Data sets with public attributes show them as insufficient.",
+        "worked out; every number is withheld. Data sets with public attributes show them as insufficient."
+        f"{_revealing(results)}",
         f"Insufficient: fewer than {rule.clusters} clusters; for proportions an effective n (n_eff) "
         f"below {rule.n_eff} or fewer than {rule.successes_and_failures} successes or failures; for other "
         f"metrics fewer than {rule.rows_in_class} rows in a class. Undefined: the metric has no "
@@ -259,7 +156,17 @@ def withheld(results: Results) -> str:
     below = results.suite.slice_rule.suppress_below
     units = " or ".join(unique(fmt.CLUSTERS[data.facts.cluster_unit] for data in results.datasets))
     few = f"fewer than {below} {units} are in the value or a class of it"
-    return f"Withheld: {few}, or in another that the number would reveal."
+    return f"Withheld: {few}, or in another that the number would reveal.{_revealing(results)}"
+
+
+def _revealing(results: Results) -> str:
+    """Which slices were asked for together where a value is withheld: one may be for the sake of another."""
+    holding = {row["dataset"] for row in results.rows if row["status"] == "suppressed"}
+    data_sets = [data.name for data in results.datasets if data.name in holding]
+    together = unique(tuple(name for name, _ in results.slices(data)) for data in data_sets)
+    named = "; ".join(", ".join(names) for names in together if len(names) > 1)
+    text = f" Of slices asked for together one may be withheld for the sake of another: {named}."
+    return text if named else ""
 
 
 def conditions(results: Results) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from bench.report import (
     robustness,
     table,
 )
+from bench.report.banners import banners
 from bench.report.drawing import Figure
 from bench.report.primary import untestable
 from bench.report.records import Dataset
@@ -83,7 +84,7 @@ def page(results: Results) -> Page:
     return Page(
         title=f"affectbench report: {named}",
         about=results.suite.about,
-        banners=notes.banners(results),
+        banners=banners(results),
         facts=notes.measured(results),
         summary=_summary(results),
         sections=(

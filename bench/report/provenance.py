@@ -65,16 +65,13 @@ def provenance(results: Results) -> tuple[Table, ...]:
         for model in results.models
         if model.digests or model.origin
     )
+    settings = (("Device", results.device), ("Precision", results.precision), ("Oracle", results.oracle))
     run = [
         ("affectbench", results.version),
         ("Suite digest", results.suite_digest),
         *_lock(results),
         ("Seed", str(results.suite.seed)),
-        *(
-            (name, value)
-            for name, value in (("Device", results.device), ("Precision", results.precision))
-            if value
-        ),
+        *((name, value) for name, value in settings if value),
         *((f"{name} in cells", value) for name, value in _environment(results)),
     ]
     cells = [(f"{cell.model}, {cell.dataset}, {words(cell.place)}", cell.key) for cell in results.cells]

@@ -52,7 +52,7 @@ class Dataset:
 class Perturbation:
     """What the severities 1 to 5 of a perturbation stand for, and from which on labels may be lost."""
 
-    levels: tuple[float, ...]
+    amounts: tuple[str, ...]
     unit: str
     destroys_label_from: int | None = None
 

@@ -163,7 +163,7 @@ class Results:
     def amount(self, place: Place) -> str:
         """What the severity of a condition stands for, empty where the run does not say."""
         found = self.perturbations.get(place.condition)
-        return f"{found.levels[place.severity - 1]:g} {found.unit}" if found and place.severity else ""
+        return f"{found.amounts[place.severity - 1]} {found.unit}" if found and place.severity else ""
 
     def may_lose_label(self, place: Place) -> bool:
         """Whether people may no longer see the label at the severity of a condition."""
@@ -210,7 +210,7 @@ def read_results(run: Path) -> Results:
             curves=_curves(folder.curves),
             digests={name: digest_file(run / name) for name in _FILES if (run / name).is_file()},
             perturbations={
-                name: Perturbation(tuple(one["levels"]), one["unit"], one["destroys_label_from"])
+                name: Perturbation(_amounts(one), one["unit"], one["destroys_label_from"])
                 for name, one in info.get("perturbations", {}).items()
             },
             oracle=info.get("oracle"),
@@ -219,6 +219,11 @@ def read_results(run: Path) -> Results:
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]
         raise _unreadable(run / "run.json", f"a field is missing or wrong: {cause}") from None
+
+
+def _amounts(record: dict[str, Any]) -> tuple[str, ...]:
+    """What people say of each severity; older runs hold the numbers alone, and a unit of them."""
+    return tuple(record.get("amounts") or [f"{level:g}" for level in record["levels"]])
 
 
 def _model(entry: dict[str, Any]) -> Model:

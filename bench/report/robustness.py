@@ -5,6 +5,7 @@ They show what ``bench.judge.robustness`` paired and tested, and add no test of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import product
 from typing import Any
@@ -102,11 +103,7 @@ def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> 
     blank = [Entry(fmt.DASH)] * (4 if results.suite.reference else 2)
     for row in whole:
         loses = row["estimate"] is not None and row["estimate"] > 0
-        head = (
-            f"worst: {_words(row)}{_mark(results, row)}"
-            if loses
-            else "worst: no condition takes anything away"
-        )
+        head = f"worst: {_worst_place(results, row)}" if loses else "worst: no condition takes anything away"
         lines.append(Line(head, (estimated(row), *blank)))
     return lines
 
@@ -141,6 +138,7 @@ def conditions_json(results: Results, dataset: str) -> list[dict[str, Any]]:
         for row in results.differences
         if row["dataset"] == dataset and row["kind"] in ("degradation", "worst") and row["slice"] is None
     }
+    worst = {(row["model"], row["metric"]): row for (kind, *_), row in lost.items() if kind == "worst"}
     found = []
     for model in (model.name for model in results.models):
         for place, metric in product(results.places(dataset)[1:], results.metrics(dataset)):
@@ -148,10 +146,11 @@ def conditions_json(results: Results, dataset: str) -> list[dict[str, Any]]:
             if row is None:
                 continue
             names = (model, metric, row["condition"], row["severity"], row["where"])
-            paired = lost.get(("degradation", *names))
+            paired, most = lost.get(("degradation", *names)), worst.get((model, metric))
             shown = {name: row[name] for name in (*_PLACE, "metric", "estimate", "low", "high", "status")}
             change = None if paired is None else {name: paired[name] for name in _CHANGE}
-            found.append({**shown, "degradation": change, "worst": ("worst", *names) in lost})
+            as_most = most is not None and paired is not None and _equal(most, paired)
+            found.append({**shown, "degradation": change, "worst": as_most})
     return found
 
 
@@ -165,10 +164,26 @@ def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | 
             clean, left = (fmt.number(one["estimate"]) if one else fmt.UNDEFINED for one in found)
             state = "" if row["status"] == "reportable" else f"; {row['status']}"
             return (
-                f"{model}: {fmt.metric(metric)} on {data.name} is worst by {_words(row)}"
-                f"{_mark(results, row)}: {clean} to {left}, degradation {fmt.estimate(row)}{state}"
+                f"{model}: {fmt.metric(metric)} on {data.name} is worst by "
+                f"{_worst_place(results, row)}: {clean} to {left}, degradation {fmt.estimate(row)}{state}"
             )
     return None
+
+
+def _worst_place(results: Results, worst: Row) -> str:
+    """The worst condition, and those that take as much, if any; an interval is that of the first."""
+    rows = [row for row in results.differences if row["kind"] == "degradation" and row["slice"] is None]
+    rows = [r for r in rows if all(r[n] == worst[n] for n in ("model", "dataset", "metric"))]
+    tied = [row for row in rows if row["severity"] is not None and _equal(row, worst)]
+    tied = [row for row in tied if _place(row) != _place(worst)]
+    first, *others = [f"{_words(r)}{_mark(results, r)}" for r in (worst, *tied)]
+    return first + (f" (as much by {'; '.join(others)})" if others else "")
+
+
+def _equal(one: Row, other: Row) -> bool:
+    """Whether two estimates are there and the same but for rounding."""
+    known = one["estimate"] is not None and other["estimate"] is not None
+    return known and math.isclose(one["estimate"], other["estimate"], rel_tol=1e-9, abs_tol=1e-12)
 
 
 def _rows(results: Results, data: Dataset, model: str, kind: str, metric: str) -> list[Row]:
@@ -230,7 +245,9 @@ def _most(rows: Sequence[Row]) -> tuple[Entry, Entry]:
     most = max(known, key=lambda row: float(row["estimate"]))
     if most["estimate"] <= 0:
         return Entry("none loses", "text"), Entry(fmt.DASH)
-    return Entry(f"{most['slice']} {most['value']}", "text"), estimated(most)
+    tied = [f"{row['slice']} {row['value']}" for row in known if row is not most and _equal(row, most)]
+    others = f" (as much: {', '.join(tied)})" if tied else ""
+    return Entry(f"{most['slice']} {most['value']}{others}", "text"), estimated(most)
 
 
 def _errors(results: Results, row: Row) -> list[Entry]:

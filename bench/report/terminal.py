@@ -19,6 +19,7 @@ from rich.text import Text
 from bench.folder import RunFolder
 from bench.report import differences, notes, ranks, reliance, robustness
 from bench.report import format as fmt
+from bench.report.banners import banners, locked, sought
 from bench.report.entries import reason, state_of
 from bench.report.funnel import steps
 from bench.report.primary import untestable
@@ -50,8 +51,10 @@ _SHOWN = ("estimate", "low", "high", "level", "method", "n", "clusters", "cluste
 def summarise(run: Path, console: Console) -> None:
     """Print the summary of a finished run; UserError where the folder holds none."""
     results = read_results(run)
-    for text in notes.banners(results):
+    for text in banners(results):
         _print(console, Text(fmt.plain(text), style="yellow"))
+    for text in sought(results):
+        _print(console, Text(fmt.plain(text), style="dim"))
     shown = [what for data in results.datasets for what in _of_dataset(results, data)]
     for what in shown:
         _print(console, what)
@@ -59,7 +62,7 @@ def summarise(run: Path, console: Console) -> None:
         _print(console, Text(notes.withheld(results), style="dim"))
     _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
     if results.lock is not None and results.lock.followed:
-        _print(console, Text(fmt.plain(notes.locked(results)), style="dim"))
+        _print(console, Text(fmt.plain(locked(results)), style="dim"))
     if gaps := [row for data in results.datasets for row in gap_rows(results, data)]:
         matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
         told = " ".join((_GAPS, *differences.families(gaps), *matched))
@@ -70,7 +73,7 @@ def summarise(run: Path, console: Console) -> None:
 
 def cautions(run: Path) -> list[str]:
     """What a reader must know before any number, one plain line each; UserError as for ``summarise``."""
-    return [fmt.plain(text) for text in notes.banners(read_results(run))]
+    return [fmt.plain(text) for text in banners(read_results(run))]
 
 
 def as_json(run: Path) -> dict[str, Any]:
@@ -87,11 +90,11 @@ def as_json(run: Path) -> dict[str, Any]:
         "report": os.fspath(report) if report.is_file() else None,
         "suite": results.suite.suite,
         "suite_digest": results.suite_digest,
-        "plan": notes.locked(results),
+        "plan": locked(results),
         "lock": None if results.lock is None else results.lock.model_dump(mode="json"),
         "models": [{"name": model.name, "double": model.double} for model in results.models],
         "datasets": [{"name": d.name, "digest": d.digest, "rows": d.rows} for d in results.datasets],
-        "notes": list(notes.banners(results)),
+        "notes": list(banners(results)),
         "headline": [entry for data in results.datasets for entry in _headline_json(results, data)],
         "ranks": [
             {**{name: row[name] for name in _RANK}, "rank": row["estimate"]}

@@ -62,9 +62,10 @@ def _column(column: pa.ChunkedArray, name: str, where: str) -> pa.Array:
             shown = repr(one) if len(repr(one)) <= _QUOTED else f"{repr(one)[:_QUOTED]} ..."
             found = f"{name} is {shown}" if place is None else fault(place)
             in_csv = ', in CSV as a JSON list such as "[12, 30, 64, 64]"' * (is_text and name == "box")
-            raise UserError(
-                row_of(where, row), found, f"{_MEANS[name]}{in_csv}", f"Correct {name} or leave it empty"
-            )
+            remedy = f"Correct {name} or leave it empty"
+            if place is None:
+                remedy += f"; {name!r} is a reserved name, so rename a column of something else"
+            raise UserError(row_of(where, row), found, f"{_MEANS[name]}{in_csv}", remedy)
         places.append(place)
     return pa.array(places, pa.list_(pa.float64()))
 

@@ -35,7 +35,8 @@ def require_stages(table: pa.Table, where: str) -> None:
         stage = target["stage"]
         raise UserError(
             f"{where} target {target['target']!r}", f"stage {stage!r} is not known.{nearest(stage, STAGES)}",
-            f"Allowed: {', '.join(STAGES)}, or empty where none lost the target", "Correct the stage",
+            f"Allowed: {', '.join(STAGES)}, or empty where none lost the target",
+            "Correct the stage; 'stage' is a reserved name, so rename a column of something else",
         )  # fmt: skip
     for stage, status in _STATUS_OF.items():
         beside = pc.and_(pc.equal(stages, stage), pc.not_equal(statuses, status))

@@ -66,6 +66,14 @@ def test_the_same_table_under_another_name_is_the_same(affectbench: Affectbench,
     assert (renamed.returncode, renamed.stdout, renamed.stderr) == (0, named.stdout, named.stderr)
 
 
+def test_two_runs_of_one_model_are_told_apart_by_their_folders(affectbench: Affectbench, runs: Path) -> None:
+    (runs / "new.csv").write_bytes((runs / "old.csv").read_bytes())
+    score(affectbench, runs, "again", "new")
+    done = affectbench("compare", "later", "again", cwd=runs)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[0].rstrip() == "new of later (new) against new of again (old) on T, clean"
+
+
 def test_json_has_every_difference(affectbench: Affectbench, runs: Path) -> None:
     done = affectbench("compare", "later", "before", "--json", cwd=runs)
     content = json.loads(done.stdout)

@@ -112,7 +112,7 @@ def test_a_suite_of_films_is_shown(affectbench: Affectbench, tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert (
-        "condition  h264 on the media as given (1: 1, 5: 16 times less than 400 kbit/s at 640 x 360 and 30 frames/s, "
+        "condition  h264 on the media as given (1: 400, 5: 25 kbit/s at 640 x 360 and 30 frames/s, "
         "scaled by pixels)"
     ) in lines
     assert lines[-2:] == [

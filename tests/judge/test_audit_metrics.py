@@ -18,8 +18,8 @@ from bench.judge.audit_fairness import AGREEMENT
 from bench.judge.audit_metrics import AFFECT_FUNCTIONS, affect, counted, label_functions
 from bench.judge.audit_probabilities import knows
 from bench.judge.audit_temporal import knows as follows
-from bench.judge.invariants import FUNNEL
 from bench.judge.metrics import METRICS, expand
+from bench.judge.planned import FUNNEL
 from tests.judge.made import LABELS
 from tests.judge.scored import faults, finished
 

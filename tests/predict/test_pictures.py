@@ -69,3 +69,24 @@ def test_small_pictures_are_repeated_and_large_ones_averaged() -> None:
 def test_what_changes_no_pixel_has_no_pictures() -> None:
     nothing = Perturbation("nothing", 1, (1, 2, 3, 4, 5), "none", "none", lambda clip, _amount, _stream: clip)
     assert perturb_picture(still(np.zeros((8, 8, 3), np.uint8), "a"), nothing, 0, 100) is None
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_comes_and_goes_is_shown_where_it_is_worst(seed: int) -> None:
+    """Swings of up to two stops, of which 16 moments of a period hold all but 2 % (cos(pi / 16))."""
+    scene = still(np.full((32, 32, 3), 100, np.uint8), "a")
+    shown = perturb_picture(scene, PERTURBATIONS["exposure_ramp"], seed, 32)
+    assert shown is not None
+    # sRGB 100 is .127 of white; two stops, less 2 %, make it .495, which is 187, and it changes most so.
+    assert int(shown[5][0, 0, 0]) >= 187
+    black = perturb_picture(scene, PERTURBATIONS["missing_picture"], seed, 32)
+    assert black is not None
+    assert all((picture == 0).all() for picture in black[1:])
+
+
+def test_what_stays_is_shown_as_it_is_at_once() -> None:
+    scene = still(np.random.default_rng(2).integers(0, 256, (100, 80, 3), np.uint8), "a")
+    noise = PERTURBATIONS["sensor_noise"]
+    shown = perturb_picture(scene, noise, 3, 100)
+    assert shown is not None
+    assert np.array_equal(shown[2], noise(scene, 2, 3).frames[0].permute(1, 2, 0).numpy())

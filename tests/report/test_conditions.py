@@ -6,14 +6,16 @@ from pathlib import Path
 
 from bench.report.format import DASH, THIN
 from bench.report.results import read_results
-from bench.report.robustness import worst_of
+from bench.report.robustness import conditions_json, worst_of
 from bench.report.terminal import cautions
 from bench.spec import Condition, Facts
 from tests.report import fake_run
 from tests.report.reading import read
 
+# As older runs have it: without texts of the amounts.
 FAR = {"levels": [1.5, 2, 3, 4, 6], "unit": "times as far", "destroys_label_from": 4}
-DARK = {"levels": [1, 2, 3, 4, 5], "unit": "stops less light", "destroys_label_from": None}
+HALVINGS = ["1/2", "1/4", "1/8", "1/16", "1/32"]
+DARK = {"levels": [1, 2, 3, 4, 5], "amounts": HALVINGS, "unit": "of the light", "destroys_label_from": None}
 HERE = "on the crop"
 
 
@@ -49,7 +51,7 @@ def test_conditions_of_one_severity_stand_below_one_another(tmp_path: Path) -> N
     assert [row[:2] for row in rows[1:]] == [
         ["clean", DASH],
         [f"distance, severity 4, {HERE}, label may be lost", "4 times as far"],
-        [f"low light, severity 3, {HERE}", "3 stops less light"],
+        [f"low light, severity 3, {HERE}", "1/8 of the light"],
     ]
     assert [row[4].split()[0] for row in rows[1:]] == ["0.700", "0.300", "0.400"]
     missed = [rows for caption, rows in page.tables if caption.startswith("Rows by status")][1]
@@ -66,6 +68,29 @@ def test_conditions_of_one_severity_stand_below_one_another(tmp_path: Path) -> N
         == 1
     )
     assert "along the severities" not in said
+
+
+def test_conditions_that_take_as_much_as_the_worst_are_named(tmp_path: Path) -> None:
+    places = [("distance", 4, "crop"), ("low_light", 3, "crop"), ("low_light", 4, "frame")]
+    run = made(places, "m")
+    for place, lost in zip(places, (0.4, 0.4 + 1e-15, 0.39), strict=True):
+        run.estimate("m", "accuracy", lost, place=place, kind="degradation", reference="clean")
+        for value, of_slice in (("F", lost), ("M", lost), ("X", lost - 0.1)):
+            part = ("sex", value)
+            run.estimate(
+                "m", "accuracy", of_slice, place=place, part=part, kind="degradation", reference="clean"
+            )
+    plant_worst(run, places[0])
+    results = read_results(run.write(tmp_path / "run"))
+    told = worst_of(results, results.datasets[0], "m", "accuracy")
+    assert told is not None
+    also = f"(as much by low light, severity 3, {HERE})"
+    assert f"is worst by distance, severity 4, {HERE}, label may be lost {also}: 0.700" in told
+    assert [row["worst"] for row in conditions_json(results, "d")] == [True, True, False]
+    page = read(tmp_path / "run")[1]
+    assert page.table("Conditions over all severities, accuracy")[-1][0].endswith(also)
+    (lines,) = [rows for caption, rows in page.tables if caption.startswith("What each condition takes")]
+    assert {row[5] for row in lines[2:]} == {"sex F (as much: sex M)"}
 
 
 def test_severities_of_a_condition_stand_together_with_their_amounts(tmp_path: Path) -> None:

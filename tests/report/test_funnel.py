@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench.judge.stages import FUNNEL
 from bench.report.format import DASH, WITHHELD
 from bench.report.results import read_results
-from bench.report.terminal import as_json
+from bench.report.terminal import as_json, summarise
 from bench.spec import Condition, Facts
 from tests.report import fake_run
 from tests.report.reading import read
@@ -93,8 +95,39 @@ def test_what_was_given_is_said_first(tmp_path: Path, oracle: str, begins: str) 
     (run / "run.json").write_text(plan.replace("{", f'{{"oracle": "{oracle}",', 1))
     (told,) = [note for note in as_json(run)["notes"] if f"(--oracle {oracle})" in note]
     assert told.startswith(begins)
-    assert told in read(run)[0]
+    text, page = read(run)
+    assert told in text
+    assert ["Oracle", oracle] in page.table("The run")
 
 
 def test_whom_a_target_means_is_a_fact_of_the_data(tmp_path: Path) -> None:
     assert "the one that overlaps most with the given box" in read(made().write(tmp_path / "run"))[0]
+
+
+def printed(run: Path) -> list[str]:
+    console = Console(file=io.StringIO(), width=200)
+    summarise(run, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue().splitlines()
+
+
+def test_how_faces_were_sought_stands_in_the_terminal_a_line_each(tmp_path: Path) -> None:
+    found = made()
+    found.models[0] |= {"front": {"detector": "yunet", "every": 3}}
+    found.models[1] |= {"front": {"detector": "yunet"}}
+    lines = printed(found.write(tmp_path / "run"))
+    assert lines[:2] == [
+        "m: faces were sought in one frame of 3.",
+        "d: of several faces the one that overlaps most with the given box is the target's.",
+    ]
+    assert "sought" not in "".join(lines[2:])
+
+
+def test_nothing_is_said_of_it_where_no_face_was_sought(tmp_path: Path) -> None:
+    looked = made()
+    looked.models[0] |= {"front": {"detector": "yunet", "every": 3}}
+    looked.facts = looked.facts.model_copy(update={"media_kind": "aligned"})
+    for number, found in enumerate((looked, made())):
+        text = "".join(printed(found.write(tmp_path / str(number))))
+        assert "sought" not in text
+        assert "of several faces" not in text

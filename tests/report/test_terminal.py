@@ -17,6 +17,7 @@ from bench.report.render import render
 from bench.report.terminal import as_json, cautions, summarise
 from bench.spec import Facts
 from tests.report import fake_run
+from tests.report.reading import read
 
 GOLDEN = """\
 m: these are doubles of known quality, not models.
@@ -84,6 +85,19 @@ def printed(run: Path, width: int, *, terminal: bool = False) -> str:
 
 def test_golden(small_run: Path) -> None:
     assert printed(small_run, 115) == GOLDEN
+
+
+def test_slices_that_may_reveal_one_another_are_named(
+    small_run: Path, crema_run: Path, tmp_path: Path
+) -> None:
+    told = "Of slices asked for together one may be withheld for the sake of another: sex, age."
+    assert "asked for together" not in printed(small_run, 300) + read(small_run)[0] + read(crema_run)[0]
+    run = fake_run.FakeRun(Facts(name="d"), [fake_run.model("m")], rows=100, slices=("sex", "age"))
+    run.estimate("m", "accuracy", 0.5)
+    run.estimate("m", "accuracy", 0.5, part=("sex", "F"), n=97)
+    run.estimate("m", "accuracy", None, half=None, part=("age", "old"), status="suppressed")
+    assert told in printed(run.write(tmp_path / "two"), 300)
+    assert told in read(tmp_path / "two")[0]
 
 
 def test_nothing_withheld_is_not_explained(crema_run: Path) -> None:

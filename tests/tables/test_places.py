@@ -90,7 +90,9 @@ def test_what_is_no_place(case: str) -> None:
     name, place, text = REFUSED[case]
     with pytest.raises(UserError) as refused:
         targets({name: [None, place]})
-    assert str(refused.value) == f"T row 2: {text}. Correct {name} or leave it empty."
+    no_list_of_so_many = text.startswith(f"{name} is ")
+    other = f"; {name!r} is a reserved name, so rename a column of something else" * no_list_of_so_many
+    assert str(refused.value) == f"T row 2: {text}. Correct {name} or leave it empty{other}."
 
 
 def test_a_face_meant_by_its_box_needs_every_box() -> None:

@@ -37,7 +37,7 @@ def test_what_is_no_stage() -> None:
     assert str(refused.value) == (
         "P target 'b': stage 'lost_trak' is not known. Did you mean 'lost_track'? Allowed: decode_error, "
         "not_detected, wrong_face, lost_track, alignment, model_error, or empty where none lost the target. "
-        "Correct the stage."
+        "Correct the stage; 'stage' is a reserved name, so rename a column of something else."
     )
     with pytest.raises(UserError) as refused:
         read(["not_detected", None], ["ok", "ok"])

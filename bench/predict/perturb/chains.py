@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from av.video.frame import VideoFrame
@@ -21,12 +22,11 @@ from bench.predict.perturb.codec import H264
 from bench.predict.perturb.light import LOW_LIGHT
 from bench.predict.perturb.perturbation import Perturbation
 from bench.predict.perturb.stream import Stream
-from bench.predict.rgb import to_rgb
+from bench.predict.rgb import at_once, to_rgb
 
 __all__ = ["LOW_LIGHT_H264"]
 
-_TOGETHER = 8  # frames in memory at once, fewer where they are large:
-_BYTES = 1 << 26  # of pixels at once, as in a window
+_TOGETHER = 8  # frames in memory at once, fewer where they are large
 _PER_VERSION = 100
 
 
@@ -34,14 +34,18 @@ def _frames(film: Film, link: Perturbation[Clip], severity: int, stream: Stream)
     """The frames of a film, each with its number, after the link."""
     converter = VideoReformatter()
     while first := next(film.frames, None):
-        together = max(1, min(_TOGETHER, _BYTES // (3 * first[1].width * first[1].height)))
-        batch = [first, *islice(film.frames, together - 1)]
+        batch = [first, *islice(film.frames, at_once(_TOGETHER, first[1]) - 1)]
         numbers = np.array([number for number, _ in batch], np.int64)
         pixels = to_rgb([frame for _, frame in batch], Orientation(), converter)
         clip = Clip(film.id, pixels, numbers, film.times[numbers])
         changed = link.apply(clip, link.levels[severity - 1], stream).frames.permute(0, 2, 3, 1)
         for number, frame in zip(numbers, changed.contiguous().numpy(), strict=True):
             yield int(number), VideoFrame.from_ndarray(frame, format="rgb24")
+
+
+def _amount(link: Perturbation[Any], severity: int) -> str:
+    """The amount of one link with the name of its unit, which is the first word."""
+    return f"{link.amounts[severity - 1]} {link.unit.split()[0]}"
 
 
 def chained(name: str, first: Perturbation[Clip], second: Perturbation[Film]) -> Perturbation[Film]:
@@ -60,11 +64,12 @@ def chained(name: str, first: Perturbation[Clip], second: Perturbation[Film]) ->
         name=name,
         version=_PER_VERSION * first.version + second.version,
         levels=(1.0, 2.0, 3.0, 4.0, 5.0),
-        unit=f"as severity of {first.name}, then of {second.name}",
+        unit=f"({first.name}, then {second.name})",
         source=f"{first.name}: {first.source}; {second.name}: {second.source}",
         apply=apply,
         destroys_label_from=min(destroyed, default=None),
         random=first.random or second.random,
+        shown=lambda severity: " + ".join(_amount(each, round(severity)) for each in (first, second)),
     )
 
 

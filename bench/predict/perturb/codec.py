@@ -26,7 +26,7 @@ from av.video.stream import VideoStream
 
 from bench.errors import MachineError
 from bench.predict.film import Film, Pictures
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, fraction_of
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["H264", "VP9", "Codec", "recode"]
@@ -206,7 +206,8 @@ H264 = Perturbation(
     name="h264",
     version=1,
     levels=(1.0, 2.0, 4.0, 8.0, 16.0),
-    unit="times less than 400 kbit/s at 640 x 360 and 30 frames/s, scaled by pixels",
+    unit="kbit/s at 640 x 360 and 30 frames/s, scaled by pixels",
+    shown=fraction_of(400),
     source=f"{_SOURCE}{_H264_KBITS} kbit/s",
     apply=compress_h264,
     random=False,
@@ -216,7 +217,8 @@ VP9 = Perturbation(
     name="vp9",
     version=1,
     levels=(1.0, 2.0, 4.0, 8.0, 16.0),
-    unit="times less than 270 kbit/s at 640 x 360 and 30 frames/s, scaled by pixels",
+    unit="kbit/s at 640 x 360 and 30 frames/s, scaled by pixels",
+    shown=fraction_of(270),
     source=f"{_SOURCE}{_VP9_KBITS} kbit/s",
     apply=compress_vp9,
     random=False,

@@ -15,7 +15,7 @@ from torch.nn.functional import pad
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.parts import parts
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, rest_of
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["JPEG"]
@@ -195,7 +195,8 @@ JPEG = Perturbation(
     name="jpeg",
     version=1,
     levels=(75.0, 82.0, 85.0, 90.0, 93.0),
-    unit="quality lost of 100",
+    unit="of 100, the encoder's quality",
+    shown=rest_of(100),
     source=(
         "the qualities 25, 18, 15, 10 and 7 of ImageNet-C's jpeg_compression: Hendrycks and Dietterich 2019, "
         "arXiv:1903.12261"

@@ -16,7 +16,7 @@ import torch
 from bench.predict.clip import Clip
 from bench.predict.perturb.lookup import look_up
 from bench.predict.perturb.parts import parts
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent
 from bench.predict.perturb.srgb import WHITE, encode_counts, encode_light, linear, to_bytes
 from bench.predict.perturb.stream import Stream
 from bench.predict.perturb.tone import map_bytes
@@ -191,7 +191,7 @@ GAMMA = Perturbation(
     name="gamma",
     version=1,
     levels=(1.2, 1.4, 1.7, 2.0, 2.4),
-    unit="exponent of encoded values",
+    unit="as the exponent of encoded values",
     source=(
         "a range chosen here, from 1.2, displays of 1.8 and 2.2 taken for each other (1.22), to 2.4, the "
         "whole power of a reference display (ITU-R BT.1886) applied once more"
@@ -204,7 +204,8 @@ CONTRAST = Perturbation(
     name="contrast",
     version=1,
     levels=(0.6, 0.7, 0.8, 0.9, 0.95),
-    unit="share of contrast lost",
+    unit="% of contrast lost",
+    shown=percent,
     source=(
         "contrast of ImageNet-C, factors 0.4 to 0.05: Hendrycks and Dietterich 2019, arXiv:1903.12261; "
         "its pivot is the mean of each image, here it is mid grey"
@@ -218,7 +219,8 @@ BACKLIGHT = Perturbation(
     name="backlight",
     version=1,
     levels=(0.05, 0.1, 0.2, 0.35, 0.55),
-    unit="share of white that is veiling glare, in linear light",
+    unit="% of white as veiling glare, in linear light",
+    shown=percent,
     source=(
         "a range chosen here, of the quantity that ISO 9358 measures as the veiling glare index: from a good "
         "lens to a lamp or window in the frame on a smeared one"
@@ -231,7 +233,8 @@ FLICKER = Perturbation(
     name="flicker",
     version=1,
     levels=(0.08, 0.2, 0.4, 0.6, 0.8),
-    unit="modulation depth of the light, (max - min) / (max + min)",
+    unit="% modulation depth of the light, (max - min) / (max + min)",
+    shown=percent,
     source=(
         "from 8 %, the limit of low risk at 100 Hz in IEEE 1789-2015 (0.08 % a hertz above 90 Hz); above it "
         "a range chosen here: lamps without smoothing reach 100 %"

@@ -10,7 +10,7 @@ import math
 import torch
 
 from bench.predict.perturb.fourier import fast_length, spectrum_of, with_spectrum
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent, rest_of
 from bench.predict.perturb.stream import Stream
 from bench.predict.sound import Recording
 
@@ -117,7 +117,8 @@ TELEPHONE = Perturbation(
     name="telephone",
     version=1,
     levels=(0.0, 1.0, 2.0, 3.0, 4.0),
-    unit="bits lost of the 8 of mu-law at 8 kHz, in 300 to 3,400 Hz",
+    unit="bit of mu-law at 8 kHz, in 300 to 3,400 Hz",
+    shown=rest_of(8),
     source=(
         "ITU-T G.711 and G.712 at severity 1, a bit of it robbed for signalling at severity 2 (56 kbit/s); "
         "then chosen here, to the sign and the segment alone, which are 4 bits (32 kbit/s)"
@@ -130,7 +131,8 @@ SOUND_DROPOUT = Perturbation(
     name="sound_dropout",
     version=1,
     levels=(0.03, 0.1, 0.2, 0.4, 0.7),
-    unit="share of packets of 20 ms lost",
+    unit="% of packets of 20 ms lost",
+    shown=percent,
     source=(
         "3 %, what ITU-T G.1010 allows conversational voice to lose; above it a range chosen here, each two "
         "to three times the last"

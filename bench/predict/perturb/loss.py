@@ -21,7 +21,7 @@ from av.video.stream import VideoStream
 
 from bench.predict.film import Film
 from bench.predict.perturb.codec import Codec, recode
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["PACKET_LOSS", "lost_packets"]
@@ -86,7 +86,8 @@ PACKET_LOSS = Perturbation(
     name="packet_loss",
     version=1,
     levels=(0.01, 0.03, 0.05, 0.10, 0.20),
-    unit="share of packets lost, in bursts of 3",
+    unit="% of packets lost, in bursts of 3",
+    shown=percent,
     source=(
         "the loss rates of the Internet error patterns by which H.264's error resilience was tested, 3, 5, "
         "10 and 20 % (Wenger 1999, ITU-T SG16 Q15-I-16r1), and 1 %; the length of bursts is chosen here"

@@ -14,7 +14,7 @@ from torch.nn.functional import pad
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.level import active_power
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent
 from bench.predict.perturb.stream import Stream
 from bench.predict.sound import Recording
 
@@ -83,7 +83,7 @@ DESYNCHRONISATION = Perturbation(
     name="desynchronisation",
     version=1,
     levels=(125.0, 185.0, 350.0, 700.0, 1400.0),
-    unit="ms that the sound is late",
+    unit="ms by which the sound is late",
     source=(
         "125 and 185 ms, from which people notice late sound and no longer accept it (ITU-R BT.1359-1); then "
         "doublings, chosen here"
@@ -96,7 +96,8 @@ MISSING_SOUND = Perturbation(
     name="missing_sound",
     version=1,
     levels=_SHARES,
-    unit="share of every four seconds that is silent",
+    unit="% of every four seconds, silent",
+    shown=percent,
     source=_SHARES_FROM,
     apply=silence,
     destroys_label_from=5,
@@ -106,7 +107,8 @@ MISSING_PICTURE = Perturbation(
     name="missing_picture",
     version=1,
     levels=_SHARES,
-    unit="share of every four seconds that is black",
+    unit="% of every four seconds, black",
+    shown=percent,
     source=_SHARES_FROM,
     apply=blacken,
     destroys_label_from=5,
@@ -116,7 +118,8 @@ MISMATCHED_VOICE = Perturbation(
     name="mismatched_voice",
     version=1,
     levels=(0.1, 0.25, 0.5, 0.75, 1.0),
-    unit="share of the power that is the voice of another target",
+    unit="% of the power from the voice of another target",
+    shown=percent,
     source=(
         "a range chosen here: -9.5, -4.8, 0 and 4.8 dB of the other over the own, then the other alone; "
         "two talkers are mixed at 0 to 5 dB in Hershey et al. 2016 (arXiv:1508.04306)"

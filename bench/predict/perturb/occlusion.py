@@ -25,7 +25,7 @@ from bench.predict.perturb.overlay import (
     overlay,
     soft_edge,
 )
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["MASK", "PHONE", "SUNGLASSES"]
@@ -166,7 +166,8 @@ MASK = Perturbation(
     name="mask",
     version=1,
     levels=(0.1, 0.2, 0.35, 0.48, 0.6),
-    unit="share of the face's outline that is covered, from the chin up",
+    unit="% of the face's outline covered, from the chin up",
+    shown=percent,
     source=(
         "a range chosen here, by what the meshes of 17 photographs have below: the lower lip .05 to .17, the "
         "upper lip .14 to .33, the nose's tip .29 to .50, its bridge .47 to .64, the eyes .58 to .69. So the "
@@ -182,7 +183,8 @@ PHONE = Perturbation(
     name="phone",
     version=1,
     levels=(0.15, 0.3, 0.45, 0.6, 0.75),
-    unit="share of the face's outline that is covered, from one side",
+    unit="% of the face's outline covered, from one side",
+    shown=percent,
     source=(
         "a range chosen here: even steps from a cheek to all but an ear and an eye. The phone is an iPhone "
         "15, 71.6 x 147.6 mm, half way to the camera, where it looks twice as large"
@@ -196,7 +198,8 @@ SUNGLASSES = Perturbation(
     name="sunglasses",
     version=1,
     levels=(0.2, 0.57, 0.82, 0.92, 0.97),
-    unit="share of the light that the lenses take away",
+    unit="% of the light taken away by the lenses",
+    shown=percent,
     source=(
         "the filter categories 0 to 4 of ISO 12312-1, each at its darkest: they let at least 80, 43, 18, 8 "
         "and 3 % of the light through. Brows and mouth stay to be seen; what sunglasses take from people: "

@@ -18,7 +18,7 @@ from torch.nn.functional import grid_sample
 from bench.predict.clip import Clip
 from bench.predict.perturb.convolve import LARGEST_SUM, convolve_light
 from bench.predict.perturb.parts import parts
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent
 from bench.predict.perturb.srgb import count_light, encode_counts
 from bench.predict.perturb.stream import Stream
 
@@ -209,7 +209,8 @@ DEFOCUS = Perturbation(
     name="defocus",
     version=1,
     levels=(0.0189, 0.0253, 0.0379, 0.0505, 0.0631),
-    unit="diameter of the circle of confusion as a fraction of the frame's diagonal",
+    unit="% of the frame's diagonal, across the circle of confusion",
+    shown=percent,
     source=(
         "defocus_blur of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): radii of 3, 4, 6, 8 "
         "and 10 pixels at 224 x 224. There in encoded values, here in linear light"
@@ -224,7 +225,8 @@ LOW_RESOLUTION = Perturbation(
     name="low_resolution",
     version=2,
     levels=(2.0, 3.0, 4.0, 6.0, 8.0),
-    unit="times fewer pixels along each side",
+    unit="of the pixels along each side",
+    shown="1/{:g}".format,
     source=(
         "a range chosen here: of a face of 224 pixels it leaves 112, 75, 56, 37 and 28, of one of 48 as "
         "little as 6. pixelate of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261) goes from "
@@ -240,7 +242,8 @@ MOTION_BLUR = Perturbation(
     name="motion_blur",
     version=1,
     levels=(0.029, 0.048, 0.076, 0.106, 0.135),
-    unit="way moved during the exposure as a fraction of the frame's width",
+    unit="% of the frame's width moved during the exposure",
+    shown=percent,
     source=(
         "motion_blur of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): the uniform line at "
         "224 pixels with the standard deviation of its half Gaussian, which is cut at 2 x radius: (10, 3), "
@@ -268,7 +271,8 @@ ZOOM_BLUR = Perturbation(
     name="zoom_blur",
     version=1,
     levels=(0.10, 0.15, 0.20, 0.24, 0.30),
-    unit="enlargement during the exposure as a fraction",
+    unit="% enlargement during the exposure",
+    shown=percent,
     source=(
         "zoom_blur of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): the last of its zooms "
         "as meant, 1.10 to 1.30 (numpy's arange ends the first at 1.11). There a mean of 12 to 17 pictures, "

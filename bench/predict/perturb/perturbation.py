@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.predict.perturb.stream import Stream
 
-__all__ = ["Moves", "Perturbation"]
+__all__ = ["Moves", "Perturbation", "fraction_of", "percent", "rest_of"]
 
 
 class _Named(Protocol):
@@ -24,12 +24,40 @@ Moves = Callable[[np.ndarray, tuple[int, int], float, Stream], np.ndarray]
 Subject = TypeVar("Subject", bound=_Named)
 
 
+def percent(share: float) -> str:
+    """A share as people say it, in units of %.
+
+    >>> percent(0.29)
+    '29'
+    """
+    return f"{100 * share:g}"
+
+
+def fraction_of(whole: float) -> Callable[[float], str]:
+    """The whole over an amount, as where a rate is divided.
+
+    >>> fraction_of(400)(16)
+    '25'
+    """
+    return lambda amount: f"{whole / amount:g}"
+
+
+def rest_of(whole: float) -> Callable[[float], str]:
+    """What an amount leaves of the whole; of 0 the amount without its sign.
+
+    >>> rest_of(8)(3), rest_of(0)(0.0)
+    ('5', '0')
+    """
+    return lambda amount: f"{whole - amount:g}"
+
+
 @dataclass(frozen=True)
 class Perturbation(Generic[Subject]):
     """One kind of harm with five severities: of clips, of fitted faces in them, of films or of recordings.
 
     A film is a whole video before it is sampled, a recording the sound of a whole medium.
-    ``levels``: the amount at severity 1 to 5, in ``unit``, from ``source``; never tuned to a model.
+    ``levels``: the amount at severity 1 to 5, which grows, from ``source``; never tuned to a model. People
+    say ``shown(amount)`` of it, in ``unit``.
     ``apply(clip, amount, stream)`` returns the clip with other pixels and the same times; of a ``FaceClip``
     the same, with those of its faces that were worked on; of a film one with other frames, or others of them
     shown, or at other times; of a recording one with other samples, as many.
@@ -51,11 +79,18 @@ class Perturbation(Generic[Subject]):
     random: bool = True
     moves: Moves | None = None
     turns_face: bool = False
+    shown: Callable[[float], str] = "{:g}".format
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """What people say of the amount at severity 1 to 5, in ``unit``."""
+        return tuple(self.shown(level) for level in self.levels)
 
     def describe(self) -> dict[str, Any]:
         """What its severities stand for, as plain values."""
         fields = ("version", "unit", "source", "destroys_label_from")
-        return {"levels": list(self.levels), **{name: getattr(self, name) for name in fields}}
+        amounts = {"levels": list(self.levels), "amounts": list(self.amounts)}
+        return {**amounts, **{name: getattr(self, name) for name in fields}}
 
     def __call__(self, subject: Subject, severity: int, seed: int) -> Subject:
         """Perturb a clip, film or recording; severity 0 is the subject itself."""

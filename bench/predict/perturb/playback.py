@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from bench.predict.film import Film
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, fraction_of, percent
 from bench.predict.perturb.stream import Stream
 
 __all__ = ["DROPPED_FRAMES", "FRAME_RATE", "FROZEN", "JITTER", "REVERSED", "SHUFFLED", "SPEED"]
@@ -115,7 +115,8 @@ FRAME_RATE = Perturbation(
     name="frame_rate",
     version=1,
     levels=(1000 / 15, 100.0, 1000 / 7.5, 200.0, 400.0),
-    unit="ms that a frame is shown",
+    unit="frames/s",
+    shown=fraction_of(1000),
     source="15, 10, 7.5 and 5 frames/s, as H.263 and its like were run for video telephony, and 2.5 frames/s",
     apply=lower_frame_rate,
     random=False,
@@ -125,7 +126,8 @@ DROPPED_FRAMES = Perturbation(
     name="dropped_frames",
     version=1,
     levels=(0.05, 0.1, 0.2, 0.4, 0.7),
-    unit="share of frames dropped",
+    unit="% of frames dropped",
+    shown=percent,
     source="a range chosen here: from one frame in twenty to seven in ten, each about twice the last",
     apply=drop_frames,
 )
@@ -134,7 +136,8 @@ FROZEN = Perturbation(
     name="frozen",
     version=1,
     levels=(0.125, 0.25, 0.375, 0.5, 0.75),
-    unit="share of every four seconds that stands still",
+    unit="% of every four seconds, still",
+    shown=percent,
     source="a range chosen here: freezes of 0.5, 1, 1.5, 2 and 3 seconds, as of a call on a bad line",
     apply=freeze,
     destroys_label_from=5,
@@ -144,7 +147,7 @@ JITTER = Perturbation(
     name="jitter",
     version=1,
     levels=(10.0, 25.0, 50.0, 100.0, 200.0),
-    unit="ms, the standard deviation of times",
+    unit="ms standard deviation of times",
     source="around the 50 ms that ITU-T Y.1541 allows the delay to vary by in its classes 0 and 1",
     apply=jitter,
 )
@@ -164,7 +167,8 @@ REVERSED = Perturbation(
     name="reversed",
     version=1,
     levels=(1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0),
-    unit="share of the film played backwards in one go",
+    unit="% of the film played backwards in one go",
+    shown=percent,
     source="halvings of the film, down to a sixteenth; the whole of it at severity 5",
     apply=play_backwards,
     random=False,

@@ -13,7 +13,7 @@ import torch
 
 from bench.predict.perturb.fourier import fast_length, spectrum_of, with_spectrum
 from bench.predict.perturb.level import active_power, total
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, rest_of
 from bench.predict.perturb.stream import Stream
 from bench.predict.sound import Recording
 
@@ -124,7 +124,8 @@ BACKGROUND_NOISE = Perturbation(
     name="background_noise",
     version=1,
     levels=(-20.0, -15.0, -10.0, -5.0, 0.0),
-    unit="dB of speech-shaped noise over the voice (minus the SNR)",
+    unit="dB SNR, the noise speech-shaped",
+    shown=rest_of(0),
     source="the SNRs of Aurora-2: Hirsch and Pearce 2000, ISCA ASR2000; the noise is not theirs",
     apply=add_noise,
 )
@@ -133,7 +134,7 @@ REVERBERATION = Perturbation(
     name="reverberation",
     version=1,
     levels=(0.25, 0.5, 0.7, 1.2, 2.0),
-    unit="s, the RT60 of a room of 100 m3 with the talker at 1 m",
+    unit="s of RT60, a room of 100 m3 with the talker at 1 m",
     source=(
         "0.25, 0.5 and 0.7 s, the rooms of the REVERB challenge (Kinoshita et al. 2013, IEEE WASPAA); 1.2 s "
         "for a hall and 2 s for a church chosen here, as are the volume and the distance"

@@ -14,7 +14,7 @@ import torch
 from bench.predict.clip import Clip
 from bench.predict.perturb.lookup import look_up
 from bench.predict.perturb.parts import parts
-from bench.predict.perturb.perturbation import Perturbation
+from bench.predict.perturb.perturbation import Perturbation, percent, rest_of
 from bench.predict.perturb.srgb import encode_light, linear, to_bytes
 from bench.predict.perturb.stream import Stream, inverse_normal
 from bench.predict.perturb.tone import map_bytes
@@ -112,6 +112,11 @@ def _levels(bits: int, device: torch.device) -> torch.Tensor:
     return rounded.to(torch.uint8)[None]
 
 
+def _photons(noise: float) -> str:
+    """The mean of a Poisson count whose standard deviation is that share of it."""
+    return f"{noise**-2:.2g}"
+
+
 def shift_white(clip: Clip, degrees: float, stream: Stream) -> Clip:
     """Multiply the channels by gains, in linear light, that turn grey by ``degrees`` towards one hue.
 
@@ -135,7 +140,8 @@ BIT_DEPTH = Perturbation(
     name="bit_depth",
     version=1,
     levels=(3.0, 4.0, 5.0, 6.0, 7.0),
-    unit="bits lost of 8",
+    unit="bit a channel",
+    shown=rest_of(8),
     source="a range chosen here: from the 5 bits a channel of 15-bit high colour to a single one",
     apply=drop_bits,
     destroys_label_from=5,
@@ -146,7 +152,8 @@ IMPULSE_NOISE = Perturbation(
     name="impulse_noise",
     version=1,
     levels=(0.03, 0.06, 0.09, 0.17, 0.27),
-    unit="share of values that are black or white",
+    unit="% of values black or white",
+    shown=percent,
     source="impulse_noise of ImageNet-C: Hendrycks and Dietterich 2019, arXiv:1903.12261",
     apply=add_impulses,
 )
@@ -155,7 +162,8 @@ SENSOR_NOISE = Perturbation(
     name="sensor_noise",
     version=1,
     levels=(0.08, 0.12, 0.18, 0.26, 0.38),
-    unit="standard deviation as a fraction of full scale",
+    unit="% of full scale, the standard deviation",
+    shown=percent,
     source="gaussian_noise of ImageNet-C: Hendrycks and Dietterich 2019, arXiv:1903.12261",
     apply=add_noise,
 )
@@ -164,7 +172,8 @@ SHOT_NOISE = Perturbation(
     name="shot_noise",
     version=1,
     levels=(0.1291, 0.2, 0.2887, 0.4472, 0.5774),
-    unit="noise to signal at white, 1 / sqrt(photons)",
+    unit="photons at white",
+    shown=_photons,
     source=(
         "shot_noise of ImageNet-C (Hendrycks and Dietterich 2019, arXiv:1903.12261): 60, 25, 12, 5 and 3 "
         "photons at white. There they follow encoded values, here linear light"

@@ -19,7 +19,7 @@ from torch.nn.functional import grid_sample
 
 from bench.predict.clip import Clip
 from bench.predict.perturb.parts import parts
-from bench.predict.perturb.perturbation import Moves, Perturbation
+from bench.predict.perturb.perturbation import Moves, Perturbation, percent
 from bench.predict.perturb.srgb import count_light, encode_counts
 from bench.predict.perturb.stream import Stream
 
@@ -247,7 +247,8 @@ OFF_CENTRE = Perturbation(
     name="off_centre",
     version=1,
     levels=(0.05, 0.10, 0.15, 0.20, 0.30),
-    unit="share of the frame's width and height",
+    unit="% of the frame's width and height",
+    shown=percent,
     source=(
         "a range chosen here about the sixth by which the rule of thirds sets a subject off centre; at 0.3 a "
         "crop may lose the mouth, which stands at about three quarters of its height"

@@ -75,7 +75,7 @@ def test_batches_of_frames_do_not_matter(faces: Path, monkeypatch: pytest.Monkey
 def test_large_frames_are_fewer_at_once(
     faces: Path, monkeypatch: pytest.MonkeyPatch, room: int, sizes: list[int]
 ) -> None:
-    monkeypatch.setattr("bench.predict.perturb.chains._BYTES", room)
+    monkeypatch.setattr("bench.predict.rgb._BYTES", room)
     seen: list[int] = []
 
     def note(clip: Clip, level: float, stream: Stream) -> Clip:
