@@ -34,6 +34,7 @@ RUN_TAG = "affectbench.run"
 _RUN_ID = re.compile(r"[0-9a-f]{32}")
 _LARGEST = 1 << 30  # bytes
 _REMEDY = "Start the server, or name the folder of the baseline's run"
+_OTHER_ID = "Correct the run id, or name the store with --tracking-uri"
 _SEND_IT = "Send the baseline's run again (affectbench track RUN), or name its folder"
 
 
@@ -66,7 +67,7 @@ def fetch_baseline(reference: str, uri: str, candidate: RunFolder, folder: Path)
     require_there(uri)
     with session(uri, _REMEDY) as client:
         if match is None:
-            run = _parent(client, f"run {reference}", reference, _SEND_IT)
+            run = _parent(client, f"run {reference}", reference)
             origin = f"run {run.info.run_id}"
         else:
             version = resolve(client, reference, match)
@@ -81,7 +82,7 @@ def fetch_baseline(reference: str, uri: str, candidate: RunFolder, folder: Path)
     return Baseline(rebuilt, str(run.info.run_id), origin)
 
 
-def find_run(client: MlflowClient, run_id: str) -> Run:
+def find_run(client: MlflowClient, run_id: str, remedy: str) -> Run:
     """The MLflow run of an id; UserError where the store has none or it was deleted."""
     from mlflow.exceptions import MlflowException
 
@@ -95,19 +96,23 @@ def find_run(client: MlflowClient, run_id: str) -> Run:
         raise UserError(
             f"run {run_id}", "the tracking store has no such run" if found is None else "the run was deleted",
             "A run that 'affectbench track' made, in the store of --tracking-uri",
-            "Correct the run id, or name the store with --tracking-uri",
+            remedy,
         )  # fmt: skip
     return found
 
 
-def _parent(client: MlflowClient, where: str, run_id: str, remedy: str) -> Run:
-    """The run of a model and suite that an id, its own or a child's, belongs to."""
-    run = find_run(client, run_id)
+def _parent(client: MlflowClient, where: str, run_id: str, other: str = _OTHER_ID) -> Run:
+    """The run of a model and suite that an id, its own or a child's, belongs to.
+
+    ``other``: how another run is named, where this one is none of affectbench.
+    """
+    run = find_run(client, run_id, other)
     above = run.data.tags.get(PARENT_TAG, "")
     if KEY_TAG in run.data.tags and _RUN_ID.fullmatch(above):
-        run = find_run(client, above)
+        run = find_run(client, above, other)
     tags, found = run.data.tags, None
-    if SEND_TAG not in tags or PARENT_TAG in tags or not run.data.params.get("model"):
+    foreign = SEND_TAG not in tags or PARENT_TAG in tags or not run.data.params.get("model")
+    if foreign:
         found = f"run {run_id} is none of affectbench"
     elif run.info.status != "FINISHED":
         found = f"run {run_id} was not sent whole"
@@ -115,7 +120,8 @@ def _parent(client: MlflowClient, where: str, run_id: str, remedy: str) -> Run:
         found = f"run {run_id} was sent without its files"
     if found:
         raise UserError(
-            where, found, "A run that affectbench sent to MLflow, without --no-upload", remedy
+            where, found, "A run that affectbench sent to MLflow, without --no-upload",
+            other if foreign else _SEND_IT,
         )  # fmt: skip
     return run
 

@@ -94,7 +94,7 @@ def find_place(run: RunFolder, model: str, uri: str, release: Release | None = N
     place = Place(uri, _run_id(run, model, uri), release)
     require_there(uri)
     with suppress(TrackError), session(uri, _REMEDY) as client:
-        find_run(client, place.run)
+        find_run(client, place.run, f"Send the run again: affectbench track {run.path}")
         if release is not None:
             resolve(client, release.uri, read_uri(release.uri))
     return place

@@ -199,7 +199,9 @@ def test_a_store_is_known_however_its_file_is_written(
 def test_a_run_that_was_deleted_there_is_no_place(recorder: Recorder) -> None:
     with session(recorder.uri, "") as client:
         client.delete_run(recorder.run_id)
-    assert "the run was deleted" in refusal(recorder.gate("pass"))
+    text = refusal(recorder.gate("pass"))
+    assert "the run was deleted" in text
+    assert f"affectbench track {recorder.run}" in text
 
 
 def test_words_that_do_not_go_together(recorder: Recorder) -> None:
