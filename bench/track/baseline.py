@@ -180,6 +180,7 @@ def _rebuild_plan(run: Run, files: _Files, rebuilt: RunFolder) -> str:
         cells = [cell for cell in plan["cells"] if cell[0] == model]
         names = [word for cell in cells for word in cell]
         names += [entry[field] for entry in plan["datasets"] for field in ("name", "digest")]
+        names += [entry["facts"]["name"] for entry in plan["datasets"]]
     except (OSError, ValueError, KeyError, TypeError, IndexError):
         raise _damaged(files.origin, "it has no readable run.json") from None
     plain = all(isinstance(word, str) for word in names) and {len(cell) for cell in cells} == {3}
@@ -196,14 +197,16 @@ def _take_targets(origin: str, candidate: RunFolder, rebuilt: RunFolder) -> None
     baseline has no targets are needed.
     """
     mine = {entry["name"]: entry["digest"] for entry in candidate.plan["datasets"]}
-    theirs = {entry["name"]: entry["digest"] for entry in rebuilt.plan["datasets"]}
+    theirs = rebuilt.plan["datasets"]
     alone = next(iter(mine)) if len(mine) == len(theirs) == 1 else None
-    for name, digest in theirs.items():
+    for entry in theirs:
+        name, digest = entry["name"], entry["digest"]
         own = alone or name
         if own not in mine:
             continue
         targets = candidate.targets(own)
-        called = replace(targets, facts=targets.facts.model_copy(update={"name": name}))
+        # What a table calls itself is in its digest, and need not be the name that a suite gives it.
+        called = replace(targets, facts=targets.facts.model_copy(update={"name": entry["facts"]["name"]}))
         if called.digest != digest:
             raise UserError(
                 origin, f"its targets of {name} ({digest[:12]}) are not the candidate's ({mine[own][:12]})",

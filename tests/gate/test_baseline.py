@@ -12,6 +12,7 @@ from typer.testing import Result
 
 from bench.errors import UserError
 from bench.folder import RunFolder
+from bench.synth.drawn import draw_set
 from bench.track import Unreachable, baseline
 from bench.track.baseline import fetch_baseline
 from bench.track.store import session
@@ -116,6 +117,30 @@ def test_frames_travel_with_their_cell(tracked: Tracked, tmp_path: Path) -> None
     artifact(tracked, sent["children"]["T clean"], "clean/frames.parquet").unlink()
     with pytest.raises(UserError, match="its cell of T under clean has other files than it was sent with"):
         fetch_baseline(sent["parent"], tracked.uri, candidate, tmp_path / "again")
+
+
+def test_conditions_of_a_run_come_back_from_their_children(tracked: Tracked, tmp_path: Path) -> None:
+    """A suite calls its data otherwise than the table does, and a child has all severities of a condition."""
+    draw_set(tmp_path, subjects=5, frames=1)
+    (tmp_path / "suite.yaml").write_text(
+        "suite: two\ndata: [{adapter: manifest, targets: targets.csv}]\nmetrics: [accuracy]\n"
+        "conditions: [{perturb: low_light, severities: [1, 3], where: frame}]\ndraws: 999\n"
+    )
+    for model in ("chance", "majority"):
+        done = invoke("run", "--suite", tmp_path / "suite.yaml", "--data", f"manifest={tmp_path}", "--model", model,
+                      "--out", tmp_path / model, "--tracking-uri", tracked.uri, "--quiet")  # fmt: skip
+        assert done.exit_code == 0, (done.output, done.exception)
+    old, new = (RunFolder(tmp_path / name) for name in ("chance", "majority"))
+    run_id = json.loads((old.path / "track.json").read_text())["sent"][-1]["runs"][0]["parent"]
+    found = fetch_baseline(run_id, tracked.uri, new, tmp_path / "rebuilt").run
+    names = [cell.path.name for cell in found.cells()]
+    assert sorted(names) == ["clean", "low_light-1-frame", "low_light-3-frame"]
+    for mine, own in zip(found.cells(), old.cells(), strict=True):
+        assert mine.facts == own.facts
+        assert mine.predictions.read_bytes() == own.predictions.read_bytes()
+    targets = found.targets("manifest")
+    assert targets.digest == old.targets("manifest").digest
+    assert targets.facts.name != "manifest"
 
 
 def test_targets_that_changed_are_refused_and_a_new_name_is_no_change(
