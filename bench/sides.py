@@ -25,12 +25,19 @@ __all__ = ["Side", "compare"]
 class Side:
     """One side of a comparison: a finished run and one of its models, which may be left out if it has one.
 
-    ``option`` is what names the model on the command line.
+    ``option`` is what names the model on the command line; ``origin`` is where the run came from, if it is
+    not the user's own folder.
     """
 
     option: str
     run: RunFolder
     model: str | None = None
+    origin: str | None = None
+
+    @property
+    def place(self) -> str:
+        """The run, as a message calls it."""
+        return self.origin or str(self.run.path)
 
     def data_sets(self) -> list[str]:
         """The data sets of the run."""
@@ -55,7 +62,7 @@ class Side:
         if self.model not in models and (self.model is not None or len(models) > 1):
             found = "it names no model" if self.model is None else f"{self.model!r} is no model"
             raise UserError(
-                self.option, f"{found} of {self.run.path}", f"It has: {listed(models)}",
+                self.option, f"{found} of {self.place}", f"It has: {listed(models)}",
                 f"Name one of them with {self.option}",
             )  # fmt: skip
         mine = self.model or models[0]

@@ -44,6 +44,9 @@ SuiteName = Annotated[
 Tracking = Annotated[
     str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
 ]
+Store = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default: ./mlflow.db.")
+]
 NoUpload = Annotated[bool, typer.Option("--no-upload", help="Log numbers to MLflow, but no artifacts.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Seek all faces anew, and keep none for later.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
@@ -248,8 +251,12 @@ def gate(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
     policy: Annotated[Path, typer.Option("--policy", help="What the model must keep: a YAML file.")],
     baseline: Annotated[
-        Path | None,
-        typer.Option("--baseline", help="A finished run of the model that it may not be worse than."),
+        str | None,
+        typer.Option(
+            "--baseline",
+            metavar="RUN|RUN_ID|models:/NAME@alias",
+            help="What it may not be worse than: a run's folder, or what MLflow has of one.",
+        ),
     ] = None,
     model: Annotated[
         str | None, typer.Option("--model", help="The model that is gated, if the run has several.")
@@ -271,28 +278,25 @@ def gate(
     ] = None,
     junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
     summary: Annotated[Path | None, typer.Option("--summary", help="Add Markdown to this file.")] = None,
+    tracking_uri: Store = None,
+    record: Annotated[bool, typer.Option("--record", help="Tag the run in MLflow with the verdict.")] = False,
+    version: Annotated[
+        str | None,
+        typer.Option(
+            "--version", metavar="models:/NAME/VERSION", help="Tag this model version too, with --record."
+        ),
+    ] = None,
+    alias: Annotated[
+        str | None, typer.Option("--alias", help="Move this alias to the version if the run passes.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Hold a run against a policy: exit 0 if it passes, 1 if it fails, 3 if the data do not decide."""
-    from bench.cli.gate import EXIT, as_json, print_gate, read_inconclusive
-    from bench.cli.gate_files import publish
-    from bench.folder import RunFolder
-    from bench.gate.hold import gate as hold
-    from bench.policy import read_policy
-    from bench.sides import Side
+    from bench.cli.gate_command import Recording, Shown, Words, hold
 
-    exits = {**EXIT, "inconclusive": read_inconclusive(inconclusive)}
-    old = None if baseline is None else Side("--baseline-model", RunFolder(baseline), baseline_model)
-    found = hold(
-        read_policy(policy), Side("--model", RunFolder(run), model), old,
-        allow_environment_change=allow_environment_change,
-    )  # fmt: skip
-    publish(found, junit, summary)
-    if json:
-        typer.echo(as_json(found))
-    else:
-        print_gate(found)
-    raise typer.Exit(exits[found.verdict])
+    words = Words(run, policy, model, baseline, baseline_model, allow_environment_change)
+    recording = Recording(tracking_uri, record, version, alias)
+    raise typer.Exit(hold(words, recording, Shown(inconclusive, junit, summary, json)))
 
 
 @app.command()

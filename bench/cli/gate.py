@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bench.gate.ground import Held
     from bench.gate.hold import Gate
     from bench.policy import Rule
+    from bench.track.verdict import Recorded
 
 __all__ = ["EXIT", "as_json", "asked", "print_gate", "read_inconclusive", "sentence"]
 
@@ -108,8 +109,11 @@ def _value(row: dict[str, Any], what: str) -> str:
     return f"{said}{number}{size}"
 
 
-def print_gate(found: Gate) -> None:
-    """Print every verdict as a sentence under its rule, and the verdict of all as the last line."""
+def print_gate(found: Gate, recorded: Recorded | None = None) -> None:
+    """Print every verdict as a sentence under its rule, and the verdict of all as the last line.
+
+    Before it stands what was recorded in MLflow, where that was asked for.
+    """
     console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
     against = f", against {found.baseline}" if found.baseline else ""
     console.print(
@@ -127,7 +131,21 @@ def print_gate(found: Gate) -> None:
         for text in _lines(found, number):
             table.add_row("", "", fmt.plain(f"  {text}"))
     console.print(table)
+    if recorded is not None:
+        console.print(fmt.plain(_told(found, recorded)), markup=False)
     console.print(f"Verdict: {found.verdict}", markup=False)
+
+
+def _told(found: Gate, recorded: Recorded) -> str:
+    """What was recorded where, and whether the alias moved."""
+    release = recorded.place.release
+    names = f"run {recorded.place.run}" + (f" and {release.uri}" if release else "")
+    text = f"MLflow: {'could not be recorded' if recorded.problem else 'recorded'} on {names}"
+    if release is not None and release.alias is not None:
+        why = f", for the verdict is {found.verdict}" if found.verdict != "pass" else ""
+        moved = f"moved to version {release.version}" if recorded.moved else f"not moved{why}"
+        text += f"; alias {release.alias} {moved}"
+    return text
 
 
 def _lines(found: Gate, number: int) -> list[str]:
@@ -138,7 +156,7 @@ def _lines(found: Gate, number: int) -> list[str]:
     return lines + ([f"and {len(every) - len(shown)} more pass"] if len(shown) < len(every) else [])
 
 
-def as_json(found: Gate) -> str:
+def as_json(found: Gate, recorded: Recorded | None = None) -> str:
     """One JSON object with every rule, every number and every verdict; what is withheld is null."""
     rules = found.policy.policy.rules
     content = {
@@ -149,6 +167,7 @@ def as_json(found: Gate) -> str:
         "verdict": found.verdict,
         "locked": found.locked,
         "notes": list(found.notes),
+        "recorded": None if recorded is None else _recorded(recorded),
         "rules": [
             {
                 "rule": asked(rule),
@@ -160,6 +179,17 @@ def as_json(found: Gate) -> str:
         ],
     }
     return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _recorded(recorded: Recorded) -> dict[str, Any]:
+    release = recorded.place.release
+    return {
+        "run": recorded.place.run,
+        "version": release.uri if release else None,
+        "alias": release.alias if release else None,
+        "moved": recorded.moved,
+        "problem": str(recorded.problem) if recorded.problem else None,
+    }
 
 
 def _record(rule: Rule, held: Held) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 One parent per model and suite, one child per data set, condition and place (frame or crop), severity as
 step. Suppressed rows and undefined numbers are left out. No attribute of a person, no medium, no row of
-the targets and no absolute local path is sent; ``predictions.parquet`` and ``cell.json`` go as they are.
+the targets and no absolute local path is sent; what a model said (``predictions.parquet``,
+``frames.parquet``) and ``cell.json`` go as they are.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from bench.digest import digest_bytes, digest_file, digest_json
 from bench.errors import UserError
 from bench.track.names import metric_name
 
-__all__ = ["Content", "Dataset", "Reading", "read_contents"]
+__all__ = ["CELL_FILES", "Content", "Dataset", "Reading", "read_contents"]
 
+CELL_FILES = ("predictions.parquet", "frames.parquet", "cell.json")
+"""The files of a cell that are sent; outputs per frame are there where the media are videos."""
 CLEAN = "clean"
 _NUMBERS = (("estimate", ""), ("low", ".low"), ("high", ".high"))
 _COLUMNS = [
@@ -157,7 +160,7 @@ def _child(
     files: dict[str, Path | bytes] = {
         f"{folder.name}/{name}": folder / name
         for folder in folders
-        for name in ("predictions.parquet", "cell.json")
+        for name in CELL_FILES
         if (folder / name).is_file()
     }
     return Content(

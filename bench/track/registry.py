@@ -19,10 +19,11 @@ from bench.predict.lock import SUFFIXES
 from bench.track.store import session, short
 
 if TYPE_CHECKING:
+    from mlflow.entities import FileInfo
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.tracking import MlflowClient
 
-__all__ = ["ENTRY_TAG", "Registered", "fetch"]
+__all__ = ["ENTRY_TAG", "Registered", "download", "entries", "fetch", "read_uri", "resolve"]
 
 ENTRY_TAG = "affectbench.entry"
 _URI = re.compile(r"models:/(?P<name>[^/\\@:]+)(?:@(?P<alias>[\w-]+)|/(?P<version>[0-9]+))")
@@ -47,12 +48,7 @@ def fetch(uri: str, tracking_uri: str | None, folder: Path) -> Registered:
     alias or version, a missing entry tag, and no or several weights files; Unreachable and TrackError as
     ``send`` does.
     """
-    match = _URI.fullmatch(uri)
-    if match is None:
-        raise UserError(
-            uri, "this is not a registry URI", "models:/NAME@alias or models:/NAME/VERSION",
-            "Correct the URI",
-        )  # fmt: skip
+    match = read_uri(uri)
     place = tracking_uri or os.environ.get("MLFLOW_TRACKING_URI")
     if not place:
         raise UserError(
@@ -60,16 +56,28 @@ def fetch(uri: str, tracking_uri: str | None, folder: Path) -> Registered:
             "Give --tracking-uri URI or set MLFLOW_TRACKING_URI",
         )  # fmt: skip
     with session(place, "Start the server, or give the file with --weights FILE") as client:
-        version = _resolve(client, uri, match)
+        version = resolve(client, uri, match)
         entry = _entry(client, uri, version)
         source = str(client.get_model_version_download_uri(version.name, version.version))
         path = _weights(uri, source, place)
         target = folder / f"{version.name}-{version.version}{PurePosixPath(path).suffix}"
-        _download(source, path, place, target)
+        download(source, path, place, target)
     return Registered(str(version.name), str(version.version), entry, target)
 
 
-def _resolve(client: MlflowClient, uri: str, match: re.Match[str]) -> ModelVersion:
+def read_uri(uri: str) -> re.Match[str]:
+    """The name and the alias or version of a registry URI, as groups; UserError where it is none."""
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise UserError(
+            uri, "this is not a registry URI", "models:/NAME@alias or models:/NAME/VERSION",
+            "Correct the URI",
+        )  # fmt: skip
+    return match
+
+
+def resolve(client: MlflowClient, uri: str, match: re.Match[str]) -> ModelVersion:
+    """The model version that a registry URI names; UserError where the registry has no such one."""
     from mlflow.exceptions import MlflowException
 
     try:
@@ -111,15 +119,9 @@ def _weights(uri: str, source: str, tracking_uri: str) -> str:
 
 
 def _files(source: str, under: str, tracking_uri: str, depth: int) -> list[str]:
-    from mlflow.artifacts import list_artifacts
-
     found = []
-    for info in list_artifacts(f"{source}/{under}".rstrip("/"), tracking_uri=tracking_uri):
-        # Only the last part of what the server says is used, so no listed path leaves the version.
-        name = PurePosixPath(info.path).name
+    for name, info in entries(source, under, tracking_uri).items():
         inside = f"{under}/{name}".lstrip("/")
-        if not _PLAIN.fullmatch(name):
-            continue
         if not info.is_dir:
             found.append(inside)
         elif depth > 1:
@@ -127,7 +129,20 @@ def _files(source: str, under: str, tracking_uri: str, depth: int) -> list[str]:
     return found
 
 
-def _download(source: str, path: str, tracking_uri: str, target: Path) -> None:
+def entries(source: str, under: str, tracking_uri: str) -> dict[str, FileInfo]:
+    """What lies in a folder of artifacts, by plain names; any other name is left out.
+
+    Only the last part of what the server says is used, so that no listed path leaves the folder.
+    """
+    from mlflow.artifacts import list_artifacts
+
+    found = list_artifacts(f"{source}/{under}".rstrip("/"), tracking_uri=tracking_uri)
+    named = {PurePosixPath(info.path).name: info for info in found}
+    return {name: info for name, info in named.items() if _PLAIN.fullmatch(name)}
+
+
+def download(source: str, path: str, tracking_uri: str, target: Path) -> None:
+    """Copy one artifact to ``target``, wherever the server says that it lies."""
     from mlflow.artifacts import download_artifacts
 
     target.parent.mkdir(parents=True, exist_ok=True)

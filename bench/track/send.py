@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
     from mlflow.tracking import MlflowClient
 
-__all__ = ["Sent", "SentRun", "log", "send"]
+__all__ = ["FILES_TAG", "KEY_TAG", "PARENT_TAG", "SEND_TAG", "Sent", "SentRun", "log", "runs_with", "send"]
 
-_SEND, _KEY = "affectbench.send", "affectbench.key"
-_NUMBERS, _FILES = "affectbench.numbers", "affectbench.files"
-_PARENT = "mlflow.parentRunId"
+SEND_TAG, KEY_TAG, FILES_TAG = "affectbench.send", "affectbench.key", "affectbench.files"
+PARENT_TAG = "mlflow.parentRunId"
+_NUMBERS = "affectbench.numbers"
 _DIGEST_LENGTH = 36  # MLflow takes no longer digest; the tag of the input holds all 64 digits
 
 
@@ -77,10 +77,10 @@ def send(run: Path, uri: str, *, upload: bool = True) -> Sent:
         name = os.environ.get("MLFLOW_EXPERIMENT_NAME") or f"affectbench/{suite}"
         experiment = _experiment(client, name, uri)
         _write(run, memory)  # the id is on disk before any run carries it
-        there = _there(client, experiment, memory["send"])
+        there = runs_with(client, experiment, SEND_TAG, memory["send"])
         kept = {parent.name: _whole(parent, there) for parent in parents}
         _delete(client, there, [found for found in kept.values() if found])
-        tags = {_SEND: memory["send"], "mlflow.source.name": "affectbench"}
+        tags = {SEND_TAG: memory["send"], "mlflow.source.name": "affectbench"}
         runs, new = [], False
         for parent in parents:
             found = kept[parent.name] or _create(client, experiment, parent, tags)
@@ -107,14 +107,14 @@ def _create(client: MlflowClient, experiment: str, parent: Content, tags: dict[s
     top = _start(client, experiment, parent, {**tags, _NUMBERS: parent.numbers})
     children = {}
     for child in parent.children:
-        children[child.name] = _start(client, experiment, child, {**tags, _PARENT: top})
+        children[child.name] = _start(client, experiment, child, {**tags, PARENT_TAG: top})
         client.set_terminated(children[child.name])
     return SentRun(parent.name, top, children)
 
 
 def _start(client: MlflowClient, experiment: str, content: Content, tags: dict[str, str]) -> str:
     counts = {f"affectbench.{status}": str(count) for status, count in content.counts.items()}
-    tags = {**tags, **counts, _KEY: content.name}
+    tags = {**tags, **counts, KEY_TAG: content.name}
     run_id = str(client.create_run(experiment, tags=tags, run_name=content.name).info.run_id)
     client.log_inputs(run_id, [_input(dataset) for dataset in content.datasets])
     log(client, run_id, content.readings, content.params)
@@ -140,12 +140,12 @@ def _input(dataset: Dataset) -> Any:
 def _upload_changed(client: MlflowClient, sent: SentRun, parent: Content) -> bool:
     """Upload the files of parent and children unless the store has these already; say whether it did."""
     digest = parent.uploads
-    if client.get_run(sent.parent).data.tags.get(_FILES) == digest:
+    if client.get_run(sent.parent).data.tags.get(FILES_TAG) == digest:
         return False
     _upload(client, sent.parent, parent)
     for child in parent.children:
         _upload(client, sent.children[child.name], child)
-    client.set_tag(sent.parent, _FILES, digest)
+    client.set_tag(sent.parent, FILES_TAG, digest)
     return True
 
 
@@ -166,13 +166,13 @@ def _experiment(client: MlflowClient, name: str, uri: str) -> str:
     return str(found.experiment_id)
 
 
-def _there(client: MlflowClient, experiment: str, identity: str) -> list[Run]:
-    """All runs in the store, oldest first, that an earlier send of this folder made."""
+def runs_with(client: MlflowClient, experiment: str, tag: str, value: str) -> list[Run]:
+    """All runs of an experiment, oldest first, that have a tag of this value, such as one send's."""
     runs: list[Run] = []
     token = None
     while True:
         page = client.search_runs(
-            [experiment], f"tags.`{_SEND}` = '{identity}'", order_by=["attributes.start_time ASC"],
+            [experiment], f"tags.`{tag}` = '{value}'", order_by=["attributes.start_time ASC"],
             page_token=token,
         )  # fmt: skip
         runs.extend(page)
@@ -186,12 +186,12 @@ def _whole(parent: Content, there: list[Run]) -> SentRun | None:
     wanted = sorted(child.name for child in parent.children)
     for run in there:
         tags = run.data.tags
-        if tags.get(_KEY) != parent.name or tags.get(_NUMBERS) != parent.numbers:
+        if tags.get(KEY_TAG) != parent.name or tags.get(_NUMBERS) != parent.numbers:
             continue
-        mine = [child for child in there if child.data.tags.get(_PARENT) == run.info.run_id]
+        mine = [child for child in there if child.data.tags.get(PARENT_TAG) == run.info.run_id]
         statuses = {found.info.status for found in [run, *mine]}
-        if statuses == {"FINISHED"} and sorted(child.data.tags[_KEY] for child in mine) == wanted:
-            children = {child.data.tags[_KEY]: str(child.info.run_id) for child in mine}
+        if statuses == {"FINISHED"} and sorted(child.data.tags[KEY_TAG] for child in mine) == wanted:
+            children = {child.data.tags[KEY_TAG]: str(child.info.run_id) for child in mine}
             return SentRun(parent.name, str(run.info.run_id), children)
     return None
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import MachineError
+from bench.errors import MachineError, UserError
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -28,6 +28,8 @@ __all__ = [
     "default_uri",
     "public",
     "public_text",
+    "require_there",
+    "same",
     "session",
     "short",
 ]
@@ -61,12 +63,36 @@ def default_uri(folder: Path) -> str:
 
 def artifacts_beside(uri: str) -> str | None:
     """The artifact folder of a SQLite store as a file URI; None where the server decides."""
-    from sqlalchemy.engine import make_url
-
     if not uri.startswith("sqlite:"):
         return None
-    database = make_url(uri).database
-    return (Path(database or "").resolve().parent / "mlartifacts").as_uri()
+    return (Path(_database(uri) or "").resolve().parent / "mlartifacts").as_uri()
+
+
+def require_there(uri: str) -> None:
+    """UserError for a SQLite store that does not exist: opening it to read would make an empty one."""
+    database = _database(uri)
+    if database is not None and not Path(database).is_file():
+        raise UserError(
+            uri, "there is no such tracking store", "The store that holds the runs",
+            "Name it with --tracking-uri or MLFLOW_TRACKING_URI",
+        )  # fmt: skip
+
+
+def same(one: str, other: str) -> bool:
+    """Whether two URIs are of one store, however they are written."""
+    return _place(one) == _place(other)
+
+
+def _place(uri: str) -> Path | str:
+    database = _database(uri)
+    return public(uri).rstrip("/") if database is None else Path(database).resolve()
+
+
+def _database(uri: str) -> str | None:
+    """The file of a SQLite store, None of any other."""
+    from sqlalchemy.engine import make_url
+
+    return make_url(uri).database if uri.startswith("sqlite:") else None
 
 
 def public(uri: str) -> str:

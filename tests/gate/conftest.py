@@ -1,11 +1,19 @@
-"""Two finished runs, an old model and a new one, over 60 people whose right answers are planted; locks before a run."""
+"""Two finished runs, an old model and a new one, over 60 people whose right answers are planted; locks before a run.
+
+``tracked`` has them in a SQLite store as well.
+"""
 
 from __future__ import annotations
 
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from bench.cli.app import app
 
@@ -76,3 +84,58 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     score(folder, "old")
     score(folder, "new")
     return folder
+
+
+@dataclass(frozen=True)
+class Tracked:
+    """The folder of the runs ``old`` and ``new``, their store, and their MLflow runs; ``child`` is of old."""
+
+    folder: Path
+    uri: str
+    old: str
+    child: str
+    new: str
+
+
+def invoke(*words: object) -> Result:
+    """Call the program; what it raises is in ``exception``."""
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def track(folder: Path, uri: str, *words: str) -> dict[str, Any]:
+    """Send a run folder; where its first model went."""
+    done = invoke("track", folder, "--tracking-uri", uri, *words)
+    assert done.exit_code == 0, (done.output, done.exception)
+    sent: dict[str, Any] = json.loads((folder / "track.json").read_text())["sent"][-1]["runs"][0]
+    return sent
+
+
+def register(uri: str, name: str, run_id: str | None = None, tags: dict[str, str] | None = None) -> str:
+    """The next version of a registered model, made in a run; the version's URI."""
+    from bench.track.store import session
+
+    with session(uri, "") as client:
+        if not client.search_registered_models(f"name = '{name}'"):
+            client.create_registered_model(name)
+        version = client.create_model_version(name, "/nowhere", run_id, tags=tags)
+    return f"models:/{name}/{version.version}"
+
+
+@pytest.fixture
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "MLFLOW_REGISTRY_URI"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def tracked(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tracked]:
+    """Both runs, sent to a SQLite store."""
+    folder = tmp_path_factory.mktemp("tracked")
+    shutil.copytree(runs, folder, dirs_exist_ok=True)
+    uri = f"sqlite:///{folder}/mlflow.db"
+    old, new = track(folder / "old", uri), track(folder / "new", uri)
+    yield Tracked(folder, uri, old["parent"], old["children"]["T clean"], new["parent"])
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    for engine in SqlAlchemyStore._engine_map.values():
+        engine.dispose()
