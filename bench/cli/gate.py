@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich import box
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bench.errors import UserError
 from bench.report import format as fmt
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bench.policy import Rule
     from bench.track.verdict import Recorded
 
-__all__ = ["EXIT", "as_json", "asked", "print_gate", "read_inconclusive", "sentence"]
+__all__ = ["EXIT", "as_json", "asked", "one_line", "print_gate", "read_inconclusive", "sentence"]
 
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 """The exit code of each verdict."""
@@ -62,7 +63,7 @@ def asked(rule: Rule) -> str:
         severity = "" if rule.severity is None else f", severity {rule.severity}"
         where = f", on the {rule.where}" if rule.where else ""
         data += f" under {fmt.short(rule.condition.replace('_', ' '), 60)}{severity}{where}"
-    return f"{fmt.heading(rule.metric)}{by}{data}: {_ASKED[what].format(bound)}"
+    return one_line(f"{fmt.heading(rule.metric)}{by}{data}: {_ASKED[what].format(bound)}")
 
 
 def sentence(rule: Rule, held: Held) -> str:
@@ -70,12 +71,19 @@ def sentence(rule: Rule, held: Held) -> str:
     row, (what, bound) = held.row, rule.requirement
     text = f"{_where(row)}: {_value(row, what)}; {_ASKED[what].format(bound)}"
     if held.exempt is not None:
-        return f"{text}: exempt, {held.exempt}"
-    if held.verdict != "inconclusive":
-        return f"{text}: {held.verdict}"
-    if held.why is not None:
-        return f"{text}: inconclusive, {held.why}"
-    return f"{text}: inconclusive, for the interval does not decide it{_settled(held)}"
+        ends = f"exempt, {held.exempt}"
+    elif held.verdict != "inconclusive":
+        ends = held.verdict
+    elif held.why is not None:
+        ends = f"inconclusive, {held.why}"
+    else:
+        ends = f"inconclusive, for the interval does not decide it{_settled(held)}"
+    return one_line(f"{text}: {ends}")
+
+
+def one_line(text: str) -> str:
+    """Names from tables and policies as one line of characters that can be seen."""
+    return fmt.plain(text.replace("\n", "\N{REPLACEMENT CHARACTER}"))
 
 
 def _settled(held: Held) -> str:
@@ -89,7 +97,7 @@ def _where(row: dict[str, Any]) -> str:
     """Of what a number is: metric, value or pair of a slice, condition, data set."""
     of = ""
     if row["slice"] is not None:
-        of = f" of {row['slice']} {row['value']}"
+        of = f" of {row['slice']}" if row["value"] is None else f" of {row['slice']} {row['value']}"
         of += f" against {row['reference']}" if row["kind"] == "contrast" else ""
     condition = fmt.condition(row["condition"], row["severity"], row["where"])
     return f"{fmt.heading(row['metric'])}{of}, {row['dataset']}, {condition}"
@@ -127,9 +135,9 @@ def print_gate(found: Gate, recorded: Recorded | None = None) -> None:
     for number, rule in enumerate(found.policy.policy.rules):
         verdict = found.verdict_of(number)
         style = _STYLE[verdict]
-        table.add_row(str(found.policy.line(number)), f"[{style}]{verdict}[/]", fmt.plain(asked(rule)))
+        table.add_row(str(found.policy.line(number)), Text(verdict, style), Text(asked(rule)))
         for text in _lines(found, number):
-            table.add_row("", "", fmt.plain(f"  {text}"))
+            table.add_row("", "", Text(f"  {text}"))
     console.print(table)
     if recorded is not None:
         console.print(fmt.plain(_told(found, recorded)), markup=False)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 from xml.etree import ElementTree as ET
 
-from bench.cli.gate import asked, sentence
-from bench.report import format as fmt
+from bench.cli.gate import asked, one_line, sentence
+from bench.errors import UserError
 
 if TYPE_CHECKING:
     from bench.gate.hold import Gate
@@ -17,64 +18,85 @@ if TYPE_CHECKING:
 __all__ = ["as_annotations", "as_junit", "as_markdown", "publish"]
 
 _LEVEL = {"fail": "error", "inconclusive": "warning"}
+_TAGS = ("failure", "error", "skipped")
 _MARK = {"pass": "pass", "fail": "**fail**", "inconclusive": "*inconclusive*"}
 
 
 def publish(found: Gate, junit: Path | None, summary: Path | None) -> None:
-    """Write the files that are asked for; in a job of GitHub its step summary and annotations too."""
+    """Write the files that are asked for; in a job of GitHub its step summary and annotations too.
+
+    UserError for a place that cannot be written.
+    """
     if junit is not None:
-        junit.parent.mkdir(parents=True, exist_ok=True)
-        junit.write_text(as_junit(found), encoding="utf-8")
+        _write(junit, as_junit(found), "w")
     step = os.environ.get("GITHUB_STEP_SUMMARY")
-    for path in dict.fromkeys([summary, Path(step) if step else None]):
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with path.open("a", encoding="utf-8") as file:
-                file.write(as_markdown(found))
+    places = [summary, Path(step) if step else None]
+    for path in dict.fromkeys(place.resolve() for place in places if place is not None):
+        _write(path, as_markdown(found), "a")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         print(*as_annotations(found), sep="\n", file=sys.stderr)
+
+
+def _write(path: Path, text: str, mode: Literal["a", "w"]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise UserError(
+            str(path), f"it cannot be written: {error.strerror}", "A file in a folder that can be written",
+            "Name another",
+        ) from None  # fmt: skip
 
 
 def as_junit(found: Gate) -> str:
     """JUnit XML: a test case for each number; a failure where it fails, an error where it is inconclusive.
 
     Both make a build red, which is what the exit codes 1 and 3 do; the message says which it is. What is
-    exempt is skipped, with the reason.
+    exempt is skipped, with the reason; a rule of which that leaves nothing has an error of its own.
     """
-    policy, cases = found.policy.policy, []
-    for number, rule in enumerate(policy.rules):
-        for held in found.of(number):
-            text = sentence(rule, held)
-            place = {"file": str(found.policy.document.path), "line": str(found.policy.line(number))}
-            case = ET.Element(
-                "testcase", {"classname": f"{policy.policy}.{asked(rule)}", "name": text, **place}
-            )
-            if held.exempt is not None:
-                ET.SubElement(case, "skipped", message=held.exempt)
-            elif held.verdict != "pass":
-                ET.SubElement(
-                    case, "failure" if held.verdict == "fail" else "error", message=text, type=held.verdict
-                )
-            cases.append(case)
-    count = {
-        tag: str(sum(case.find(tag) is not None for case in cases)) for tag in ("failure", "error", "skipped")
-    }
+    policy = found.policy.policy
+    cases = [case for number in range(len(policy.rules)) for case in _cases(found, number)]
+    count = {tag: str(sum(case.find(tag) is not None for case in cases)) for tag in _TAGS}
     suite = ET.Element(
-        "testsuite", name=f"{policy.policy}: {found.model}", tests=str(len(cases)), failures=count["failure"],
-        errors=count["error"], skipped=count["skipped"],
+        "testsuite", name=one_line(f"{policy.policy}: {found.model}"), tests=str(len(cases)),
+        failures=count["failure"], errors=count["error"], skipped=count["skipped"],
     )  # fmt: skip
     properties = ET.SubElement(suite, "properties")
-    for name, value in (
-        ("verdict", found.verdict),
-        ("model", found.model),
-        ("baseline", found.baseline or "none"),
-    ):
-        ET.SubElement(properties, "property", name=name, value=value)
+    about = {"verdict": found.verdict, "model": found.model, "baseline": found.baseline or "none"}
+    for name, value in about.items():
+        ET.SubElement(properties, "property", name=name, value=one_line(value))
     suite.extend(cases)
     tree = ET.Element("testsuites")
     tree.append(suite)
     ET.indent(tree)
     return ET.tostring(tree, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _cases(found: Gate, number: int) -> Iterator[ET.Element]:
+    """The test cases of one rule."""
+    rule, path = found.policy.policy.rules[number], str(found.policy.document.path)
+    about = {
+        "classname": f"{found.policy.policy.policy}.{asked(rule)}",
+        "file": one_line(path), "line": str(found.policy.line(number)),
+    }  # fmt: skip
+    verdicts = set()
+    for held in found.of(number):
+        text = sentence(rule, held)
+        case = ET.Element("testcase", {**about, "name": text})
+        if held.exempt is not None:
+            ET.SubElement(case, "skipped", message=one_line(held.exempt))
+        elif held.verdict != "pass":
+            tag = "failure" if held.verdict == "fail" else "error"
+            ET.SubElement(case, tag, message=text, type=held.verdict)
+        if held.exempt is None:
+            verdicts.add(held.verdict)
+        yield case
+    if not verdicts:
+        text = f"{asked(rule)}: inconclusive, for nothing is left to decide it by"
+        case = ET.Element("testcase", {**about, "name": text})
+        ET.SubElement(case, "error", message=text, type="inconclusive")
+        yield case
 
 
 def as_markdown(found: Gate) -> str:
@@ -107,11 +129,11 @@ def _cell(text: str) -> str:
     """Text as a cell of a table: nothing in it is markup."""
     for mark in "\\`*_{}[]<>|#":
         text = text.replace(mark, f"\\{mark}" if mark not in "<>" else {"<": "&lt;", ">": "&gt;"}[mark])
-    return fmt.plain(text)
+    return one_line(text)
 
 
 def _data(text: str) -> str:
-    return fmt.plain(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return one_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -17,6 +17,7 @@ from bench.judge.gates import Intervals, Verdict, clusters_to_settle, difference
 
 if TYPE_CHECKING:
     from bench.policy import Rule
+    from bench.report.records import Place
 
 __all__ = ["gaps"]
 
@@ -31,16 +32,23 @@ def gaps(ground: Ground, rule: Rule) -> Iterator[Held]:
         held = [ground.held(row, "pass") for row in here]
         yield from (each for each in held if each.why is not None)
         known = [each.row for each in held if each.why is None]
+        tested = _contrasts(ground, rule, place, {row["value"] for row in known})
+        # What is in no contrast is no group: rows of which the attribute is not known.
+        named = {name for row in tested for name in (row["value"], row["reference"])}
+        known = [row for row in known if row["value"] in named]
         if len(known) < 2:
+            yield Held(
+                {**here[0], "kind": "gap", "value": None}, "inconclusive", "no two values can be compared"
+            )
             continue
-        names = {row["value"] for row in known}
-        tested = [
-            row
-            for row in ground.chosen(rule, "contrast")
-            if (row["dataset"], place_of(row)) == place and {row["value"], row["reference"]} <= names
-        ]
         own = [] if ground.shares_clusters(here) else _pairs(ground, rule, known)
         yield _decided(rule, known, own or tested, tested)
+
+
+def _contrasts(ground: Ground, rule: Rule, place: tuple[str, Place], names: set[str]) -> list[Row]:
+    """The contrasts of pairs of these values under one condition."""
+    rows = [row for row in ground.chosen(rule, "contrast") if (row["dataset"], place_of(row)) == place]
+    return [row for row in rows if {row["value"], row["reference"]} <= names]
 
 
 def _pairs(ground: Ground, rule: Rule, rows: Sequence[Row]) -> list[Row]:
@@ -69,7 +77,9 @@ def _decided(rule: Rule, rows: Sequence[Row], pairs: Sequence[Row], tested: Sequ
         return Held(max(beyond, key=lambda row: abs(row["estimate"])), "fail")
     known = [row for row in pairs if np.isfinite([number(row["low"]), number(row["high"])]).all()]
     if len(known) < count:
-        return Held({**rows[0], "kind": "gap"}, "inconclusive", "a pair of values has no interval")
+        return Held(
+            {**rows[0], "kind": "gap", "value": None}, "inconclusive", "a pair of values has no interval"
+        )
     shown = max(known, key=_reach)
     verdict: Verdict = "pass" if _reach(shown) < limit else "inconclusive"
     if verdict == "pass":
@@ -78,7 +88,9 @@ def _decided(rule: Rule, rows: Sequence[Row], pairs: Sequence[Row], tested: Sequ
     end = _reach(shown) if size < limit else size - half
     both = {row["value"]: row["clusters"] for row in rows}
     clusters = both[shown["value"]] + both[shown["reference"]]
-    return Held(shown, verdict, settle=clusters_to_settle(size, end, limit, clusters))
+    settle = clusters_to_settle(size, end, limit, clusters)
+    # One side's limit may clear the gap that the simultaneous interval of all pairs does not.
+    return Held(shown, verdict, settle=settle if settle is not None and settle > clusters else None)
 
 
 def _reach(row: Row) -> float:

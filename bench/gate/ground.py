@@ -24,7 +24,9 @@ from bench.spec import Suite
 if TYPE_CHECKING:
     from bench.report.results import Results
 
-__all__ = ["Ground", "Held", "Row", "kind_of", "metric_of", "number", "place_of"]
+__all__ = [
+    "Ground", "Held", "Row", "error_share", "kind_of", "metric_of", "number", "place_of", "too_many",
+]  # fmt: skip
 
 Row = dict[str, Any]
 _CLEAN = "clean"
@@ -92,6 +94,16 @@ class Ground:
         )
         return sum(row["clusters"] or 0 for row in rows) > (whole["clusters"] or 0)
 
+    def untested(self, number: int, rule: Rule) -> list[str]:
+        """The data sets that a rule is of, by its words, and that have no such number: a note each."""
+        mine = {row["dataset"] for row in self.chosen(rule, kind_of(rule))}
+        named = [d.name for d in self.results.datasets if rule.data in (None, d.name)]
+        return [
+            f"the rule in line {self.policy.line(number)} says nothing of {name}, which has no such number"
+            for name in named
+            if name not in mine
+        ]
+
     def require(self, number: int, rule: Rule) -> None:
         """UserError unless the run has what a rule is about, and a number could decide it."""
         names = {row["metric"] for row in self.rows}
@@ -138,28 +150,29 @@ class Ground:
             )  # fmt: skip
         if metric.misses != "left out" and metric.name != "precision":  # a miss is nothing that was said
             return
-        beside = [r for r in self.policy.policy.rules if r.metric == "coverage" and r.slice == rule.slice]
-        if not beside:
+        same = ("slice", "data", "condition", "severity", "where")
+        if not any(
+            r.metric == "coverage" and r.requirement[0] in ("at_least", "not_worse_by")
+            and all(getattr(r, name) == getattr(rule, name) for name in same)
+            for r in self.policy.policy.rules
+        ):  # fmt: skip
             of = f" by {rule.slice}" if rule.slice else ""
             raise UserError(
                 self.policy.place("rules", number, "metric"),
                 f"{rule.metric} leaves out rows without an answer, and nothing bounds these",
-                f"Beside it the policy has a rule on coverage{of}", "Add one, as 'at_least: 0.98'",
+                f"Beside it the policy bounds coverage{of}, of the same data and condition, from below",
+                "Add such a rule, as 'at_least: 0.98'",
             )  # fmt: skip
 
-    def suite_of(self, rules: Sequence[Rule]) -> Suite:
-        """The run's suite, with the metrics and slices of some rules alone."""
-        slices = dict.fromkeys(tuple(rule.slice.split("&")) for rule in rules if rule.slice)
-        plain = tuple(names[0] if len(names) == 1 else names for names in slices)
-        attributes = {name for names in slices for name in names}
-        suite = self.results.suite
-        return suite.model_copy(
-            update={
-                "metrics": tuple(dict.fromkeys(rule.metric for rule in rules)),
-                "slices": plain, "controls": (), "primary": (),
-                "bins": {name: edges for name, edges in suite.bins.items() if name in attributes},
-            }
-        )  # fmt: skip
+    @property
+    def suite_of_pairs(self) -> Suite:
+        """The run's suite with the metrics that are held against a baseline.
+
+        With every slice of the run, so that what one slice withholds no other reveals, whatever the rule.
+        """
+        rules = [rule for rule in self.policy.policy.rules if rule.not_worse_by is not None]
+        metrics = tuple(dict.fromkeys(rule.metric for rule in rules))
+        return self.results.suite.model_copy(update={"metrics": metrics, "primary": ()})
 
     def held(self, row: Row, verdict: Verdict, *, exact: bool = False) -> Held:
         """A verdict on one row, unless there is not enough to decide it by.
@@ -177,10 +190,11 @@ class Ground:
 
     def _undecided(self, row: Row, *, exact: bool) -> str | None:
         """Why nothing can be decided by a row, None where its interval decides."""
-        errors = self._errors(row)
-        limit = self.policy.policy.errors_at_most
+        limit, here = self.policy.policy.errors_at_most, (self.model, row["dataset"])
+        places = [place_of(row)] + ([Place(_CLEAN)] if row["kind"] == "degradation" else [])
+        errors = max(error_share(self.results, (*here, place)) for place in places)
         if errors > limit:
-            return f"{errors:.1%} of the rows are decode or model errors, and {limit:.1%} may be"
+            return too_many(errors, limit, "the")
         if row["status"] == "suppressed":
             return "the value is withheld: too few people"
         if row["estimate"] is None or math.isnan(row["estimate"]):
@@ -192,12 +206,18 @@ class Ground:
             return row["warning"] or "the value has no interval"
         return None
 
-    def _errors(self, row: Row) -> float:
-        """The share of decode and model errors in the cell of a row."""
-        cell = self.results.cell(self.model, row["dataset"], place_of(row))
-        if cell is None or not (rows := sum(cell.statuses.values())):
-            return 0.0
-        return sum(cell.statuses.get(status, 0) for status in ("decode_error", "model_error")) / rows
+
+def error_share(results: Results, cell: tuple[str, str, Place]) -> float:
+    """The share of decode and model errors in the cell of a model, data set and condition."""
+    found = results.cell(*cell)
+    if found is None or not (rows := sum(found.statuses.values())):
+        return 0.0
+    return sum(found.statuses.get(status, 0) for status in ("decode_error", "model_error")) / rows
+
+
+def too_many(share: float, limit: float, whose: str) -> str:
+    """That too many rows are errors for anything to be decided."""
+    return f"{share:.1%} of {whose} rows are decode or model errors, and {limit:.1%} may be"
 
 
 def kind_of(rule: Rule) -> str:

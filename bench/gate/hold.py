@@ -83,7 +83,10 @@ def gate(
         for held in (pairs.decide(number, rule) if rule.not_worse_by is not None else decide(ground, rule))
     ]
     named = None if baseline is None else f"{model_of(baseline)} of {baseline.place}"
-    notes = [_locked(ground), *_notes(results, model), *pairs.notes]
+    untested = [
+        text for number, rule in enumerate(policy.policy.rules) for text in ground.untested(number, rule)
+    ]
+    notes = [_locked(ground), *_notes(results, model), *pairs.notes, *untested]
     return Gate(policy, candidate.run, model, named, tuple(findings), tuple(notes), locked=ground.locked)
 
 

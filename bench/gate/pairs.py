@@ -7,12 +7,12 @@ unless the caller allows it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, listed
-from bench.gate.ground import Ground, Held
+from bench.gate.ground import Ground, Held, Row, error_share, place_of, too_many
 from bench.gate.rules import decide_pair
 from bench.judge.gates import Verdict
 from bench.policy import Rule
@@ -21,7 +21,6 @@ from bench.sides import Side, compare
 
 if TYPE_CHECKING:
     from bench.judge.comparison import Compared
-    from bench.report.records import Cell
     from bench.report.results import Results
 
 __all__ = ["Pairs", "model_of"]
@@ -43,9 +42,20 @@ class Pairs:
     ) -> None:
         self._new, self._old, self._ground = new, old, ground
         self._found: dict[float, list[Compared]] = {}
-        apart = [] if old is None else _changed(ground.results, read_results(old.run.path), model_of(old))
+        self._results = None if old is None else read_results(old.run.path)
+        apart = []
+        if old is not None and self._results is not None:
+            apart = _changed(ground.results, ground.model, self._results, model_of(old))
         self.notes = [f"candidate and baseline differ in {text}" for text in apart]
         self._undecided = [] if allow_environment_change else apart
+
+    def _errors(self, row: Row) -> float:
+        """The share of errors in the baseline's cell of a row; its run may call its data set otherwise."""
+        assert self._old is not None
+        assert self._results is not None
+        names = [data.name for data in self._results.datasets]
+        name = names[0] if len(names) == len(self._ground.results.datasets) == 1 else row["dataset"]
+        return error_share(self._results, (model_of(self._old), name, place_of(row)))
 
     def decide(self, number: int, rule: Rule) -> Iterator[Held]:
         """Non-inferiority of the whole, or of every value of the slice, under each condition of a rule."""
@@ -57,23 +67,20 @@ class Pairs:
             )  # fmt: skip
         margin = rule.requirement[1]
         if margin not in self._found:
-            self._found[margin] = self._compare(margin)
-        held = [each for each in self._found[margin] if self._ground.asks(rule, each.row)]
-        if not held:
-            raise UserError(
-                self._ground.policy.place("rules", number), "candidate and baseline share no such number",
-                "The same data set and condition in both", "Run the baseline on them, or remove the rule",
-            )  # fmt: skip
-        yield from (self._held(rule, each) for each in held)
-
-    def _compare(self, margin: float) -> list[Compared]:
-        assert self._old is not None
-        rules = [rule for rule in self._ground.policy.policy.rules if rule.not_worse_by == margin]
-        suite = self._ground.suite_of(rules)
-        return compare(self._new, self._old, suite, margin)
+            self._found[margin] = compare(self._new, self._old, self._ground.suite_of_pairs, margin)
+        found = {_key(each.row): each for each in self._found[margin] if each.row["metric"] == rule.metric}
+        for row in self._ground.chosen(rule, "value"):
+            each = found.get(_key(row))
+            if each is None:
+                yield Held(row, "inconclusive", "the baseline was not run there")
+            else:
+                yield self._held(rule, each)
 
     def _held(self, rule: Rule, each: Compared) -> Held:
         held = decide_pair(self._ground, rule, each.row, _VERDICTS[each.non_inferior or "inconclusive"])
+        errors, limit = self._errors(each.row), self._ground.policy.policy.errors_at_most
+        if errors > limit:
+            return Held(each.row, "inconclusive", too_many(errors, limit, "the baseline's"))
         if self._undecided and held.verdict != "inconclusive":
             why = f"the two runs differ in {listed(self._undecided)} (--allow-environment-change)"
             return replace(held, verdict="inconclusive", why=why, settle=None)
@@ -83,17 +90,20 @@ class Pairs:
 _VERDICTS: dict[str, Verdict] = {"yes": "pass", "no": "fail", "inconclusive": "inconclusive"}
 
 
-def _changed(new: Results, old: Results, old_model: str) -> list[str]:
-    """In what the environments of two runs differ, in words: device, torch, CUDA and precision."""
-    first = (_first(new.cells, None), _first(old.cells, old_model))
-    mine, other = (dict(cell.environment) if cell else {} for cell in first)
-    mine["precision"], other["precision"] = new.precision, old.precision
-    return [
-        f"{name} ({mine.get(name) or 'none'} against {other.get(name) or 'none'})"
-        for name in (*_ENVIRONMENT, "precision")
-        if mine.get(name) != other.get(name)
-    ]
+def _changed(new: Results, new_model: str, old: Results, old_model: str) -> list[str]:
+    """In what the environments of two models' cells differ, in words: device, torch, CUDA and precision."""
+    mine, other = _environments(new, new_model), _environments(old, old_model)
+    return [f"{name} ({mine[name]} against {other[name]})" for name in mine if mine[name] != other[name]]
 
 
-def _first(cells: Sequence[Cell], model: str | None) -> Cell | None:
-    return next((cell for cell in cells if model in (None, cell.model)), None)
+def _environments(results: Results, model: str) -> dict[str, str]:
+    """Everything that the cells of a model ran with, by name; cells of one run may differ."""
+    cells = [cell.environment for cell in results.cells if cell.model == model]
+    found = {name: {str(cell.get(name) or "none") for cell in cells} for name in _ENVIRONMENT}
+    found["precision"] = {str(results.precision or "none")}
+    return {name: " and ".join(sorted(values)) or "none" for name, values in found.items()}
+
+
+def _key(row: Row) -> tuple[object, ...]:
+    """Of what a number is, whatever the metric: data set, condition and value of a slice."""
+    return row["dataset"], place_of(row), row["slice"], row["value"]

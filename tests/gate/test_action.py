@@ -54,7 +54,10 @@ def test_the_step_ends_as_the_gate_does_and_says_why(
     )
     done, outputs = run_step(tmp_path, {"run": str(runs / "new"), "policy": "release policy.yaml"})
     assert (done.returncode, outputs) == (code, {"verdict": verdict}), done.stderr
-    assert done.stdout.splitlines()[-1] == f"Verdict: {verdict}"
+    stopped, *printed, going_on = done.stdout.splitlines()
+    assert stopped.startswith("::stop-commands::")
+    assert going_on == f"::{stopped.rpartition('::')[2]}::"
+    assert printed[-1] == f"Verdict: {verdict}"
     assert (tmp_path / "gate.xml").is_file()
     assert "## p: " in (tmp_path / "summary.md").read_text()
     assert ("::" in done.stderr) == (verdict != "pass")
