@@ -123,6 +123,29 @@ def test_crops_are_fitted_as_one_face_each(tmp_path: Path) -> None:
     assert (facts(stores[1])["perturbable"], facts(stores[1])["unperturbed"]) == (4, 0)
 
 
+class Blind(BrightFrames):
+    """It looks and finds nobody."""
+
+    def __call__(self, frames: torch.Tensor) -> list[Faces]:
+        return [Faces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0)) for _ in super().__call__(frames)]
+
+
+@pytest.mark.parametrize("blind_first", [True, False])
+def test_each_cell_counts_the_crops_of_its_own_model(tmp_path: Path, blind_first: bool) -> None:
+    """Two models in one run, one of which finds no face, so that it has no crop to perturb."""
+    film_of(tmp_path, "a.mp4")
+    run, targets = RunFolder(tmp_path / "run"), targets_of(tmp_path, ["a.mp4"])
+    seeing = replace(model_of(brightness), finder=FaceFinder(Front("bright", size=32), BrightFrames()))
+    blind = replace(seeing, name="blind", finder=FaceFinder(Front("blind", size=32), Blind()))
+    harm = Harm("side_light", 5, "crop")
+    models = [blind, seeing] if blind_first else [seeing, blind]
+    cells = [replace(cell_of(targets, harm, made_finder()), model=model) for model in models]
+    stores = [Store(run, cell, 1) for cell in cells]
+    predict_cells(run, stores, Options(CPU))
+    counted = {store.cell.model.name: facts(store)["perturbable"] for store in stores}
+    assert counted == {"probe": 4, "blind": 0}
+
+
 def test_bad_fits_are_refused() -> None:
     class Elsewhere(BrightFrames):
         def __call__(self, frames: torch.Tensor) -> list[Faces]:

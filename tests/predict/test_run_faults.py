@@ -60,6 +60,24 @@ def test_a_hopeless_model_is_stopped_early(tmp_path: Path) -> None:
     assert 40 <= len(seen) <= 120
 
 
+def test_a_model_that_abstains_beside_its_failures_is_not_hopeless(tmp_path: Path) -> None:
+    names = [f"{i}.png" for i in range(80)]
+    for name in names:
+        write_picture(tmp_path / name)
+
+    def abstains_or_fails(clips: Sequence[Clip]) -> list[Scores]:
+        if any(int(clip.id.partition(".")[0]) < 40 for clip in clips):
+            raise RuntimeError("not these")
+        return [
+            Scores(np.empty(0), {"labels": torch.empty((0, len(happy(clips)[0].outputs["labels"][0])))})
+            for _ in clips
+        ]
+
+    targets = targets_of(tmp_path, names, media_kind="aligned")
+    table = run_one(tmp_path, model_of(abstains_or_fails), targets, batch=80)
+    assert table["status"].to_pylist() == ["model_error"] * 40 + ["abstained"] * 40
+
+
 def test_a_failing_clip_costs_its_row_in_any_batch(tmp_path: Path) -> None:
     names = [f"{i}.png" for i in range(5)]
     for name in names:
