@@ -114,7 +114,7 @@ class Ground:
         conditions = {row["condition"] for row in self.rows}
         self._known(number, "condition", rule.condition, conditions, "Run a suite that has it")
         self._require_decidable(number, rule)
-        if rule.not_worse_by is None and not self.chosen(rule, kind_of(rule)):
+        if not self.chosen(rule, kind_of(rule)):
             lost = [row for row in self.rows if row["kind"] == kind_of(rule) and self.asks(rule, row)]
             raise UserError(
                 self.policy.place("rules", number),
