@@ -42,7 +42,7 @@ def duties(context: Context, outcome: Outcome, gravest: Outcome) -> tuple[Findin
     due = [] if outcome == "outside_act" else _cautions(context)
     if outcome in ("derogated", "high_risk"):
         due += _of_emotion_recognition(context)
-    if outcome == "derogated":
+    if gravest == "derogated":
         due += [
             (
                 True,
@@ -224,6 +224,10 @@ def _cautions(context: Context) -> list[_Due]:
                 "exception",
                 confidence="general knowledge",
             ),
+        ),
+        (
+            has_any((context.sector,), ("transport",)),
+            _duty("Art 2(2), Annex I B", "The law of vehicle type approval may apply.", "sector"),
         ),
         (
             has_any(context.purpose, ("real_world_testing",)),

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from bench.act import GRAVITY, NEIGHBOURS, RULES, WORDS, Finding, Outcome, Rule
 from bench.context import Context
 from bench.duties import duties
-from bench.truth import Truth, both
+from bench.truth import Truth, both, derogated
 
 __all__ = ["Posture", "posture"]
 
@@ -85,7 +85,7 @@ def posture(context: Context) -> Posture:
     beside = [_found(rule, both(rule.given(context), rule.when(context))) for rule in reached]
     beside += _holding(RULES[last + 1 :], context)
     if not any(found.outcome == "outside_act" and found.certain for found in (first, *beside)):
-        beside += _neighbours(context, first.outcome)
+        beside += _neighbours(context)
     found = Posture(first, tuple(beside), (), possible, context.unknown)
     return replace(found, duties=duties(context, found.outcome, found.gravest))
 
@@ -100,10 +100,14 @@ def _holding(rules: Sequence[Rule], context: Context) -> list[Finding]:
     return [_found(rule, truth) for rule, truth in zip(rules, truths, strict=True) if truth is not False]
 
 
-def _neighbours(context: Context, outcome: Outcome | None) -> list[Finding]:
+def _neighbours(context: Context) -> list[Finding]:
     """The neighbouring points; a documented derogation (Art 6(3)) is from all of Annex III."""
-    found = _holding(NEIGHBOURS, context)
-    return [replace(point, outcome="derogated") for point in found] if outcome == "derogated" else found
+    found, freed = _holding(NEIGHBOURS, context), derogated(context)
+    if freed is False:
+        return found
+    return [
+        replace(point, outcome="derogated") if freed else replace(point, certain=False) for point in found
+    ]
 
 
 def _refused(reached: Sequence[Rule], possible: tuple[Outcome, ...], unknown: tuple[str, ...]) -> Finding:

@@ -173,6 +173,80 @@ def test_what_is_outside_the_definition_may_be_prohibited_beside() -> None:
     assert [duty.article for duty in race.duties] == ["Art 99(3)"]
 
 
+def test_prohibitions_with_two_conditions() -> None:
+    predicting = changed(CONTEXTS["police-interview"], purpose=["crime_prediction"])
+    assert verdict(posture(changed(predicting, profiling=False))) == HIGH
+    assert verdict(posture(changed(predicting, profiling="unknown"))) == (
+        "refused",
+        1,
+        "Art 5(1)(d) or Annex III(1)(c)",
+    )
+    written = posture(changed(CONTEXTS["text-sentiment"], outputs=["race"]))
+    assert (written.outcome, written.gravest) == (
+        "outside_definition",
+        "outside_definition",
+    )  # no biometric data
+    assert posture(changed(CONTEXTS["text-sentiment"], purpose=["manipulation"])).gravest == "prohibited"
+    agents = posture(changed(CONTEXTS["call-centre-agent"], inputs=["text"]))
+    assert (agents.outcome, agents.gravest) == ("outside_definition", "high_risk")  # it assesses workers
+    assert "does not repeat the word 'biometric'" in agents.decided_by.caveat
+
+
+def test_before_the_market() -> None:
+    study = changed(CONTEXTS["research-study"], purpose=["research", "development"])
+    assert verdict(posture(study)) == ("outside_act", 6, "Art 2(8)")
+    assert verdict(posture(changed(study, placed_on_market="2026-03-01"))) == HIGH
+    assert verdict(posture(changed(study, purpose=["research", "real_world_testing"]))) == HIGH
+    assert verdict(posture(changed(study, purpose=["service"]))) == HIGH  # a use that is planned
+
+
+@pytest.mark.parametrize("output", get_args(declared.Output)[:-1])
+def test_outputs_that_infer(output: str) -> None:
+    infers = {"arousal", "attitude", "emotion", "engagement", "intention", "sentiment", "stress", "valence"}
+    expected = HIGH if output in infers else ("outside_definition", 3, "Art 3(39)")
+    assert verdict(posture(changed(CONTEXTS["game"], outputs=[output]))) == expected
+
+
+@pytest.mark.parametrize("signal", get_args(declared.Input)[:-1])
+def test_inputs_that_are_biometric(signal: str) -> None:
+    expected = ("outside_definition", 2, "Art 3(39)") if signal in ("text", "transcript") else HIGH
+    assert verdict(posture(changed(CONTEXTS["game"], inputs=[signal]))) == expected
+
+
+@pytest.mark.parametrize(
+    ("sector", "purpose", "expected"),
+    [
+        ("education", "admission", ["Annex III(3)(a)"]),
+        ("education", "assessment", ["Annex III(3)(b)"]),
+        ("education", "exam_integrity", ["Annex III(3)(d)"]),
+        ("education", "service", []),
+        ("other", "exam_integrity", []),
+        ("other", "recruitment", ["Annex III(4)(a)"]),
+        ("essential_services", "service", ["Annex III(5)(a)-(d)"]),
+        ("law_enforcement", "service", ["Annex III(6)(b)"]),
+        ("migration", "service", ["Annex III(7)(a)"]),
+        ("migration", "research", []),
+    ],
+)
+def test_neighbouring_points(sector: str, purpose: str, expected: list[str]) -> None:
+    for outputs in (["emotion"], ["gaze"]):
+        found = posture(changed(CONTEXTS["game"], sector=sector, purpose=[purpose], outputs=outputs))
+        assert [other.article for other in found.beside if other.rule == 7] == expected
+
+
+def test_a_derogation_is_from_the_neighbouring_points_too() -> None:
+    police = changed(CONTEXTS["police-interview"], exception=DEROGATION, profiling=False)
+    for outputs, first in ((["emotion"], "derogated"), (["gaze"], "outside_definition")):
+        found = posture(changed(police, outputs=outputs))
+        assert (found.outcome, found.gravest) == (first, "derogated")
+        assert [(other.article, other.outcome) for other in found.beside] == [
+            ("Annex III(6)(b)", "derogated")
+        ]
+        assert "Art 6(4)" in [duty.article for duty in found.duties]
+    (unsure,) = posture(changed(police, outputs=["gaze"], profiling="unknown")).beside
+    assert (unsure.outcome, unsure.certain) == ("high_risk", False)
+
+
 # What is unknown
 
 LISTS = {
@@ -343,6 +417,7 @@ def test_dates() -> None:
     assert articles(CONTEXTS["call-centre-agent"]) == {"Art 99(3)": (date(2025, 8, 2), True)}
     assert posture(CONTEXTS["call-centre-agent"]).decided_by.since == date(2025, 2, 2)
     assert articles(CONTEXTS["research-study"]) == {}
+    assert articles(CONTEXTS["driver-fatigue"]) == {"Art 2(2), Annex I B": (None, True)}
 
 
 @pytest.mark.parametrize(
