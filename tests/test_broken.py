@@ -8,6 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from bench.context import read_context
 from bench.errors import UserError
 from bench.policy import read_policy
 from bench.suite import read_suite
@@ -21,7 +22,7 @@ CLASSROOM = (
 FILES = sorted(
     path.relative_to(BROKEN).as_posix()
     for path in BROKEN.glob("*/*")
-    if path.parent.name in ("policies", "suites", "targets", "predictions") and path != CLASSROOM
+    if path.parent.name in ("contexts", "policies", "suites", "targets", "predictions") and path != CLASSROOM
 )
 
 
@@ -31,6 +32,8 @@ def read(name: str) -> None:
         read_suite(path)
     elif path.parent.name == "policies":
         read_policy(path)
+    elif path.parent.name == "contexts":
+        read_context(path)
     elif path.parent.name == "targets":
         read_targets(path)
     else:
