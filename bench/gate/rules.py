@@ -1,7 +1,7 @@
 """The rules of a gate that the run's own Estimates decide: bounds, gaps and what conditions cost.
 
-A bound on a share of rows needs as many clusters as a slice that is reportable, but not as many successes and
-failures: its interval is exact there, and a coverage of 1 could pass no gate else.
+A bound on a share of rows near 0 or 1 needs as many clusters as a slice that is reportable, but not as many
+successes and failures: its interval is Clopper's and Pearson's, and a coverage of 1 could pass no gate else.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def decide(ground: Ground, rule: Rule) -> Iterator[Held]:
     for row in ground.chosen(rule, kind_of(rule)):
         low, high = number(row["low"]), number(row["high"])
         verdict = above(low, high, bound) if what == "at_least" else below(low, high, bound)
-        exact = row["kind"] == "value" and metric_of(rule.metric).kind == "proportion"
+        exact = row["kind"] == "value" and row["method"] == "clopper-pearson-clustered"
         held = ground.held(row, verdict, exact=exact)
         if held.verdict == "inconclusive" and held.why is None:
             held = replace(held, settle=_settle(row, bound))
