@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver.remote.webdriver import WebDriver
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -36,3 +39,23 @@ def shared() -> Path:
 def weights(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of real weights, where the zoo also looks for them by sha256."""
     return shared / "weights"
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
+    """A headless Chromium that has no network; pages are opened as files."""
+    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+    driver = shutil.which("chromedriver")
+    if driver is None or not any(found):
+        pytest.skip("no Chromium with its driver is installed (Debian: chromium, chromium-driver)")
+    options = webdriver.ChromeOptions()
+    options.binary_location = next(path for path in found if path)
+    profile = tmp_path_factory.mktemp("profile")
+    for flag in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
+        options.add_argument(flag)
+    options.add_argument(f"--user-data-dir={profile}")
+    options.add_argument("--host-resolver-rules=MAP * ~NOTFOUND")
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    with webdriver.Chrome(options=options, service=webdriver.ChromeService(driver)) as opened:
+        opened.set_window_size(1300, 900)
+        yield opened

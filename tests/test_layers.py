@@ -23,7 +23,23 @@ ALLOWED = {
     "workflow": VOCABULARY | {"judge", "predict", "report", "track", "synth"},
     "sides": VOCABULARY | {"workflow", "judge"},
     "gate": VOCABULARY | {"sides", "judge", "report"},
-    "cli": VOCABULARY | {"workflow", "sides", "gate", "judge", "predict", "report", "track", "synth"},
+    "audit_report": VOCABULARY | {"gate", "sides", "judge", "report"},
+    "leaderboard": VOCABULARY | {"sides", "judge", "report"},
+    "evidence": VOCABULARY | {"judge"},
+    "cli": VOCABULARY
+    | {
+        "workflow",
+        "sides",
+        "gate",
+        "audit_report",
+        "leaderboard",
+        "evidence",
+        "judge",
+        "predict",
+        "report",
+        "track",
+        "synth",
+    },
     "model_zoo": {"errors", "labels", "tables", "predict"},
 }
 ZOO_MAY_SEE = {"clip", "pipeline", "front", "faces", "smooth"}

@@ -7,7 +7,6 @@ number in it was made by ``bench.report.format``. The page describes: it calls n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 from bench.report import (
     conditions,
@@ -24,7 +23,7 @@ from bench.report import (
     table,
 )
 from bench.report.banners import banners
-from bench.report.drawing import Figure
+from bench.report.parts import Page, Part, Section
 from bench.report.primary import untestable
 from bench.report.records import Dataset
 from bench.report.results import Results
@@ -36,46 +35,12 @@ from bench.report.selection import (
     is_error,
     slicing_metric,
 )
-from bench.report.table import Table
 
-__all__ = ["Page", "Part", "Section", "page"]
+__all__ = ["page"]
 
 _AFFECT = ("valence", "arousal", "dominance")
 # So many metrics stand side by side in one table of slices.
 _ABREAST = 3
-
-
-@dataclass(frozen=True)
-class Part:
-    """A stretch of a section under its own heading: sentences, figures, tables."""
-
-    title: str
-    text: tuple[str, ...] = ()
-    figures: tuple[Figure, ...] = ()
-    tables: tuple[Table, ...] = ()
-
-
-@dataclass(frozen=True)
-class Section:
-    """A section with an anchor: terms with what they are, then parts."""
-
-    anchor: str
-    title: str
-    facts: tuple[tuple[str, str], ...] = ()
-    parts: tuple[Part, ...] = ()
-
-
-@dataclass(frozen=True)
-class Page:
-    """The whole report."""
-
-    title: str
-    about: str
-    banners: tuple[str, ...]
-    facts: tuple[tuple[str, str], ...]
-    summary: tuple[Part, ...]
-    sections: tuple[Section, ...]
-    digests: tuple[tuple[str, str], ...]
 
 
 def page(results: Results) -> Page:
