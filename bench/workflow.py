@@ -17,6 +17,7 @@ from bench import __version__
 from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
+from bench.latency import Measured, read_latency, write_latency
 from bench.prereg import Lock, claim
 from bench.question import Question
 from bench.spec import Suite
@@ -53,6 +54,7 @@ class RunOptions:
     every: int | None = None
     cache: bool = True
     lock: Lock | None = None
+    measure_latency: bool = False
 
 
 def predict(
@@ -90,12 +92,33 @@ def predict(
     plan = _plan("run", question, _models(cells), names) | facts
     run = claim(RunFolder(options.out), plan, options.lock)
     _write_targets(run, question)
-    stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
+    stores = [Store(run, cell, _batch(options, cell)) for cell in cells]
     for line in [*already_made(stores), *cost(stores)]:
         say(line)
     cache = open_cache(warn) if options.cache else None
     predict_cells(run, stores, Options(device, options.workers, progress(left(stores)), cache))
+    if options.measure_latency:
+        _measure(run, cells, Options(device, options.workers), options)
     return run
+
+
+def _batch(options: RunOptions, cell: Any) -> int:
+    return options.batch or BATCH[cell.targets.facts.media_kind]
+
+
+def _measure(run: RunFolder, cells: Sequence[Any], how: Any, options: RunOptions) -> None:
+    """Measure the latencies that the folder lacks; what a run before this one measured stays."""
+    from bench.predict.latency import clean_cells, measure_latency
+
+    clean = clean_cells(cells)
+    held = {one.key: one for one in read_latency(run.latency)}
+
+    def keep(one: Measured) -> None:
+        held[one.key] = one
+        write_latency(run.latency, tuple(held[cell.key] for cell in clean if cell.key in held))
+
+    lacking = [cell for cell in clean if cell.key not in held]
+    measure_latency(lacking, how, partial(_batch, options), keep)
 
 
 def score(

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import UserError, listed, nearest
 from bench.judge.gates import Verdict
 from bench.judge.metrics import METRICS, Metric
-from bench.policy import PolicyFile, Rule
+from bench.policy import SPEEDS, PolicyFile, Rule
 from bench.report.records import Place
 from bench.spec import Suite
 
@@ -96,6 +96,8 @@ class Ground:
 
     def untested(self, number: int, rule: Rule) -> list[str]:
         """The data sets that a rule is of, by its words, and that have no such number: a note each."""
+        if rule.of_speed:  # which says so itself
+            return []
         mine = {row["dataset"] for row in self.chosen(rule, kind_of(rule))}
         named = [d.name for d in self.results.datasets if rule.data in (None, d.name)]
         return [
@@ -106,11 +108,13 @@ class Ground:
 
     def require(self, number: int, rule: Rule) -> None:
         """UserError unless the run has what a rule is about, and a number could decide it."""
+        self._known(number, "data", rule.data, {d.name for d in self.results.datasets}, "Name one of them")
+        if rule.of_speed:
+            return
         names = {row["metric"] for row in self.rows}
-        self._known(number, "metric", rule.metric, names, "Run with it as --metric")
+        self._known(number, "metric", rule.metric, {*names, *SPEEDS}, "Run with it as --metric")
         slices = {row["slice"] for row in self.rows} - {None}
         self._known(number, "slice", rule.slice, slices, "Run with it as --slice")
-        self._known(number, "data", rule.data, {d.name for d in self.results.datasets}, "Name one of them")
         conditions = {row["condition"] for row in self.rows}
         self._known(number, "condition", rule.condition, conditions, "Run a suite that has it")
         self._require_decidable(number, rule)
