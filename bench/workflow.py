@@ -17,7 +17,6 @@ from bench import __version__
 from bench.digest import digest_json, digest_table
 from bench.errors import UserError, listed
 from bench.folder import CellFolder, RunFolder
-from bench.latency import Measured, read_latency, write_latency
 from bench.prereg import Lock, claim
 from bench.question import Question
 from bench.spec import Suite
@@ -71,6 +70,7 @@ def predict(
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
     from bench.predict.face_cache import open_cache
+    from bench.predict.latency import measure_latency
     from bench.predict.plan import Seeking, plan_cells, read_oracle, refuse_frame_targets
     from bench.predict.run import Options, predict_cells
     from bench.predict.zoo import Zoo
@@ -98,27 +98,13 @@ def predict(
     cache = open_cache(warn) if options.cache else None
     predict_cells(run, stores, Options(device, options.workers, progress(left(stores)), cache))
     if options.measure_latency:
-        _measure(run, cells, Options(device, options.workers), options)
+        how = Options(device, options.workers)
+        measure_latency(run, cells, how, partial(_batch, options))
     return run
 
 
 def _batch(options: RunOptions, cell: Any) -> int:
     return options.batch or BATCH[cell.targets.facts.media_kind]
-
-
-def _measure(run: RunFolder, cells: Sequence[Any], how: Any, options: RunOptions) -> None:
-    """Measure the latencies that the folder lacks; what a run before this one measured stays."""
-    from bench.predict.latency import clean_cells, measure_latency
-
-    clean = clean_cells(cells)
-    held = {one.key: one for one in read_latency(run.latency)}
-
-    def keep(one: Measured) -> None:
-        held[one.key] = one
-        write_latency(run.latency, tuple(held[cell.key] for cell in clean if cell.key in held))
-
-    lacking = [cell for cell in clean if cell.key not in held]
-    measure_latency(lacking, how, partial(_batch, options), keep)
 
 
 def score(

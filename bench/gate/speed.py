@@ -18,6 +18,7 @@ from bench.gate.ground import Ground, Held, Row, too_many
 from bench.gate.pairs import model_of
 from bench.judge.gates import Verdict, above, below
 from bench.latency import LATENCIES, Measured, Quantity, fewest, quantile, rate, ratio
+from bench.report.format import STAGES
 from bench.report.results import read_results
 from bench.sides import Side
 
@@ -89,7 +90,7 @@ class Speeds:
         if rule.device is not None and rule.device != mine.hardware.device:
             return f"it was measured on {mine.hardware.device}, and the rule is of {rule.device}"
         if found.n == 0:
-            return f"no call went through the stage {rule.stage}" if rule.stage else "no call was answered"
+            return f"no call went through {STAGES[rule.stage]}" if rule.stage else "no call was answered"
         return None if other is None else self._apart(mine, other, limit)
 
     def _apart(self, mine: Measured, other: Measured, limit: float) -> str | None:
@@ -150,7 +151,7 @@ def _uneven(rule: Rule, level: float, mine: Measured, other: Measured | None) ->
         if one is None:
             continue
         found = quantile(one.times(rule.stage), LATENCIES[rule.metric], level)
-        worth = f"{whose}{found.n} calls count as {found.n_eff:.0f}"
+        worth = f"{whose}{found.n} calls count as {max(1.0, found.n_eff):.0f}"
         if found.n_eff < min(found.n, one.targets) - 1:
             ends = f"{found.spread[0]:.3g} and {found.spread[1]:.3g} ms"
             text += f"; {worth}, for rounds lie between {ends}: measure it where nothing else runs"

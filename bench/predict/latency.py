@@ -22,7 +22,7 @@ import torch
 
 from bench.errors import MediaFault
 from bench.folder import RunFolder
-from bench.latency import STAGES, Calls, Measured, Stretch
+from bench.latency import STAGES, Calls, Measured, Stretch, read_latency, write_latency
 from bench.predict.batch import given_of
 from bench.predict.cell import CLEAN, Cell, Store
 from bench.predict.clip import Clip
@@ -32,7 +32,7 @@ from bench.predict.given import Given
 from bench.predict.reader import Medium, read_medium
 from bench.predict.run import Options, media_of, predict_cells
 
-__all__ = ["clean_cells", "measure_latency"]
+__all__ = ["measure_latency"]
 
 ROUNDS = 5
 WARM_UP = 10
@@ -40,36 +40,43 @@ _PROBES = 3
 CALLS = (60, 21)  # a round; the second where calls are slow
 _SLOW = 0.4  # seconds a call: then 300 of them take more than two minutes
 _STRETCH = 1.0  # seconds that a stretch of a throughput should take at the least
-Tell = Callable[[Measured], None]
-
-
-def clean_cells(cells: Iterable[Cell]) -> list[Cell]:
-    """The clean cell of every model and data set of a run, whether or not the run has it."""
-    found = {cell.name[:2]: cell for cell in cells}
-    return [replace(cell, harm=CLEAN, meshes=None) for cell in found.values()]
 
 
 def measure_latency(
-    cells: Sequence[Cell], options: Options, batch: Callable[[Cell], int], tell: Tell
+    run: RunFolder, cells: Iterable[Cell], options: Options, batch: Callable[[Cell], int]
 ) -> None:
-    """Measure clean cells, and tell of each as soon as its data set is through.
+    """Measure models and data sets of which a run has no latency yet; what was measured before stays.
 
-    ``batch(cell)``: targets a batch in a run. Raises what a run raises, MachineError among it.
+    Measured are clean media, whatever the conditions of the run. ``batch(cell)``: targets a batch in a run.
+    Raises what a run raises, MachineError among it, and UserError where the file of latencies is damaged.
     """
-    for dataset in dict.fromkeys(cell.dataset for cell in cells):
-        clocks = [_Clock(cell, options, batch(cell)) for cell in cells if cell.dataset == dataset]
-        # stdout is the command's own, whatever a model prints.
-        with strict_numbers(), redirect_stdout(sys.stderr):
-            for clock in clocks:
-                clock.probe()
-            for number in range(ROUNDS):
-                for clock in clocks:
-                    clock.round(number)
-            for number in range(ROUNDS):
-                for clock in clocks:
-                    clock.stretch(number)
+    clean = [replace(c, harm=CLEAN, meshes=None) for c in {c.name[:2]: c for c in cells}.values()]
+    held = {(one.model, one.dataset, one.key): one for one in read_latency(run.latency)}
+    lacking = [cell for cell in clean if _identity(cell) not in held]
+    for dataset in dict.fromkeys(cell.dataset for cell in lacking):
+        clocks = [_Clock(cell, options, batch(cell)) for cell in lacking if cell.dataset == dataset]
+        _go_round(clocks)
+        held |= {_identity(clock.cell): clock.measured() for clock in clocks}
+        wanted = map(_identity, clean)
+        write_latency(run.latency, tuple(held[one] for one in wanted if one in held))
+
+
+def _identity(cell: Cell) -> tuple[str, str, str]:
+    """What was measured: weights of one digest may stand under two names."""
+    return cell.model.name, cell.dataset, cell.key
+
+
+def _go_round(clocks: Sequence[_Clock]) -> None:
+    """Every round of every clock, in turns; stdout is the command's own, whatever a model prints."""
+    with strict_numbers(), redirect_stdout(sys.stderr):
         for clock in clocks:
-            tell(clock.measured())
+            clock.probe()
+        for number in range(ROUNDS):
+            for clock in clocks:
+                clock.round(number)
+        for number in range(ROUNDS):
+            for clock in clocks:
+                clock.stretch(number)
 
 
 @dataclass
