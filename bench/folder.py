@@ -20,7 +20,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 
@@ -28,7 +28,7 @@ from bench.digest import digest_bytes, digest_file, digest_json
 from bench.errors import UserError
 from bench.tables import Targets, read_targets
 
-__all__ = ["CellFolder", "RunFolder", "write_json", "write_text"]
+__all__ = ["CellFolder", "RunFolder", "save", "write_json", "write_text"]
 
 _PLAN, _JUDGED = "run.json", "judged.json"
 
@@ -233,12 +233,51 @@ def write_json(path: Path, value: dict[str, Any]) -> None:
     write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write text under another name and move it into place, the folder made where there is none."""
+def write_text(path: Path, text: str, *, new: bool = False) -> None:
+    """Write text under another name and move it into place, the folder made where there is none.
+
+    ``new``: FileExistsError where something is there, also if it came there meanwhile.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        if new:
+            _link(partial, path)
+        else:
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _link(partial: Path, path: Path) -> None:
+    """Move a file where nothing may be replaced; some file systems have no links."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.touch(exist_ok=False)
+        partial.replace(path)
+
+
+def save(path: Path, text: str, how: Literal["replace", "new", "add"] = "replace") -> None:
+    """Write a file that the user named, or add to it; UserError where that cannot be done.
+
+    ``new`` is refused where something is there. Only what is added is not written at once.
+    """
+    try:
+        if how == "add":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        else:
+            write_text(path, text, new=how == "new")
+    except OSError as error:
+        raise UserError(
+            str(path), f"it cannot be written: {error.strerror}", "A file in a folder that can be written",
+            "Name another",
+        ) from None  # fmt: skip
 
 
 def _slug(name: str) -> str:

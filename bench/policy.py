@@ -9,14 +9,12 @@ It is refused where a rule asks for nothing or for two things, and where an exem
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from bench.digest import digest_file
-from bench.document import Document, Loc, Terms, read_document
+from bench.document import Loc, Read, Terms, read_document
 from bench.latency import LATENCIES, Stage
 from bench.spec import Name, Record, Severity, Where, Word
 
@@ -139,21 +137,13 @@ class Policy(Record):
         return value
 
 
-@dataclass(frozen=True)
-class PolicyFile:
+class PolicyFile(Read[Policy]):
     """A policy and where in its file each rule stands."""
 
-    policy: Policy
-    document: Document
-
     @property
-    def digest(self) -> str:
-        """The sha256 of its file."""
-        return digest_file(self.document.path)
-
-    def place(self, *loc: str | int) -> str:
-        """``file:line`` of a rule, or of a field of it: ``place("rules", 0, "metric")``."""
-        return self.document.place(loc if loc in self.document.lines else loc[:2])
+    def policy(self) -> Policy:
+        """The policy itself."""
+        return self.record
 
     def line(self, rule: int) -> int:
         """The line where a rule begins."""
