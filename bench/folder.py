@@ -6,7 +6,7 @@
     RUN/targets/<dataset>.parquet
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
-    RUN/judged.json                           the digests of these files, written after them
+    RUN/judged.json                           the digests of these files and of the plan, written after them
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
 into place, so a killed command leaves nothing half done under a final name.
@@ -30,6 +30,7 @@ from bench.tables import Targets, read_targets
 __all__ = ["CellFolder", "RunFolder", "write_json"]
 
 _PLAN, _JUDGED = "run.json", "judged.json"
+_PLAN_DIGEST = "run_sha256"
 
 
 @dataclass(frozen=True)
@@ -156,17 +157,20 @@ class RunFolder:
         return self.path / "curves.parquet"
 
     def seal(self) -> None:
-        """Write down which estimates, curves and report the run was judged with."""
+        """Write down which plan, estimates, curves and report the run was judged with."""
         write_json(self.path / _JUDGED, self._judged())
 
     def require_sealed(self) -> None:
-        """UserError unless estimates, curves and report are those that the run was judged with."""
+        """UserError unless plan, estimates, curves and report are those that the run was judged with."""
         try:
             sealed = json.loads((self.path / _JUDGED).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             sealed = None
-        if sealed != self._judged():
-            changed = "estimates, curves or report were changed"
+        judged = self._judged()
+        if isinstance(sealed, dict) and _PLAN_DIGEST not in sealed:
+            del judged[_PLAN_DIGEST]  # as runs were sealed before the plan was
+        if sealed != judged:
+            changed = "plan, estimates, curves or report were changed"
             raise UserError(
                 str(self.path), f"there is no readable {_JUDGED}" if sealed is None else changed,
                 "What was judged, as it was written",
@@ -175,6 +179,7 @@ class RunFolder:
 
     def _judged(self) -> dict[str, str | None]:
         files = {"estimates": self.estimates, "curves": self.curves, "report": self.report}
+        files["run"] = self.path / _PLAN
         return {f"{n}_sha256": digest_file(path) if path.is_file() else None for n, path in files.items()}
 
     @property
