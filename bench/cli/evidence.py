@@ -202,11 +202,12 @@ def _named(targets: tuple[str, ...], held: Any) -> dict[str, Path]:
     """Targets by data set: ``NAME=FILE``, or the file alone where the bundle is of one data set."""
     from bench.evidence.recompute import datasets_of
 
-    found: dict[str, Path] = {}
-    for text in targets:
-        name, _, file = text.rpartition("=")
-        known = datasets_of(held)
-        if not name and len(known) != 1:
+    known, found = datasets_of(held), dict[str, Path]()
+    for text in targets if known else ():
+        name, _, file = text.partition("=")
+        if not file or (name not in known and Path(text).is_file()):
+            name, file = "", text
+        if not name and len(known) > 1:
             raise UserError(
                 "--targets", f"{text!r} does not say of which data set", f"The bundle has {', '.join(known)}",
                 "Give NAME=FILE",

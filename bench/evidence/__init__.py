@@ -1,6 +1,6 @@
 """Evidence: a finished run as one signed file, and what such a file proves."""
 
-from bench.evidence.bundle import Bundled, bundle
+from bench.evidence.make import Bundled, bundle
 from bench.evidence.recompute import Beside, Recomputation, recompute
 from bench.evidence.verify import Held, follows, opened
 

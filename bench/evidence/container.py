@@ -115,13 +115,13 @@ def stream(members: Sequence[Member]) -> Iterator[bytes]:
     """The bytes of the container, in blocks; UserError where it would be too large or two names too alike."""
     ordered = sorted(members, key=lambda each: order(each.path))
     _require_room(ordered)
-    offset, central = 0, b""
+    offset, central = 0, bytearray()
     for each in ordered:
         yield (header := _local(each.path, each.size, each.crc))
         yield from each.blocks()
         central += _entry(each.path, each.size, each.crc, offset)
         offset += len(header) + each.size
-    yield central + _end(len(ordered), len(central), offset)
+    yield bytes(central) + _end(len(ordered), len(central), offset)
 
 
 def pack(members: Sequence[Member], sink: BinaryIO) -> None:
@@ -150,27 +150,55 @@ def unpack(path: Path, folder: Path) -> Unpacked:
 
 
 def _read(file: BinaryIO, size: int, folder: Path, files: dict[str, tuple[int, str]]) -> Iterator[Fault]:
-    central, count = b"", 0
+    central, seen = bytearray(), _Seen()
     while True:
         offset = file.tell()
-        magic = file.read(4)
-        if magic != MAGIC:
+        if file.read(4) != MAGIC:
             break
-        name, length, stated = _header(file, offset, size, list(files))
+        if len(files) == _MEMBERS:
+            raise _BrokenError("", f"it has more than {_MEMBERS:,} members")
+        name, length, stated = _header(file, offset, size, seen)
+        seen.add(name)
         sha256, crc = _extract(file, folder / name, length)
         files[name] = length, sha256
         if crc != stated:
             yield Fault(name, "its content is not what its zip header was written for")
-        central, count = central + _entry(name, length, stated, offset), count + 1
-    _require_end(file, offset, central + _end(count, len(central), offset), list(files))
+        central += _entry(name, length, stated, offset)
+    _require_end(file, offset, bytes(central) + _end(len(files), len(central), offset), list(files))
 
 
-def _header(file: BinaryIO, offset: int, size: int, before: list[str]) -> tuple[str, int, int]:
+class _Seen:
+    """The names so far, each different from the others on any file system, in their order."""
+
+    def __init__(self) -> None:
+        self.last: str | None = None
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+
+    def add(self, name: str) -> None:
+        """Take a name; _BrokenError where it is not one of its own or not in its place."""
+        alike = name.casefold()
+        folders = {alike[: found.start()] for found in re.finditer("/", alike)}
+        if alike in self._files:
+            raise _BrokenError(
+                name, "there are two members of this name, or of names that differ in case alone"
+            )
+        if alike in self._folders or folders & self._files:
+            raise _BrokenError(name, "there is a file and a folder of one name")
+        if self.last is not None and order(name) <= order(self.last):
+            raise _BrokenError(
+                name, f"it stands after {self.last}; members stand in order, the manifest first"
+            )
+        self.last = name
+        self._files.add(alike)
+        self._folders |= folders
+
+
+def _header(file: BinaryIO, offset: int, size: int, seen: _Seen) -> tuple[str, int, int]:
     """The name, length and checksum in a local header that is as ``_local`` writes it."""
-    after = f"after {before[-1]}" if before else "at its start"
     head = MAGIC + file.read(struct.calcsize(_LOCAL) - 4)
     if len(head) < struct.calcsize(_LOCAL):
-        raise _BrokenError("", f"it ends within a header, {after}")
+        raise _BrokenError("", f"it ends within a header, after {seen.last or 'its start'}")
     _, _, flags, method, _, _, crc, _, length, spelt, _ = struct.unpack(_LOCAL, head)
     raw = file.read(spelt)
     name = raw.decode("ascii", "backslashreplace")
@@ -180,22 +208,12 @@ def _header(file: BinaryIO, offset: int, size: int, before: list[str]) -> tuple[
         raise _BrokenError(name, "the member is encrypted by zip; a bundle is encrypted as a whole")
     if method:
         raise _BrokenError(name, "the member is compressed; the members of a bundle are stored as they are")
-    if length > size - file.tell():
-        raise _BrokenError(
-            name, f"its header says {length:,} bytes, and {max(size - file.tell(), 0):,} follow"
-        )
+    left = max(size - file.tell(), 0)
+    if length > left:
+        raise _BrokenError(name, f"its header says {length:,} bytes, and {left:,} follow")
     if head + raw != _local(name, length, crc):
         raise _BrokenError(name, f"its zip header, at byte {offset:,}, is not as a bundle has it")
-    _require_place(name, before)
     return name, length, crc
-
-
-def _require_place(name: str, before: list[str]) -> None:
-    """A member has a name of its own, and stands where its name says."""
-    if name.casefold() in {other.casefold() for other in before}:
-        raise _BrokenError(name, "there are two members of this name, or of names that differ in case alone")
-    if before and order(name) <= order(before[-1]):
-        raise _BrokenError(name, f"it stands after {before[-1]}; members stand in order, the manifest first")
 
 
 def _extract(file: BinaryIO, path: Path, length: int) -> tuple[str, int]:

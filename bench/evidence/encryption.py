@@ -96,35 +96,55 @@ def read_passphrase(path: Path) -> Opener:
 
 
 def encrypt(blocks: Iterable[bytes], size: int, sink: BinaryIO, to: Opener) -> None:
-    """Write blocks of ``size`` bytes in all as an age file; UserError where a passphrase is for too many."""
-    if to.passphrase is None:
-        pyrage.encrypt_io(BufferedReader(_Pulled(blocks), 1 << 20), sink, list(to.keys))
-    elif size > _IN_MEMORY:
-        raise UserError(
-            "--passphrase-file", f"the bundle has {size:,} bytes",
-            f"With a passphrase it is held in memory, and has at most {_IN_MEMORY:,}", "Give a --recipient",
-        )  # fmt: skip
-    else:
+    """Write blocks of ``size`` bytes in all as an age file; UserError where a passphrase is for too many.
+
+    What the blocks and the sink raise comes through.
+    """
+    if to.passphrase is not None:
+        _require_small(size)
         sink.write(pyrage.passphrase.encrypt(b"".join(blocks), to.passphrase))
+        return
+    reader, writer = _Pulled(blocks), _Pushed(sink)
+    try:
+        pyrage.encrypt_io(BufferedReader(reader, 1 << 20), writer, list(to.keys))
+    except pyrage.EncryptError as error:
+        raise _first(error, reader.failure, writer.failure) from None
 
 
 def decrypt(path: Path, sink: BinaryIO, opener: Opener | None) -> None:
-    """Write the content of an age file; Locked where it was changed, UserError for a key that is not its."""
+    """Write the content of an age file; Locked where it was changed, UserError for a key that is not its.
+
+    What the sink raises comes through.
+    """
+    writer = _Pushed(sink)
     with path.open("rb") as file:
         scrypt = file.read(len(MAGIC) + len(_SCRYPT)) == MAGIC + _SCRYPT
         file.seek(0)
         opener = _fitting(path, scrypt, opener)
         try:
             if opener.passphrase is None:
-                pyrage.decrypt_io(file, sink, list(opener.keys))
+                pyrage.decrypt_io(file, writer, list(opener.keys))
             elif path.stat().st_size > 2 * _IN_MEMORY:
                 raise Locked("it is larger than a bundle with a passphrase may be")
             else:
-                sink.write(pyrage.passphrase.decrypt(file.read(), opener.passphrase))
-        except pyrage.DecryptError as error:
-            raise _unopened(path, str(error).partition("\n")[0]) from None
-        except OSError as error:  # how the library says that a chunk is not what was encrypted
-            raise Locked(f"it was changed or cut short after it was encrypted ({error})") from None
+                writer.write(pyrage.passphrase.decrypt(file.read(), opener.passphrase))
+        except (pyrage.DecryptError, OSError) as error:  # the latter for a chunk that was changed
+            raise _first(_unopened(path, str(error).partition("\n")[0]), writer.failure) from None
+
+
+def _require_small(size: int) -> None:
+    if size > _IN_MEMORY:
+        raise UserError(
+            "--passphrase-file", f"the bundle has {size:,} bytes",
+            f"With a passphrase it is held in memory, and has at most {_IN_MEMORY:,}", "Give a --recipient",
+        )  # fmt: skip
+
+
+def _first(error: Exception, *failures: BaseException | None) -> BaseException:
+    """What our own side raised, which the library wraps as text, or else what the library did."""
+    if "KeyboardInterrupt" in str(error):  # it may come before our own side is ready to keep it
+        return KeyboardInterrupt()
+    return next((failure for failure in failures if failure is not None), error)
 
 
 def _fitting(path: Path, scrypt: bool, opener: Opener | None) -> Opener:  # noqa: FBT001 (a fact of the file)
@@ -158,22 +178,45 @@ def _text(path: Path, flag: str) -> str:
 
 
 class _Pulled(RawIOBase):
-    """Blocks as a file that is read: each is made when it is asked for."""
+    """Blocks as a file that is read: each is made when it is asked for; keeps what making one raised."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:
         super().__init__()
         self._blocks, self._left = iter(blocks), b""
+        self.failure: BaseException | None = None
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        while not self._left:
-            block = next(self._blocks, None)
-            if block is None:
-                return 0
-            self._left = block
+        try:
+            while not self._left:
+                block = next(self._blocks, None)
+                if block is None:
+                    return 0
+                self._left = block
+        except BaseException as error:
+            self.failure = error
+            raise
         taken = self._left[: len(buffer)]
         buffer[: len(taken)] = taken
         self._left = self._left[len(taken) :]
         return len(taken)
+
+
+class _Pushed:
+    """A file that is written; keeps what writing raised."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self.failure: BaseException | None = None
+
+    def write(self, data: bytes) -> int:
+        try:
+            return self._sink.write(data)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def flush(self) -> None:
+        self._sink.flush()

@@ -25,6 +25,7 @@ from bench.evidence.container import Fault
 from bench.evidence.contents import LOCK
 from bench.evidence.derive import Derived, derive
 from bench.evidence.manifest import Manifest
+from bench.evidence.reading import unreadable
 from bench.evidence.verify import Held
 from bench.folder import RunFolder, write_json
 from bench.judge.audit import Audit, audit
@@ -73,6 +74,8 @@ def recompute(held: Held, beside: Beside) -> Recomputation:
     manifest = held.manifest
     assert manifest is not None
     assert held.whole
+    if faults := unreadable(held.folder):
+        return Recomputation(faults=faults)
     if manifest.bundle == "external":
         return _from_aggregates(held.folder, manifest, beside)
     if beside.targets or beside.cells:
@@ -85,8 +88,8 @@ def recompute(held: Held, beside: Beside) -> Recomputation:
 
 def datasets_of(held: Held) -> list[str]:
     """The data sets of a bundle, in the order of its plan; none where it does not hold."""
-    path = held.folder / PLAN
-    if not held.whole or not path.is_file():
+    path = next((p for name in (PLAN, "run.json") if (p := held.folder / name).is_file()), None)
+    if not held.whole or path is None or unreadable(held.folder):
         return []
     return [entry["name"] for entry in json.loads(path.read_bytes())["datasets"]]
 

@@ -1,0 +1,179 @@
+"""What is encrypted: it opens for whom it is, streams, and leaves nothing behind however it ends."""
+
+from __future__ import annotations
+
+import io
+import signal
+import tempfile
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.errors import UserError
+from bench.evidence import encryption
+from bench.evidence.encryption import Locked, Opener, decrypt, encrypt, read_identities, read_recipients
+from bench.evidence.make import bundle
+from bench.evidence.verify import opened
+from bench.folder import RunFolder
+from tests.evidence.conftest import Bundles, Keys, called, invoke
+
+
+def test_it_opens_for_every_recipient(keys: Keys, tmp_path: Path) -> None:
+    from bench.evidence.encryption import make_identity
+
+    second = make_identity(tmp_path / "second.age")
+    with (tmp_path / "b").open("wb") as sink:
+        encrypt([b"con", b"tent"], 7, sink, read_recipients([keys.recipient, second]))
+    assert b"content" not in (tmp_path / "b").read_bytes()
+    for identity in (keys.identity, tmp_path / "second.age"):
+        found = io.BytesIO()
+        decrypt(tmp_path / "b", found, read_identities(identity))
+        assert found.getvalue() == b"content"
+    with pytest.raises(UserError, match="what was given does not open it"):
+        decrypt(tmp_path / "b", io.BytesIO(), read_identities(keys.other_identity))
+
+
+def test_it_streams(keys: Keys, tmp_path: Path) -> None:
+    block, count = bytes(1 << 20), 48
+    tracemalloc.start()
+    try:
+        with (tmp_path / "b").open("wb") as sink:
+            encrypt((block for _ in range(count)), count << 20, sink, read_recipients([keys.recipient]))
+        with (tmp_path / "plain").open("wb") as sink:
+            decrypt(tmp_path / "b", sink, read_identities(keys.identity))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (tmp_path / "plain").stat().st_size == count << 20
+    assert peak < 12 << 20
+
+
+def test_a_bundle_with_a_passphrase(scored: Path, keys: Keys, tmp_path: Path) -> None:
+    run, out = scored / "run", tmp_path / "b"
+    (tmp_path / "p").write_text("correct horse battery staple\n")
+    (tmp_path / "wrong").write_text("incorrect horse\n")
+    called(
+        "audit", run, "--bundle", "internal", "--out", out, "--sign", keys.sign, "--passphrase-file",
+        tmp_path / "p",
+    )  # fmt: skip
+    said = called("audit", out, "--passphrase-file", tmp_path / "p", "--verify-key", keys.public)
+    assert said.splitlines()[-1] == "verified: nothing was changed since the key given signed it"
+    refused = str(invoke("audit", out, "--passphrase-file", tmp_path / "wrong").exception)
+    assert refused == (
+        f"{out}: what was given does not open it: it is for another key, or its header was changed. "
+        "The key or passphrase that it was encrypted for. Give that, or get the bundle again."
+    )
+    assert "is encrypted with a passphrase" in str(
+        invoke("audit", out, "--identity", keys.identity).exception
+    )
+    assert "is encrypted with a passphrase" in str(invoke("audit", out).exception)
+
+
+def test_a_passphrase_is_for_what_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(
+        UserError, match=r"^--passphrase-file: the bundle has 536,870,913 bytes\. .* Give a --recipient\.$"
+    ):
+        encrypt([], (512 << 20) + 1, io.BytesIO(), Opener(passphrase="p"))  # noqa: S106
+    assert "secret" not in repr(Opener(passphrase="secret"))  # noqa: S106
+
+
+@pytest.fixture
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    return folder
+
+
+class _EndError(BaseException):
+    """As SIGTERM raises."""
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), _EndError(), OSError(28, "No space left on device")])
+def test_however_making_ends_nothing_is_left(
+    error: BaseException,
+    scored: Path,
+    keys: Keys,
+    tmp_path: Path,
+    temporary: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cut(members: object) -> Iterator[bytes]:
+        yield b"plain"
+        raise error
+
+    monkeypatch.setattr("bench.evidence.make.stream", cut)
+    out = tmp_path / "out" / "b"
+    with pytest.raises(type(error)):
+        bundle(
+            RunFolder(scored / "run"), "internal", out, keys.signing, read_recipients([keys.recipient]), None
+        )
+    assert [*out.parent.iterdir(), *temporary.iterdir()] == []
+
+
+def test_making_writes_no_plain_copy(
+    scored: Path, keys: Keys, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[bytes] = []
+    real = encryption.encrypt
+
+    def watched(blocks: Iterator[bytes], *rest: object) -> None:
+        def looked() -> Iterator[bytes]:
+            for block in blocks:
+                seen.extend(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+                yield block
+
+        real(looked(), *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("bench.evidence.make.encrypt", watched)
+    (tmp_path / "out").mkdir()
+    bundle(
+        RunFolder(scored / "run"), "internal", tmp_path / "out" / "b", keys.signing,
+        read_recipients([keys.recipient]), None,
+    )  # fmt: skip
+    assert seen
+    assert not any(b"manifest" in data or b"PAR1" in data for data in seen)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), _EndError(), ValueError()])
+def test_however_reading_ends_nothing_is_left(
+    error: BaseException, bundles: Bundles, keys: Keys, temporary: Path
+) -> None:
+    def used() -> None:
+        with opened(bundles.internal, read_identities(keys.identity), None) as held:
+            assert (held.folder / "targets" / "people.parquet").is_file()
+            assert [p.name for p in held.folder.parent.iterdir()] == ["bundle"]
+            raise error
+
+    with pytest.raises(type(error)):
+        used()
+    assert list(temporary.iterdir()) == []
+
+
+def test_an_interrupt_while_it_decrypts(bundles: Bundles, keys: Keys) -> None:
+    class Interrupted(io.BytesIO):
+        def write(self, data: object) -> int:
+            signal.raise_signal(signal.SIGINT)
+            return 0
+
+    with pytest.raises(KeyboardInterrupt):
+        decrypt(bundles.internal, Interrupted(), read_identities(keys.identity))
+
+
+def test_a_full_disk_is_no_fault_of_the_bundle(bundles: Bundles, keys: Keys) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        decrypt(bundles.internal, Full(), read_identities(keys.identity))
+
+
+def test_cut_short_or_longer_it_does_not_open(bundles: Bundles, keys: Keys, tmp_path: Path) -> None:
+    data = bundles.internal.read_bytes()
+    for bad in (data[:-1], data[: len(data) // 2], data + b"x", data[:200]):
+        (tmp_path / "b").write_bytes(bad)
+        with pytest.raises((Locked, UserError), match="changed"):
+            decrypt(tmp_path / "b", io.BytesIO(), read_identities(keys.identity))
