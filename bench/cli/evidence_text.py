@@ -64,7 +64,16 @@ def verified_text(held: Held, made: Recomputation | None) -> str:
         lines.append(f"               {_UNKNOWN}")
     lines += _recomputed(made)
     lines.append(_verdict(held, made))
-    return "\n".join(lines)
+    return "\n".join(_harmless(line) for line in lines)
+
+
+def _harmless(text: str) -> str:
+    """The text without what acts on a terminal: names in a bundle are its signer's.
+
+    >>> _harmless("a" + chr(27) + "[2Jb")
+    'a?[2Jb'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _faults(held: Held, made: Recomputation | None) -> list[dict[str, str]]:

@@ -22,9 +22,15 @@ from bench.folder import RunFolder
 from bench.tables.curves import CURVES
 from bench.tables.estimates import ESTIMATES
 
-__all__ = ["CELLS", "DERIVABLE", "PLAN", "reduced_cells", "reduced_plan", "require_aggregates"]
+__all__ = ["CELLS", "DERIVABLE", "EXTERNAL", "PLAN", "reduced_cells", "reduced_plan", "require_aggregates"]
 
 PLAN, CELLS, DERIVABLE = "plan.json", "cells.json", "derivable.json"
+EXTERNAL = (
+    PLAN, CELLS, DERIVABLE, "estimates.parquet", "curves.parquet", "judged.json", "report.html", "audit.html",
+    "audit.md", "audit.json", "audit.pdf", "signer.pem",
+)  # fmt: skip
+"""All that an external bundle may hold, beside its manifest and the signature of that."""
+
 _OF_PLAN = (
     "affectbench", "kind", "suite", "suite_digest", "models", "cells", "datasets", "device", "precision",
     "perturbations", "oracle", "detect_every", "lock",

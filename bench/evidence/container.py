@@ -23,7 +23,7 @@ from bench.errors import MachineError, UserError
 
 __all__ = [
     "LIMIT", "MAGIC", "MANIFEST", "SIGNATURE", "Fault", "Member", "Unpacked", "member", "order", "pack",
-    "stream", "unpack",
+    "stream", "unfit", "unpack",
 ]  # fmt: skip
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -94,7 +94,7 @@ class _BrokenError(Exception):
 
 def member(path: str, source: Path | bytes) -> Member:
     """A file or bytes as a member; UserError for a name that could not be read back anywhere."""
-    if found := _unfit(path):
+    if found := unfit(path):
         raise UserError(
             path, found, "Members of a bundle have plain relative names", "Name the model or data otherwise"
         )
@@ -202,7 +202,7 @@ def _header(file: BinaryIO, offset: int, size: int, seen: _Seen) -> tuple[str, i
     _, _, flags, method, _, _, crc, _, length, spelt, _ = struct.unpack(_LOCAL, head)
     raw = file.read(spelt)
     name = raw.decode("ascii", "backslashreplace")
-    if found := _unfit(name):
+    if found := unfit(name):
         raise _BrokenError("", f"a member is named {name[:80]!r}: {found}")
     if flags & 1:
         raise _BrokenError(name, "the member is encrypted by zip; a bundle is encrypted as a whole")
@@ -277,10 +277,10 @@ def _require_room(members: Sequence[Member]) -> None:
             )  # fmt: skip
 
 
-def _unfit(name: str) -> str | None:
+def unfit(name: str) -> str | None:
     """Why a name is refused, None where it may be used as a path below a folder.
 
-    >>> _unfit("cells/a/b.json"), _unfit("../a")
+    >>> unfit("cells/a/b.json"), unfit("../a")
     (None, 'it leads out of the folder')
     """
     if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):

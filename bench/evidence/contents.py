@@ -20,6 +20,7 @@ from bench.evidence.aggregates import CELLS, DERIVABLE, PLAN, reduced_cells, red
 from bench.evidence.container import Member, member
 from bench.evidence.derive import what_derives
 from bench.evidence.manifest import File
+from bench.evidence.reading import no_plan
 from bench.folder import RunFolder
 from bench.prereg import Lock, follow
 
@@ -105,6 +106,11 @@ def _rows(run: RunFolder) -> tuple[str, ...]:
 def _records(run: RunFolder) -> tuple[str, ...]:
     """All other files of the run; UserError unless they are those that it was judged with."""
     run.require_sealed()
+    if no_plan((run.path / "run.json").read_bytes()):
+        raise UserError(
+            str(run.path), "its run.json is no plan of this version, or has names with control characters",
+            "A run that 'run' or 'score' of this version wrote", "Make the run anew",
+        )  # fmt: skip
     cells = [_path(run, cell.path / "cell.json") for cell in run.cells()]
     results = [
         name for name in (ESTIMATES, _CURVES, _REPORT, _JUDGED, *_AUDIT) if (run.path / name).is_file()

@@ -24,7 +24,7 @@ from bench.judge.audit_values import CellValues, Value
 from bench.judge.planned import PlannedCell, planned_cells
 from bench.spec import Suite
 
-__all__ = ["Derived", "derive", "what_derives"]
+__all__ = ["Derived", "derive", "statement", "what_derives"]
 
 Row = dict[str, Any]
 _KINDS = (
@@ -110,7 +110,11 @@ def derive(folder: RunFolder) -> Derived:
 
 def what_derives(run: RunFolder) -> bytes:
     """What a bundle says of itself: how many estimates follow without rows, and how many do not."""
-    found = derive(run)
+    return statement(derive(run))
+
+
+def statement(found: Derived) -> bytes:
+    """What follows and what does not, as canonical JSON."""
     return canonical_json(
         {
             "follow_from_other_estimates": found.follow,

@@ -8,11 +8,12 @@ in it with their digests, so that a later bundle or the run itself can be held a
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from bench.digest import canonical_json
+from bench.evidence.container import unfit
 from bench.spec import Record
 
 __all__ = ["SIGNER", "File", "Manifest", "NoManifest", "read_manifest", "write_manifest"]
@@ -22,13 +23,24 @@ _LARGEST = 64 << 20
 _Kind = Literal["affectbench evidence"]
 
 
+def _named(path: str) -> str:
+    """A path that a bundle may have; ValueError for any other."""
+    if found := unfit(path):
+        raise ValueError(f"this is no path in a bundle: {found}")
+    return path
+
+
+_Path = Annotated[str, AfterValidator(_named)]
+_Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
 class File(Record):
     """A file of the run: its path there, its size in bytes, and the paths that it is made ``of``."""
 
-    path: str
+    path: _Path
     size: int = Field(ge=0)
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
-    of: tuple[str, ...] = ()
+    sha256: _Digest
+    of: tuple[_Path, ...] = ()
 
 
 class Manifest(Record):
@@ -36,12 +48,12 @@ class Manifest(Record):
 
     kind: _Kind = "affectbench evidence"
     format: Literal[1] = 1
-    affectbench: str
+    affectbench: str = Field(pattern=r"^[0-9A-Za-z.+-]{1,64}$")
     bundle: Literal["internal", "external"]
-    signer: str
+    signer: _Digest
     files: tuple[File, ...]
     elsewhere: tuple[File, ...] = ()
-    lock: str | None = None
+    lock: _Digest | None = None
 
 
 class NoManifest(Exception):  # noqa: N818 (a fault is data)
@@ -63,7 +75,8 @@ def read_manifest(data: bytes) -> Manifest:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise NoManifest(f"{place}: {first['msg']}" if place else first["msg"]) from None
+        # What it says may be of the file's own words: nothing of these may act on a terminal.
+        raise NoManifest(ascii(f"{place}: {first['msg']}" if place else first["msg"])[1:-1]) from None
     except (ValueError, RecursionError) as error:
         raise NoManifest(f"it is no JSON ({type(error).__name__})") from None
     if not isinstance(content, dict) or write_manifest(manifest) != data:

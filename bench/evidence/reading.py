@@ -6,14 +6,13 @@ grow to more than a machine holds, and the plan may be no plan. Says what is wro
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from bench.evidence.aggregates import CELLS, PLAN
 from bench.evidence.container import Fault
@@ -21,21 +20,24 @@ from bench.spec import Facts, Record, Suite
 from bench.tables.curves import CURVES
 from bench.tables.estimates import ESTIMATES
 
-__all__ = ["unreadable"]
+__all__ = ["no_plan", "unreadable"]
 
 _ROWS, _BYTES = 100_000_000, 16 << 30
 _SCHEMAS = {"estimates.parquet": ESTIMATES, "curves.parquet": CURVES}
 
 
+_Name = Annotated[str, Field(pattern=r"^\P{Cc}+$")]  # nothing in it acts on a terminal
+
+
 class _Data(Record, extra="ignore"):
-    name: str
+    name: _Name
     digest: str
     rows: int
     facts: Facts
 
 
 class _Model(Record, extra="ignore"):
-    name: str
+    name: _Name
     double: bool
 
 
@@ -46,14 +48,17 @@ class _Plan(Record, extra="ignore"):
     suite: Suite
     models: tuple[_Model, ...]
     datasets: tuple[_Data, ...]
-    cells: tuple[tuple[str, str, str], ...]
+    cells: tuple[tuple[_Name, _Name, _Name], ...]
 
 
 def unreadable(folder: Path) -> tuple[Fault, ...]:
     """The files in the folder of a bundle of which nothing can be made, and why."""
     faults = [fault for path in sorted(folder.rglob("*.parquet")) for fault in _of_table(folder, path)]
-    plan = next(path for name in (PLAN, "run.json") if (path := folder / name).is_file())
-    return (*faults, *_of_plan(folder, plan))
+    path = next(path for name in (PLAN, "run.json") if (path := folder / name).is_file())
+    aggregates = folder / CELLS
+    cells = aggregates.read_bytes() if path.name == PLAN and aggregates.is_file() else None
+    found = no_plan(path.read_bytes(), cells)
+    return (*faults, *([Fault(path.name, found)] if found else []))
 
 
 def _of_table(folder: Path, path: Path) -> Iterator[Fault]:
@@ -71,18 +76,16 @@ def _of_table(folder: Path, path: Path) -> Iterator[Fault]:
         yield Fault(name, "it has other columns than this version of affectbench")
 
 
-def _of_plan(folder: Path, path: Path) -> Iterator[Fault]:
+def no_plan(data: bytes, cells: bytes | None = None) -> str | None:
+    """Why bytes are no plan of which anything can be made, or ``cells`` not of its cells; else None."""
     try:
-        plan = _Plan.model_validate_json(path.read_bytes())
-        cells: Any = TypeAdapter(list[dict[str, Any]]).validate_json(_cells(folder))
+        plan = _Plan.model_validate_json(data)
+        facts = None if cells is None else TypeAdapter(list[dict[str, Any]]).validate_json(cells)
     except (ValidationError, RecursionError):
-        yield Fault(path.name, "it is signed as it is, but is no plan of this version of affectbench")
-        return
+        return "it is signed as it is, but is no plan of this version of affectbench"
     known = {data.name for data in plan.datasets}
-    if {name for _, name, _ in plan.cells} - known or (path.name == PLAN and len(cells) != len(plan.cells)):
-        yield Fault(path.name, "its cells are not of its data sets, or not those of cells.json")
-
-
-def _cells(folder: Path) -> bytes:
-    path = folder / CELLS
-    return path.read_bytes() if path.is_file() else json.dumps([]).encode()
+    if {name for _, name, _ in plan.cells} - known:
+        return "it has cells of data sets that it does not have"
+    if facts is not None and len(facts) != len(plan.cells):
+        return "it has other cells than cells.json"
+    return None

@@ -21,9 +21,10 @@ import pyarrow.parquet as pq
 from bench.digest import digest_file
 from bench.errors import UserError, listed
 from bench.evidence.aggregates import CELLS, PLAN
+from bench.evidence.agreement import agreement
 from bench.evidence.container import Fault
 from bench.evidence.contents import LOCK
-from bench.evidence.derive import Derived, derive
+from bench.evidence.derive import Derived, derive, statement
 from bench.evidence.manifest import Manifest
 from bench.evidence.reading import unreadable
 from bench.evidence.verify import Held
@@ -83,7 +84,8 @@ def recompute(held: Held, beside: Beside) -> Recomputation:
             "--cells" if beside.cells else "--targets", "the bundle is internal",
             "It holds targets and cells", "Leave it out",
         )  # fmt: skip
-    return Recomputation(audit=audit(held.folder), lock=_follows(held.folder))
+    findings = tuple(agreement(held.folder, manifest, None))
+    return Recomputation(audit=audit(held.folder), findings=findings, lock=_follows(held.folder))
 
 
 def datasets_of(held: Held) -> list[str]:
@@ -113,11 +115,13 @@ def _from_aggregates(folder: Path, manifest: Manifest, beside: Beside) -> Recomp
         _require_targets(run, beside.targets)
         faults += _put_cells(run, manifest, beside.cells)
     derived = derive(run)
+    checked = agreement(folder, manifest, statement(derived))
     if faults:
-        return Recomputation(derived=derived, faults=tuple(faults))
+        return Recomputation(derived=derived, findings=tuple(checked), faults=tuple(faults))
     if beside.cells is not None:
-        return Recomputation(audit=audit(run.path), derived=derived)
-    checked = _checked_by_targets(run) if beside.targets else []
+        return Recomputation(audit=audit(run.path), derived=derived, findings=tuple(checked))
+    if beside.targets:
+        checked += _checked_by_targets(run)
     return Recomputation(derived=derived, findings=tuple(checked))
 
 

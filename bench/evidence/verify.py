@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from bench.errors import UserError
 from bench.evidence import container, encryption
-from bench.evidence.aggregates import CELLS, PLAN
+from bench.evidence.aggregates import CELLS, DERIVABLE, EXTERNAL, PLAN
 from bench.evidence.container import MANIFEST, SIGNATURE, Fault, Unpacked
 from bench.evidence.keys import fingerprint, public_pem, signs
 from bench.evidence.manifest import SIGNER, Manifest, NoManifest, read_manifest
@@ -32,7 +32,7 @@ __all__ = ["Held", "follows", "opened"]
 _HEAD = 64
 _NEEDED = {
     "internal": ("run.json", "estimates.parquet", "judged.json", SIGNER),
-    "external": (PLAN, CELLS, "estimates.parquet", "judged.json", SIGNER),
+    "external": (PLAN, CELLS, DERIVABLE, "estimates.parquet", "judged.json", SIGNER),
 }
 
 
@@ -204,3 +204,6 @@ def _missing(unpacked: Unpacked, manifest: Manifest, stated: Set[str]) -> Iterat
     for path in _NEEDED[manifest.bundle]:
         if path not in stated:
             yield Fault(path, f"an {manifest.bundle} bundle needs it, and the manifest has it not")
+    if manifest.bundle == "external":
+        for path in sorted(stated - set(EXTERNAL)):
+            yield Fault(path, "an external bundle holds no such file")

@@ -200,6 +200,15 @@ def test_a_run_that_was_changed_is_refused(copy: Path, keys: Keys, tmp_path: Pat
     assert "1 of 1 cells are unfinished or changed" in refused(tmp_path, made)
 
 
+def test_names_that_act_on_a_terminal_are_refused(copy: Path, keys: Keys, tmp_path: Path) -> None:
+    plan = json.loads((copy / "run.json").read_text())
+    plan["models"][0]["name"] = "mine\x1b[2J"
+    (copy / "run.json").write_text(json.dumps(plan))
+    RunFolder(copy).seal()
+    made = (copy, "--bundle", "external", "--out", tmp_path / "e", "--sign", keys.sign)
+    assert "or has names with control characters" in refused(tmp_path, made)
+
+
 def test_a_file_that_is_a_link_is_refused(copy: Path, keys: Keys, tmp_path: Path) -> None:
     (copy / "audit.md").symlink_to(keys.sign)
     made = (copy, "--bundle", "external", "--out", tmp_path / "e", "--sign", keys.sign)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import signal
+import subprocess
+import sys
 import tempfile
+import time
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -177,3 +181,20 @@ def test_cut_short_or_longer_it_does_not_open(bundles: Bundles, keys: Keys, tmp_
         (tmp_path / "b").write_bytes(bad)
         with pytest.raises((Locked, UserError), match="changed"):
             decrypt(tmp_path / "b", io.BytesIO(), read_identities(keys.identity))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_program_that_is_stopped_leaves_nothing(
+    number: int, code: int, bundles: Bundles, keys: Keys, tmp_path: Path
+) -> None:
+    words = ["audit", str(bundles.internal), "--identity", str(keys.identity)]
+    with subprocess.Popen(
+        [sys.executable, "-c", "from bench.cli import main; main()", *words],
+        env={**os.environ, "TMPDIR": str(tmp_path)}, stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+    ) as program:  # fmt: skip
+        while program.poll() is None and not list(tmp_path.glob("affectbench-*/bundle/run.json")):
+            time.sleep(0.01)
+        program.send_signal(number)
+        program.communicate(timeout=60)
+    assert program.returncode == code
+    assert list(tmp_path.iterdir()) == []
