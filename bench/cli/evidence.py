@@ -75,8 +75,7 @@ def audit(
 ) -> None:  # fmt: skip
     """Recompute a run's numbers by another way, bundle it, or verify a bundle; exit 1 where it fails.
 
-    What is done follows from what is named: a folder is recomputed or, with --bundle, bundled; a file is
-    verified and, as far as it allows, recomputed.
+    A folder is recomputed or, with --bundle, bundled; a file is verified and recomputed as far as it allows.
     """
     making = {"--out": out, "--sign": sign, "--recipient": recipient, "--lock": lock}
     reading = {"--verify-key": verify_key, "--identity": identity, "--targets": targets, "--cells": cells}
@@ -156,7 +155,7 @@ def _closer(keys: Keys) -> Opener:
         return read_recipients(keys.recipient)
     if keys.passphrase_file:
         return read_passphrase(keys.passphrase_file)
-    if not sys.stdin.isatty():
+    if not _asks():
         raise UserError(
             "--bundle internal", "there is nobody to open it",
             "It holds rows of single persons and is encrypted, with --recipient or --passphrase-file",
@@ -165,8 +164,14 @@ def _closer(keys: Keys) -> Opener:
     return Opener(passphrase=typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True))
 
 
-def _opener(keys: Keys) -> Opener | None:
-    from bench.evidence.encryption import read_identities, read_passphrase
+def _asks() -> bool:
+    """Whether somebody is there to be asked for a passphrase."""
+    return sys.stdin.isatty()
+
+
+def _opener(path: Path, keys: Keys) -> Opener | None:
+    """What opens a bundle; where nothing is given, a passphrase that it wants is asked for on a terminal."""
+    from bench.evidence.encryption import Opener, read_identities, read_passphrase, wants_passphrase
 
     if keys.identity and keys.passphrase_file:
         raise UserError(
@@ -179,6 +184,8 @@ def _opener(keys: Keys) -> Opener | None:
         return read_identities(keys.identity)
     if keys.passphrase_file:
         return read_passphrase(keys.passphrase_file)
+    if path.is_file() and wants_passphrase(path) and _asks():
+        return Opener(passphrase=typer.prompt("Passphrase", hide_input=True, err=True))
     return None
 
 
@@ -191,7 +198,7 @@ def _verify(
     from bench.evidence.keys import read_public_key
 
     key = None if verify_key is None else read_public_key(verify_key)
-    with opened(path, _opener(keys), key) as held:
+    with opened(path, _opener(path, keys), key) as held:
         made = recompute(held, Beside(_named(targets, held), cells)) if held.whole else None
         typer.echo(verified_json(held, made) if json else verified_text(held, made))
         if made is None or not made.agrees:

@@ -1,9 +1,8 @@
 """The plan and the cells of a run without anything of single rows: what an external bundle holds of them.
 
 Only what is named here is kept. Of paths the last part is left, of where targets lay nothing; how many rows
-had which status is left out, since of few people it says something of each. Refuses estimates or curves of
-which a suppressed row holds a number, tables with columns of their own, and slices whose values are names
-of rows.
+had which status is left out. Refuses estimates or curves of which a suppressed row holds a number, tables
+with columns of their own, and slices whose values are names of rows.
 """
 
 from __future__ import annotations

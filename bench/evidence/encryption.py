@@ -21,7 +21,7 @@ from bench.evidence.keys import write_secret
 
 __all__ = [
     "MAGIC", "Locked", "Opener", "decrypt", "encrypt", "make_identity", "read_identities", "read_passphrase",
-    "read_recipients",
+    "read_recipients", "wants_passphrase",
 ]  # fmt: skip
 
 MAGIC = b"age-encryption.org/v1\n"
@@ -111,16 +111,19 @@ def encrypt(blocks: Iterable[bytes], size: int, sink: BinaryIO, to: Opener) -> N
         raise _first(error, reader.failure, writer.failure) from None
 
 
+def wants_passphrase(path: Path) -> bool:
+    """Whether a file is an age file that opens with a passphrase."""
+    with path.open("rb") as file:
+        return file.read(len(MAGIC) + len(_SCRYPT)) == MAGIC + _SCRYPT
+
+
 def decrypt(path: Path, sink: BinaryIO, opener: Opener | None) -> None:
     """Write the content of an age file; Locked where it was changed, UserError for a key that is not its.
 
     What the sink raises comes through.
     """
-    writer = _Pushed(sink)
+    writer, opener = _Pushed(sink), _fitting(path, wants_passphrase(path), opener)
     with path.open("rb") as file:
-        scrypt = file.read(len(MAGIC) + len(_SCRYPT)) == MAGIC + _SCRYPT
-        file.seek(0)
-        opener = _fitting(path, scrypt, opener)
         try:
             if opener.passphrase is None:
                 pyrage.decrypt_io(file, writer, list(opener.keys))

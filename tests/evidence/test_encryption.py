@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 import io
 import os
 import signal
@@ -14,14 +16,30 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from typer.testing import CliRunner
 
+from bench.cli.app import app
 from bench.errors import UserError
 from bench.evidence import encryption
-from bench.evidence.encryption import Locked, Opener, decrypt, encrypt, read_identities, read_recipients
+from bench.evidence.container import member, pack
+from bench.evidence.encryption import (
+    Locked,
+    Opener,
+    decrypt,
+    encrypt,
+    read_identities,
+    read_passphrase,
+    read_recipients,
+    wants_passphrase,
+)  # fmt: skip
 from bench.evidence.make import bundle
 from bench.evidence.verify import opened
 from bench.folder import RunFolder
-from tests.evidence.conftest import Bundles, Keys, called, invoke
+from tests.evidence.conftest import Bundles, Keys, invoke
 
 
 def test_it_opens_for_every_recipient(keys: Keys, tmp_path: Path) -> None:
@@ -54,25 +72,74 @@ def test_it_streams(keys: Keys, tmp_path: Path) -> None:
     assert peak < 12 << 20
 
 
-def test_a_bundle_with_a_passphrase(scored: Path, keys: Keys, tmp_path: Path) -> None:
-    run, out = scored / "run", tmp_path / "b"
+def age_file(content: bytes, passphrase: str) -> bytes:
+    """An age file by the specification (age-encryption.org/v1), with a work factor for tests: 2 ** 4."""
+    assert len(content) < 1 << 16  # one chunk
+    salt, key, nonce = (bytes([n]) * 16 for n in (1, 2, 3))
+
+    def text(data: bytes) -> bytes:
+        return base64.b64encode(data).rstrip(b"=")
+
+    def derived(info: bytes, salt: bytes | None = None) -> bytes:
+        return HKDF(SHA256(), 32, salt, info).derive(key)
+
+    wrap = Scrypt(b"age-encryption.org/v1/scrypt" + salt, 32, 16, 8, 1).derive(passphrase.encode())
+    stanza = text(ChaCha20Poly1305(wrap).encrypt(bytes(12), key, None))
+    header = b"age-encryption.org/v1\n-> scrypt " + text(salt) + b" 4\n" + stanza + b"\n---"
+    mac = hmac.new(derived(b"header"), header, "sha256").digest()
+    chunk = ChaCha20Poly1305(derived(b"payload", nonce)).encrypt(bytes(11) + b"\x01", content, None)
+    return header + b" " + text(mac) + b"\n" + nonce + chunk
+
+
+def test_a_passphrase_closes_and_opens(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("correct horse battery staple\n")
-    (tmp_path / "wrong").write_text("incorrect horse\n")
-    called(
-        "audit", run, "--bundle", "internal", "--out", out, "--sign", keys.sign, "--passphrase-file",
-        tmp_path / "p",
-    )  # fmt: skip
-    said = called("audit", out, "--passphrase-file", tmp_path / "p", "--verify-key", keys.public)
-    assert said.splitlines()[-1] == "verified: nothing was changed since the key given signed it"
-    refused = str(invoke("audit", out, "--passphrase-file", tmp_path / "wrong").exception)
-    assert refused == (
-        f"{out}: what was given does not open it: it is for another key, or its header was changed. "
-        "The key or passphrase that it was encrypted for. Give that, or get the bundle again."
-    )
+    opener = read_passphrase(tmp_path / "p")
+    with (tmp_path / "b").open("wb") as sink:
+        encrypt([b"con", b"tent"], 7, sink, opener)
+    found = io.BytesIO()
+    decrypt(tmp_path / "b", found, opener)
+    assert found.getvalue() == b"content"
+    assert wants_passphrase(tmp_path / "b")
+
+
+def test_a_bundle_with_a_passphrase(keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As another program encrypted it; given in a file, or asked for on a terminal."""
+    plain, out, runner = tmp_path / "plain", tmp_path / "b", CliRunner()
+    with plain.open("wb") as sink:
+        pack([member("manifest.json", b"{}")], sink)
+    out.write_bytes(age_file(plain.read_bytes(), "correct horse"))
     assert "is encrypted with a passphrase" in str(
         invoke("audit", out, "--identity", keys.identity).exception
     )
     assert "is encrypted with a passphrase" in str(invoke("audit", out).exception)
+    (tmp_path / "p").write_text("correct horse\n")
+    done = invoke("audit", out, "--passphrase-file", tmp_path / "p")
+    assert done.output.startswith("manifest.json: it is no manifest: affectbench: Field required")
+    monkeypatch.setattr("bench.cli.evidence._asks", lambda: True)
+    again = runner.invoke(app, ["audit", str(out)], input="correct horse\n")
+    assert again.stdout.endswith(done.stdout)
+    assert "correct horse" not in again.output
+    wrong = runner.invoke(app, ["audit", str(out)], input="incorrect horse\n")
+    assert str(wrong.exception) == (
+        f"{out}: what was given does not open it: it is for another key, or its header was changed. "
+        "The key or passphrase that it was encrypted for. Give that, or get the bundle again."
+    )
+
+
+def test_a_passphrase_that_is_asked_for_is_asked_for_twice(
+    scored: Path, keys: Keys, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bench.cli.evidence._asks", lambda: True)
+    seen: list[str | None] = []
+
+    def kept(_blocks: object, _size: int, _sink: object, to: Opener) -> None:
+        seen.append(to.passphrase)
+
+    monkeypatch.setattr("bench.evidence.make.encrypt", kept)
+    words = ["audit", scored / "run", "--bundle", "internal", "--out", tmp_path / "b", "--sign", keys.sign]
+    done = CliRunner().invoke(app, [str(word) for word in words], input="one\nother\ntwo\ntwo\n")
+    assert done.exit_code == 0, done.exception
+    assert seen == ["two"]
 
 
 def test_a_passphrase_is_for_what_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
