@@ -2,7 +2,7 @@
 
 Only what is named here is kept. Of paths the last part is left, of where targets lay nothing; how many rows
 had which status is left out. Refuses estimates or curves of which a suppressed row holds a number, tables
-with columns of their own, and slices whose values are names of rows.
+with columns of their own, and slices whose values are as good as names of rows.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def require_aggregates(run: RunFolder) -> None:
                 raise _refused(path.name, "it has other columns than it should", "Judge the run anew")
             _require_withheld(table, path.stem)
     for entry in run.plan["datasets"]:
-        _require_no_names(run.targets(entry["name"]).table, run.plan["suite"]["slices"], entry["name"])
+        _require_no_names(run.targets(entry["name"]).table, run.plan["suite"], entry["name"])
 
 
 def _require_withheld(table: pa.Table, name: str) -> None:
@@ -100,20 +100,26 @@ def _require_withheld(table: pa.Table, name: str) -> None:
         )  # fmt: skip
 
 
-def _require_no_names(targets: pa.Table, slices: Any, dataset: str) -> None:
-    """UserError where values of a slice are names of subjects, clips or targets."""
-    sliced = {name for cut in slices for name in ([cut] if isinstance(cut, str) else cut)}
+def _require_no_names(targets: pa.Table, suite: Mapping[str, Any], dataset: str) -> None:
+    """UserError where the values of a slice are as good as names: each is of one subject, clip or target."""
+    sliced = {name for cut in suite["slices"] for name in ([cut] if isinstance(cut, str) else cut)}
+    floor = suite["slice_rule"]["suppress_below"]
     for column in sorted(sliced & set(targets.column_names)):
-        for name in ("subject", "clip", "target"):
-            if name in targets.column_names and _alike(targets[column], targets[name]):
-                raise _refused(
-                    dataset, f"slice {column!r} has the values of {name!r}", "Judge it without that slice"
-                )
+        if pa.types.is_string(targets[column].type):  # numbers are cut into bins
+            for name in ("subject", "clip", "target"):
+                if name in targets.column_names and _names(targets, column, name, floor):
+                    raise _refused(
+                        dataset, f"each value of the slice {column!r} is of one {name}",
+                        "Judge it without that slice",
+                    )  # fmt: skip
 
 
-def _alike(values: pa.ChunkedArray, names: pa.ChunkedArray) -> bool:
-    """Whether every value, as text, is the name in its row."""
-    return bool(pc.all(pc.equal(values.cast(pa.string()), names.cast(pa.string()))).as_py())
+def _names(targets: pa.Table, column: str, name: str, floor: int) -> bool:
+    """Whether values and names go in pairs, one of each, and there are more than a few."""
+    known = targets.select([column, name]).drop_null()
+    pairs = known.group_by([column, name]).aggregate([]).num_rows
+    values, names = (pc.count_distinct(known[each]).as_py() for each in (column, name))
+    return bool(pairs == values == names >= floor)
 
 
 def _refused(where: str, found: str, remedy: str) -> UserError:

@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.errors import UserError
+from bench.evidence.aggregates import reduced_plan
 from bench.evidence.encryption import decrypt, read_identities
 from bench.evidence.keys import read_public_key
 from bench.evidence.make import bundle
@@ -227,17 +229,47 @@ def test_a_suppressed_row_with_a_number_never_leaves(copy: Path, keys: Keys, tmp
     )
 
 
-def test_a_slice_of_names_never_leaves(tmp_path: Path, keys: Keys) -> None:
-    lines = [f"t{n},s{n // 4},{('fear', 'anger')[n % 2]},s{n // 4}" for n in range(80)]
-    (tmp_path / "T.csv").write_text("\n".join(["target,subject,label,who", *lines]) + "\n")
+@pytest.mark.parametrize("code", ["s{}", "participant-{}"])
+def test_a_slice_of_names_never_leaves(code: str, tmp_path: Path, keys: Keys) -> None:
+    lines = [
+        f"t{n},s{n // 4},{('fear', 'anger')[n % 2]},{code.format(n // 4)},{n // 4 % 6}" for n in range(80)
+    ]
+    (tmp_path / "T.csv").write_text("\n".join(["target,subject,label,who,decade", *lines]) + "\n")
     said = [f"t{n},fear" for n in range(80)]
     (tmp_path / "P.csv").write_text("\n".join(["target,predicted", *said]) + "\n")
     called(
         "score", "--targets", tmp_path / "T.csv", "--predictions", f"m={tmp_path}/P.csv", "--slice", "who",
-        "--metric", "accuracy", "--out", tmp_path / "run", "--tracking-uri", "off", "--quiet",
+        "--slice", "decade", "--metric", "accuracy", "--out", tmp_path / "run", "--tracking-uri", "off", "--quiet",
     )  # fmt: skip
     made = (tmp_path / "run", "--bundle", "external", "--out", tmp_path / "e", "--sign", keys.sign)
-    assert refused(tmp_path, made).startswith("T: slice 'who' has the values of 'subject'.")
+    assert refused(tmp_path, made).startswith("T: each value of the slice 'who' is of one subject.")
+
+
+def test_paths_are_cut_from_a_plan(scored: Path) -> None:
+    plan = RunFolder(scored / "run").plan
+    plan["models"][0] |= {
+        "origin": "/home/lovelace/best.pt",
+        "checkpoint": "C:\\lovelace\\best.pt",
+        "secret": "mine",
+    }
+    plan["root"] = "/home/lovelace"
+    plan["suite"]["data"][0]["targets"] = "lovelace/T.csv"
+    plan["lock"] |= {"followed": False, "differs": 'data of the suite: "lovelace/T.csv" is added'}
+    found = json.loads(reduced_plan(plan))
+    assert "lovelace" not in json.dumps(found).lower()
+    assert found["models"][0]["origin"] == found["models"][0]["checkpoint"] == "best.pt"
+    assert found["lock"]["differs"] == "data of the suite"
+    assert not {"secret", "root"} & {*found, *found["models"][0]}
+
+
+def test_a_run_sealed_before_its_plan_was_is_still_read(copy: Path) -> None:
+    judged = json.loads((copy / "judged.json").read_text())
+    assert judged.pop("run_sha256") == hashlib.sha256((copy / "run.json").read_bytes()).hexdigest()
+    (copy / "judged.json").write_text(json.dumps(judged))
+    RunFolder(copy).require_sealed()
+    (copy / "report.html").write_text("changed")
+    with pytest.raises(UserError, match="plan, estimates, curves or report were changed"):
+        RunFolder(copy).require_sealed()
 
 
 def test_the_public_half_is_what_verifies(keys: Keys, bundles: Bundles) -> None:
