@@ -19,8 +19,9 @@ _UNKNOWN = "whose key that is was not checked: give the signer's public key with
 def made_text(made: Bundled) -> str:
     """Lines for people who made a bundle."""
     manifest = made.manifest
+    files = len(manifest.files) + 2  # the manifest and its signature
     lines = [
-        f"bundle         {manifest.bundle}, {len(manifest.files)} files, {made.size:,} bytes: {made.path}",
+        f"bundle         {manifest.bundle}, {files} files, {made.size:,} bytes: {made.path}",
         f"signed by      {manifest.signer}",
     ]
     if manifest.elsewhere:

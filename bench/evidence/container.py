@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bench.errors import MachineError, UserError
+from bench.evidence.paths import unfit
 
 __all__ = [
     "LIMIT", "MAGIC", "MANIFEST", "SIGNATURE", "Fault", "Member", "Unpacked", "member", "order", "pack",
-    "stream", "unfit", "unpack",
+    "stream", "unpack",
 ]  # fmt: skip
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
@@ -36,8 +37,6 @@ _BLOCK = 1 << 20
 _LOCAL, _CENTRAL, _END = "<4s5H3I2H", "<4s6H3I5H2I", "<4s4H2IH"
 _CENTRAL_MAGIC, _END_MAGIC = b"PK\x01\x02", b"PK\x05\x06"
 _VERSION, _UNIX, _DATE, _FILE = 20, 3 << 8 | 20, 1 << 5 | 1, 0o100644 << 16  # 1980-01-01, -rw-r--r--
-_NAME = re.compile(r"(?!.*(?:^|/)\.{1,2}(?:/|$))[A-Za-z0-9@=,._~+-]+(?:/[A-Za-z0-9@=,._~+-]+)*")
-_LONGEST = 1000
 
 
 @dataclass(frozen=True)
@@ -275,21 +274,6 @@ def _require_room(members: Sequence[Member]) -> None:
                 each.path, f"beside it is {other!r}, which differs in case alone or not at all",
                 "Names in a bundle are different on every file system", "Name the model or data otherwise",
             )  # fmt: skip
-
-
-def unfit(name: str) -> str | None:
-    """Why a name is refused, None where it may be used as a path below a folder.
-
-    >>> unfit("cells/a/b.json"), unfit("../a")
-    (None, 'it leads out of the folder')
-    """
-    if name.startswith("/") or ".." in name.split("/") or re.match(r"[A-Za-z]:", name):
-        return "it leads out of the folder"
-    if name.endswith("/"):
-        return "it is a folder"
-    if len(name) > _LONGEST:
-        return f"it has {len(name):,} characters, and may have {_LONGEST:,}"
-    return None if _NAME.fullmatch(name) else "it has other characters than letters, digits and @=,._~+-"
 
 
 def _local(name: str, size: int, crc: int) -> bytes:

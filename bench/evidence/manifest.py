@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationError
 
 from bench.digest import canonical_json
-from bench.evidence.container import unfit
+from bench.evidence.paths import unfit
 from bench.spec import Record
 
 __all__ = ["SIGNER", "File", "Manifest", "NoManifest", "read_manifest", "write_manifest"]
