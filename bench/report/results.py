@@ -6,7 +6,7 @@ from here can show one, whatever the file holds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +31,7 @@ __all__ = ["Results", "Row", "read_results", "unique"]
 
 Row = dict[str, Any]
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 # What ranks slices and leads the report, best known first; higher is better in each of them.
 _LEADING = (
     "uar", "accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "ccc_dominance", "au_f1", "au_icc",
@@ -101,13 +102,33 @@ class Results:
 
     def differences_at(self, dataset: str, place: Place) -> list[Row]:
         """The gaps, contrasts and spreads of all models on a data set under one condition, in file order."""
-        return [row for row in self.differences if row["dataset"] == dataset and _place(row) == place]
+        return self._differences_at.get((dataset, place), [])
+
+    def of_kind(self, kind: str, dataset: str, model: str, metric: str) -> list[Row]:
+        """The estimates of a kind that is no value, of one model and metric on a data set, in file order."""
+        return self._of_kind.get((kind, dataset, model, metric), [])
+
+    @cached_property
+    def _differences_at(self) -> dict[tuple[str, Place], list[Row]]:
+        return _grouped(self.differences, lambda row: (row["dataset"], _place(row)))
+
+    @cached_property
+    def _of_kind(self) -> dict[tuple[str, ...], list[Row]]:
+        names = ("kind", "dataset", "model", "metric")
+        return _grouped(self.differences, lambda row: tuple(row[name] for name in names))
 
     def places(self, dataset: str) -> list[Place]:
         """The conditions of a data set: clean first, then by name, where and severity."""
-        found = {_place(row) for row in self.rows if row["dataset"] == dataset}
-        found |= {cell.place for cell in self.cells if cell.dataset == dataset}
-        return sorted(found, key=lambda place: (place.severity > 0, place))
+        return list(self._places.get(dataset, []))
+
+    @cached_property
+    def _places(self) -> dict[str, list[Place]]:
+        found: dict[str, set[Place]] = {}
+        for _, dataset, place in self._index:
+            found.setdefault(dataset, set()).add(place)
+        for cell in self.cells:
+            found.setdefault(cell.dataset, set()).add(cell.place)
+        return {name: sorted(mine, key=lambda p: (p.severity > 0, p)) for name, mine in found.items()}
 
     def reference(self, dataset: str) -> Place:
         """The condition whose slices are shown: clean, or the first one where clean was not run."""
@@ -179,6 +200,14 @@ class Results:
 def unique(items: Iterable[_T]) -> list[_T]:
     """The items without repetition, in the order of their first appearance."""
     return list(dict.fromkeys(items))
+
+
+def _grouped(rows: Iterable[Row], key: Callable[[Row], _K]) -> dict[_K, list[Row]]:
+    """The rows by a key, in their order."""
+    found: dict[_K, list[Row]] = {}
+    for row in rows:
+        found.setdefault(key(row), []).append(row)
+    return found
 
 
 def read_results(run: Path) -> Results:
