@@ -85,7 +85,7 @@ def _check(name: str, points: Sequence[Row], again: Again, floor: int) -> Checke
 
 
 def _alone(name: str, points: Sequence[Row]) -> bool:
-    """Whether one place alone is withheld in a row or column, or of the whole plane: its sum gives it away."""
+    """Whether one place alone is withheld in a row, column or whole plane: its sum gives it away."""
     gone = [(point["low"], point["high"]) for point in points if point["status"] == "suppressed"]
     if name != "confusion":
         return len(gone) == 1

@@ -6,12 +6,13 @@ from here can show one, whatever the file holds.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from bench.digest import digest_file
@@ -20,6 +21,7 @@ from bench.folder import RunFolder
 from bench.judge.metrics import FUNNEL
 from bench.prereg import Followed
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
+from bench.report.rows import EstimateRows, Row
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
 from bench.tables.curves import CURVES
@@ -29,16 +31,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Results", "Row", "read_results", "unique"]
 
-Row = dict[str, Any]
 _T = TypeVar("_T")
-_K = TypeVar("_K")
 # What ranks slices and leads the report, best known first; higher is better in each of them.
 _LEADING = (
     "uar", "accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "ccc_dominance", "au_f1", "au_icc",
     "au_auroc",
 )  # fmt: skip
 _FILES = ("curves.parquet", "estimates.parquet", "run.json")
-_NUMBERS = tuple(f.name for f in ESTIMATES if str(f.type) in ("double", "int64") and f.name != "severity")
+_PLACE = ("condition", "severity", "where")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,8 @@ class Results:
     models: tuple[Model, ...]
     datasets: tuple[Dataset, ...]
     cells: tuple[Cell, ...]
-    rows: tuple[Row, ...]
-    differences: tuple[Row, ...]
+    rows: EstimateRows
+    differences: EstimateRows
     curves: tuple[Row, ...]
     digests: dict[str, str]
     perturbations: dict[str, Perturbation] = field(default_factory=dict[str, Perturbation])
@@ -69,22 +69,37 @@ class Results:
     lock: Followed | None = None
 
     @cached_property
-    def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
-        index: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]] = {}
-        for row in self.rows:
-            inner = index.setdefault((row["model"], row["dataset"], _place(row)), {})
-            inner[(row["slice"], row["value"], row["metric"])] = row
-        return index
+    def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]]:
+        found: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]] = {}
+        names = ("slice", "value", "metric")
+        for (model, dataset, *key), mine in self.rows.groups("model", "dataset", *_PLACE, *names).items():
+            inner = found.setdefault((model, dataset, _placed(*key[:3])), {})
+            inner[key[3], key[4], key[5]] = mine[-1]
+        return found
 
     def at(self, model: str, dataset: str, place: Place) -> list[Row]:
         """The estimates of one cell, in file order."""
-        return list(self._index.get((model, dataset, place), {}).values())
+        return self.rows.take(self._index.get((model, dataset, place), {}).values())
+
+    def has(self, model: str, dataset: str, place: Place) -> bool:
+        """Whether there is any estimate of a cell."""
+        return (model, dataset, place) in self._index
+
+    @cached_property
+    def primary_gaps(self) -> dict[tuple[str, str, Place], list[Row]]:
+        """The gaps whose tests are confirmatory, by cell, in file order."""
+        found: dict[tuple[str, str, Place], list[Row]] = {}
+        places = self.differences.groups("kind", "role").get(("gap", "confirmatory"), [])
+        for row in self.differences.take(places):
+            found.setdefault((row["model"], row["dataset"], _place(row)), []).append(row)
+        return found
 
     def find(
         self, cell: tuple[str, str, Place], metric: str, part: tuple[str | None, str | None]
     ) -> Row | None:
         """One estimate: of a (model, data set, place), a metric and a (slice, value), both None overall."""
-        return self._index.get(cell, {}).get((*part, metric))
+        found = self._index.get(cell, {}).get((*part, metric))
+        return None if found is None else self.rows[found]
 
     def points(
         self, cell: tuple[str, str, Place], part: tuple[str | None, str | None], curve: str
@@ -102,20 +117,31 @@ class Results:
 
     def differences_at(self, dataset: str, place: Place) -> list[Row]:
         """The gaps, contrasts and spreads of all models on a data set under one condition, in file order."""
-        return self._differences_at.get((dataset, place), [])
+        return self.differences.take(self._differences_at.get((dataset, place), []))
 
     def of_kind(self, kind: str, dataset: str, model: str, metric: str) -> list[Row]:
         """The estimates of a kind that is no value, of one model and metric on a data set, in file order."""
-        return self._of_kind.get((kind, dataset, model, metric), [])
+        return self.differences.take(self._of_kind.get((kind, dataset, model, metric), []))
 
     @cached_property
-    def _differences_at(self) -> dict[tuple[str, Place], list[Row]]:
-        return _grouped(self.differences, lambda row: (row["dataset"], _place(row)))
+    def _differences_at(self) -> dict[tuple[str, Place], list[int]]:
+        found: dict[tuple[str, Place], list[int]] = {}
+        for (dataset, *place), mine in self.differences.groups("dataset", *_PLACE).items():
+            found.setdefault((dataset, _placed(*place)), []).extend(mine)
+        return {key: sorted(mine) for key, mine in found.items()}
+
+    def beside(self, row: Row, kind: str, metric: str) -> list[Row]:
+        """The estimates of a kind and metric of the same cell as a row, of all slices, in file order."""
+        key = (kind, metric, *(row[name] for name in ("dataset", "model", *_PLACE)))
+        return self.differences.take(self._beside.get(key, []))
 
     @cached_property
-    def _of_kind(self) -> dict[tuple[str, ...], list[Row]]:
-        names = ("kind", "dataset", "model", "metric")
-        return _grouped(self.differences, lambda row: tuple(row[name] for name in names))
+    def _beside(self) -> dict[tuple[Any, ...], list[int]]:
+        return self.differences.groups("kind", "metric", "dataset", "model", *_PLACE)
+
+    @cached_property
+    def _of_kind(self) -> dict[tuple[Any, ...], list[int]]:
+        return self.differences.groups("kind", "dataset", "model", "metric")
 
     def places(self, dataset: str) -> list[Place]:
         """The conditions of a data set: clean first, then by name, where and severity."""
@@ -202,14 +228,6 @@ def unique(items: Iterable[_T]) -> list[_T]:
     return list(dict.fromkeys(items))
 
 
-def _grouped(rows: Iterable[Row], key: Callable[[Row], _K]) -> dict[_K, list[Row]]:
-    """The rows by a key, in their order."""
-    found: dict[_K, list[Row]] = {}
-    for row in rows:
-        found.setdefault(key(row), []).append(row)
-    return found
-
-
 def read_results(run: Path) -> Results:
     """Read a run folder; UserError where it is not finished, not a run, or of another version."""
     folder = RunFolder(run)
@@ -218,7 +236,7 @@ def read_results(run: Path) -> Results:
     if not table.schema.equals(ESTIMATES):
         raise _unreadable(folder.estimates, "the columns are not those of Estimates")
     try:
-        rows = table.to_pylist()
+        values = pc.equal(table["kind"], "value")
         cells = tuple(_cell(cell.facts) for cell in folder.cells() if cell.facts)
         return Results(
             run=run,
@@ -234,8 +252,8 @@ def read_results(run: Path) -> Results:
                 for d in info["datasets"]
             ),
             cells=cells,
-            rows=tuple(_withheld(row) for row in rows if row["kind"] == "value"),
-            differences=tuple(_withheld(row) for row in rows if row["kind"] != "value"),
+            rows=EstimateRows(table.filter(values)),
+            differences=EstimateRows(table.filter(pc.invert(values))),
             curves=_curves(folder.curves),
             digests={name: digest_file(run / name) for name in _FILES if (run / name).is_file()},
             perturbations={
@@ -280,14 +298,11 @@ def _cell(record: dict[str, Any]) -> Cell:
 
 
 def _place(record: dict[str, Any]) -> Place:
-    severity = record["severity"] or 0
-    return Place(record["condition"], (record["where"] or "") if severity else "", severity)
+    return _placed(*(record[name] for name in _PLACE))
 
 
-def _withheld(row: Row) -> Row:
-    if row["status"] != "suppressed":
-        return row
-    return {**row, **dict.fromkeys(_NUMBERS), "warning": None}
+def _placed(condition: str, severity: int | None, where: str | None) -> Place:
+    return Place(condition, (where or "") if severity else "", severity or 0)
 
 
 def _curves(path: Path) -> tuple[Row, ...]:

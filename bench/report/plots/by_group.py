@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_FIGURES", "MOST_PANELS", "by_group_parts"]
 
-MOST_PANELS, MOST_FIGURES = 96, 24
+MOST_PANELS, MOST_FIGURES = 48, 24
 """So many small curves, in so many figures, are drawn of a data set."""
 _TOLD = (
     "A line per value of an attribute, clean at 0; bands are intervals, each its own, hollow marks are "

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from matplotlib.figure import Figure as Canvas
 
 from bench.report import format as fmt
-from bench.report.drawing import COLOURS, MARKERS, as_svg, draw_key, draw_mark, styled
+from bench.report.drawing import COLOURS, MARKERS, as_svg, draw_key, styled
 from bench.report.plots.forest import is_drawn
 from bench.report.records import Place
 from bench.report.results import Row, unique
@@ -85,9 +85,13 @@ def _draw_panel(axes: Axes, lines: Lines, steps: Sequence[Place]) -> None:
         colour, marker = COLOURS[number], MARKERS[number]
         axes.fill_between(at, low, high, color=colour, alpha=0.14, linewidth=0)
         axes.plot(at, value, color=colour, linewidth=1.2)
-        for x, y, row in zip(at, value, rows, strict=True):
-            if row is not None:
-                draw_mark(axes, (x, y), colour, marker, filled=row["status"] == "reportable", size=4)
+        for state, face in (("reportable", colour), ("insufficient", "white")):
+            mine = [
+                (x, y) for x, y, row in zip(at, value, rows, strict=True) if row and row["status"] == state
+            ]
+            if mine:
+                look = axes.plot(*zip(*mine, strict=True), color=colour, marker=marker, markersize=4)[0]
+                look.set(linestyle="none", markerfacecolor=face)
 
 
 def _number(row: Row | None, name: str) -> float:
