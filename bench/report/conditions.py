@@ -55,7 +55,7 @@ def movement_table(results: Results, dataset: str, metrics: Sequence[str]) -> Ta
     worse = {
         (row["model"], place, row["metric"]): row
         for place in places
-        for row in results.differences_at(dataset, place)
+        for row in results.differences_at(dataset, place, "degradation")
         if row["kind"] == "degradation" and row["slice"] is None
     }
     groups = []

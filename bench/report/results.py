@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -73,7 +74,7 @@ class Results:
         found: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]] = {}
         names = ("slice", "value", "metric")
         for (model, dataset, *key), mine in self.rows.groups("model", "dataset", *_PLACE, *names).items():
-            inner = found.setdefault((model, dataset, _placed(*key[:3])), {})
+            inner = found.setdefault((model, dataset, Place.at(*key[:3])), {})
             inner[key[3], key[4], key[5]] = mine[-1]
         return found
 
@@ -91,7 +92,7 @@ class Results:
         found: dict[tuple[str, str, Place], list[Row]] = {}
         places = self.differences.groups("kind", "role").get(("gap", "confirmatory"), [])
         for row in self.differences.take(places):
-            found.setdefault((row["model"], row["dataset"], _place(row)), []).append(row)
+            found.setdefault((row["model"], row["dataset"], Place.of(row)), []).append(row)
         return found
 
     def find(
@@ -111,24 +112,29 @@ class Results:
     def _points(self) -> dict[tuple[object, ...], list[Row]]:
         found: dict[tuple[object, ...], list[Row]] = {}
         for row in self.curves:
-            key = (row["model"], row["dataset"], _place(row), row["slice"], row["value"], row["curve"])
+            key = (row["model"], row["dataset"], Place.of(row), row["slice"], row["value"], row["curve"])
             found.setdefault(key, []).append(row)
         return found
 
-    def differences_at(self, dataset: str, place: Place) -> list[Row]:
-        """The gaps, contrasts and spreads of all models on a data set under one condition, in file order."""
-        return self.differences.take(self._differences_at.get((dataset, place), []))
+    def differences_at(self, dataset: str, place: Place, kind: str | None = None) -> list[Row]:
+        """The estimates that are no values of all models on a data set under one condition, in file order.
+
+        Of one kind, or of all.
+        """
+        found = self._differences_at.get((dataset, place), {})
+        kept = [found.get(kind, [])] if kind else found.values()
+        return self.differences.take(sorted(chain.from_iterable(kept)))
 
     def of_kind(self, kind: str, dataset: str, model: str, metric: str) -> list[Row]:
         """The estimates of a kind that is no value, of one model and metric on a data set, in file order."""
         return self.differences.take(self._of_kind.get((kind, dataset, model, metric), []))
 
     @cached_property
-    def _differences_at(self) -> dict[tuple[str, Place], list[int]]:
-        found: dict[tuple[str, Place], list[int]] = {}
-        for (dataset, *place), mine in self.differences.groups("dataset", *_PLACE).items():
-            found.setdefault((dataset, _placed(*place)), []).extend(mine)
-        return {key: sorted(mine) for key, mine in found.items()}
+    def _differences_at(self) -> dict[tuple[str, Place], dict[str, list[int]]]:
+        found: dict[tuple[str, Place], dict[str, list[int]]] = {}
+        for (dataset, kind, *place), mine in self.differences.groups("dataset", "kind", *_PLACE).items():
+            found.setdefault((dataset, Place.at(*place)), {}).setdefault(kind, []).extend(mine)
+        return found
 
     def beside(self, row: Row, kind: str, metric: str) -> list[Row]:
         """The estimates of a kind and metric of the same cell as a row, of all slices, in file order."""
@@ -219,8 +225,11 @@ class Results:
 
     def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
         """The record of one cell, None where a score has none."""
-        wanted = (model, dataset, place)
-        return next((c for c in self.cells if (c.model, c.dataset, c.place) == wanted), None)
+        return self._records.get((model, dataset, place))
+
+    @cached_property
+    def _records(self) -> dict[tuple[str, str, Place], Cell]:
+        return {(cell.model, cell.dataset, cell.place): cell for cell in self.cells}
 
 
 def unique(items: Iterable[_T]) -> list[_T]:
@@ -237,7 +246,7 @@ def read_results(run: Path) -> Results:
         raise _unreadable(folder.estimates, "the columns are not those of Estimates")
     try:
         values = pc.equal(table["kind"], "value")
-        cells = tuple(_cell(cell.facts) for cell in folder.cells() if cell.facts)
+        cells = tuple(Cell.of(cell.facts) for cell in folder.cells() if cell.facts)
         return Results(
             run=run,
             kind=info["kind"],
@@ -246,7 +255,7 @@ def read_results(run: Path) -> Results:
             suite_digest=info["suite_digest"],
             device=info["device"],
             precision=info["precision"],
-            models=tuple(_model(entry) for entry in info["models"]),
+            models=tuple(Model.of(entry) for entry in info["models"]),
             datasets=tuple(
                 Dataset(d["name"], d["digest"], d["rows"], Facts.model_validate(d["facts"]))
                 for d in info["datasets"]
@@ -256,53 +265,13 @@ def read_results(run: Path) -> Results:
             differences=EstimateRows(table.filter(pc.invert(values))),
             curves=_curves(folder.curves),
             digests={name: digest_file(run / name) for name in _FILES if (run / name).is_file()},
-            perturbations={
-                name: Perturbation(_amounts(one), one["unit"], one["destroys_label_from"])
-                for name, one in info.get("perturbations", {}).items()
-            },
+            perturbations={name: Perturbation.of(one) for name, one in info.get("perturbations", {}).items()},
             oracle=info.get("oracle"),
             lock=Followed.model_validate(info["lock"]) if "lock" in info else None,
         )
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]
         raise _unreadable(run / "run.json", f"a field is missing or wrong: {cause}") from None
-
-
-def _amounts(record: dict[str, Any]) -> tuple[str, ...]:
-    """What people say of each severity; older runs hold the numbers alone, and a unit of them."""
-    return tuple(record.get("amounts") or [f"{level:g}" for level in record["levels"]])
-
-
-def _model(entry: dict[str, Any]) -> Model:
-    digests = [("weights", digest) for digest in entry["weights_sha256"]]
-    digests += sorted((entry.get("code_sha256") or {}).items())
-    if entry.get("predictions_sha256"):
-        digests.append(("predictions", entry["predictions_sha256"]))
-    return Model(
-        entry["name"], entry["entry"], entry["checkpoint"], entry["double"], entry.get("origin"),
-        tuple(digests), entry.get("sampling"), entry.get("front"),
-    )  # fmt: skip
-
-
-def _cell(record: dict[str, Any]) -> Cell:
-    return Cell(
-        model=record["model"],
-        dataset=record["dataset"],
-        place=_place(record),
-        key=record["key"],
-        statuses=dict(record["statuses"]),
-        environment=dict(record.get("environment") or {}),
-        perturbable=record.get("perturbable"),
-        unperturbed=record.get("unperturbed", 0),
-    )
-
-
-def _place(record: dict[str, Any]) -> Place:
-    return _placed(*(record[name] for name in _PLACE))
-
-
-def _placed(condition: str, severity: int | None, where: str | None) -> Place:
-    return Place(condition, (where or "") if severity else "", severity or 0)
 
 
 def _curves(path: Path) -> tuple[Row, ...]:

@@ -32,7 +32,7 @@ class EstimateRows(Sequence[Row]):
         self._numbers: dict[str, npt.NDArray[Any]] = {}
         self._known: dict[str, npt.NDArray[np.bool_]] = {}
         self._made: dict[int, Row] = {}
-        self._length, self._names = table.num_rows, table.column_names
+        self._length, self._names = int(table.num_rows), list(table.column_names)
         for name in self._names:
             self._take_in(name, table[name].combine_chunks())
         gone = self._is("status", "suppressed")
