@@ -72,10 +72,9 @@ class Results:
     @cached_property
     def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]]:
         found: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]] = {}
-        names = ("slice", "value", "metric")
-        for (model, dataset, *key), mine in self.rows.groups("model", "dataset", *_PLACE, *names).items():
-            inner = found.setdefault((model, dataset, Place.at(*key[:3])), {})
-            inner[key[3], key[4], key[5]] = mine[-1]
+        for (model, dataset, *place), mine in self.rows.groups("model", "dataset", *_PLACE).items():
+            inner = found.setdefault((model, dataset, Place.at(*place)), {})
+            inner.update(zip(self.rows.keys(mine, "slice", "value", "metric"), mine, strict=True))
         return found
 
     def at(self, model: str, dataset: str, place: Place) -> list[Row]:

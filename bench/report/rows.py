@@ -81,6 +81,11 @@ class EstimateRows(Sequence[Row]):
         parts = sorted(np.split(order, starts[1:]), key=lambda part: int(part[0]))
         return {tuple(self._value(n, int(part[0])) for n in names): part.tolist() for part in parts}
 
+    def keys(self, places: Sequence[int], *names: str) -> Iterator[tuple[Any, ...]]:
+        """The values of some columns of text at some places, without making rows."""
+        words = (np.array(self._words[name], object)[self._codes[name][places]] for name in names)
+        return zip(*words, strict=True)
+
     def has(self, name: str, place: int) -> bool:
         """Whether a column of numbers has one at a place."""
         return bool(self._known[name][place])
