@@ -16,7 +16,7 @@ from bench.report.table import misses
 
 __all__ = ["MOST_CURVES", "robustness_parts"]
 
-MOST_CURVES = 40
+MOST_CURVES = 24
 """So many figures of curves over all rows are drawn for a data set, in the order of the conditions."""
 
 
