@@ -6,14 +6,11 @@ number in it was made by ``bench.report.format``. The page describes: it calls n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.report import (
     conditions,
-    curves,
     differences,
-    figures,
-    funnel,
     notes,
     odds,
     provenance,
@@ -24,9 +21,10 @@ from bench.report import (
 )
 from bench.report.banners import banners
 from bench.report.parts import Page, Part, Section
+from bench.report.plots import plot_parts
 from bench.report.primary import untestable
 from bench.report.records import Dataset
-from bench.report.results import Results
+from bench.report.results import Results, unique
 from bench.report.selection import (
     asked_metrics,
     follows_frames,
@@ -42,18 +40,24 @@ _AFFECT = ("valence", "arousal", "dominance")
 # So many metrics stand side by side in one table of slices.
 _ABREAST = 3
 
+Plots = Mapping[str, tuple[Part, ...]]
+
 
 def page(results: Results) -> Page:
     """Arrange a run: the answers of the first screen, a section per data set, then what stands behind."""
     named = results.suite.suite
+    drawn = {data.name: plot_parts(results, data) for data in results.datasets}
     return Page(
         title=f"affectbench report: {named}",
         about=results.suite.about,
         banners=banners(results),
         facts=notes.measured(results),
-        summary=_summary(results),
+        summary=_summary(results, drawn),
         sections=(
-            *(_section(results, data, f"data-{i}") for i, data in enumerate(results.datasets, 1)),
+            *(
+                _section(results, data, f"data-{i}", drawn[data.name])
+                for i, data in enumerate(results.datasets, 1)
+            ),
             *_reliance(results),
             Section("not-measured", "What was not measured", parts=(_unmeasured(results),)),
             Section("method", "How to read these numbers", parts=_method(results)),
@@ -67,7 +71,7 @@ def page(results: Results) -> Page:
     )
 
 
-def _summary(results: Results) -> tuple[Part, ...]:
+def _summary(results: Results, drawn: Mapping[str, Plots]) -> tuple[Part, ...]:
     metrics = headline_metrics(results)
     text = (notes.COVERED_BY_INTERVALS, *notes.elsewhere(metrics, asked_metrics(results)))
     parts = [Part("Headline", text, tables=(table.headline(results, metrics),))]
@@ -77,10 +81,12 @@ def _summary(results: Results) -> tuple[Part, ...]:
         if (found := table.extremes(results, mine, side)).groups:
             parts.append(Part(f"{side} reportable slices", (told,), tables=(found,)))
     if any(results.slices(name) for name in leading):
-        gaps = tuple(differences.gap_table(results, d, gap_metrics(results, d)) for d in results.datasets)
+        gaps = [part for data in results.datasets for part in drawn[data.name]["gaps"]]
         lost = [text for data in results.datasets for text in untestable(results, data)]
-        shown = tuple(t for t in gaps if t.groups or t.notes)
-        parts.append(Part("Gaps", (notes.GAPS, *lost), tables=shown))
+        said = unique(text for part in gaps for text in part.text)
+        figures = tuple(figure for part in gaps for figure in part.figures)
+        shown = tuple(t for part in gaps for t in part.tables if t.groups or t.notes)
+        parts.append(Part("Gaps", (notes.GAPS, *said, *lost), figures, shown))
         states = table.slice_states(results, leading)
         parts.append(Part("State of the slices", (notes.STATES,), tables=(states,)))
     every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]
@@ -90,7 +96,7 @@ def _summary(results: Results) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _section(results: Results, data: Dataset, anchor: str) -> Section:
+def _section(results: Results, data: Dataset, anchor: str, drawn: Plots) -> Section:
     metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
     affect = [name for name in metrics if _is_affect(name)]
     units = [name for name in metrics if name.startswith("au_")]
@@ -107,15 +113,12 @@ def _section(results: Results, data: Dataset, anchor: str) -> Section:
         caption = f"Valence and arousal on {data.name}: every metric over all rows"
         shown = table.overall(results, data.name, affect, caption)
         parts.append(Part("Valence and arousal", notes.affect(results), tables=(shown,)))
-    recall, drawn = table.class_recall(results, data.name), figures.recall_forest(results, data.name)
-    if recall and drawn:
-        parts.append(Part("Recall of each class", figures=(drawn,), tables=(recall,)))
-    if lost := funnel.funnel_tables(results, data):
-        parts.append(Part("Funnel", funnel.TOLD, tables=lost))
+    parts += [*drawn["affect"], *drawn["confusion"], *drawn["funnel"]]
     if results.slices(data.name):
-        parts += _slice_parts(results, data, [*classes, *units], affect)
-    parts += _curve_parts(results, data)
-    parts += _condition_parts(results, data)
+        parts += [*drawn["groups"], *_slice_parts(results, data, [*classes, *units], affect)]
+        parts += [*drawn["power"], *drawn["coverage"]]
+    parts += drawn["calibration"]
+    parts += _condition_parts(results, data, drawn["robustness"])
     parts += _robustness_parts(results, data)
     return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), tuple(parts))
 
@@ -131,9 +134,7 @@ def _rank_parts(results: Results, data: Dataset) -> list[Part]:
 def _slice_parts(
     results: Results, data: Dataset, classes: Sequence[str], affect: Sequence[str]
 ) -> list[Part]:
-    metric = slicing_metric(results, data)
-    drawn = tuple(figures.slice_forests(results, data.name, metric)) if metric else ()
-    parts = [Part("Slices", (notes.MARKS,), figures=drawn)]
+    parts = []
     with_ccc = [
         names for column in _AFFECT for end in ("", "_covered") if (names := _ccc(affect, column + end))
     ]
@@ -166,36 +167,12 @@ def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -
     return [Part("Differences between values", text, tables=tables)]
 
 
-def _curve_parts(results: Results, data: Dataset) -> list[Part]:
-    names = [model.name for model in results.models]
-    whole = {name: curves.panels(results, data.name, name, None) for name in names}
-    shown = [panel for found in whole.values() for panel in found]
-    if not shown:
+def _condition_parts(results: Results, data: Dataset, drawn: Sequence[Part]) -> list[Part]:
+    """The conditions over all rows, what follows frames under them, then the conditions by group."""
+    metric = slicing_metric(results, data)
+    if metric is None or not drawn:
         return []
-    drawn = tuple(
-        curves.draw(panel, results, data.name, name) for name, found in whole.items() for panel in found
-    )
-    tables = curves.tables(shown, f" on {data.name}, over all rows")
-    parts = [Part("Calibration and selective prediction", curves.CURVES, drawn, tables)]
-    for name in names:
-        cut = [(s, curves.panels(results, data.name, name, s)) for s, _ in results.slices(data.name)]
-        drawn = tuple(curves.draw(panel, results, data.name, name) for _, found in cut for panel in found)
-        tables = tuple(t for s, found in cut for t in curves.tables(found, f" of {name} by {s}"))
-        if drawn:
-            parts.append(Part(f"Calibration and selective prediction of {name} by slice", (), drawn, tables))
-    return parts
-
-
-def _condition_parts(results: Results, data: Dataset) -> list[Part]:
-    metric, places = slicing_metric(results, data), results.places(data.name)
-    if metric is None or len(places) < 2:
-        return []
-    curves = tuple(conditions.draw(results, data.name, metric))
-    shown = [conditions.condition_table(results, data.name, metric)]
-    missed = table.misses(results, data.name, [place for place in places if place.severity])
-    tables = (*shown, *([missed] if missed.groups else []))
-    text = (*notes.conditions(results), *conditions.unperturbed(results, data.name))
-    return [Part("Conditions", text, curves, tables), *_movement_parts(results, data, metric)]
+    return [drawn[0], *_movement_parts(results, data, metric), *drawn[1:]]
 
 
 def _movement_parts(results: Results, data: Dataset, leading: str) -> list[Part]:
