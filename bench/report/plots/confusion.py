@@ -88,9 +88,8 @@ def _counts(results: Results, data: Dataset, model: str) -> Counts:
     """The points of a model by numbers of label and decision; labels without a row are left out."""
     points = results.points((model, data.name, Place("clean")), (None, None), CONFUSION)
     found = {(int(point["low"]), int(point["high"])): point for point in points}
-    empty = {
-        t for t in range(len(data.facts.labels)) if all(p["n"] == 0 for (x, _), p in found.items() if x == t)
-    }
+    # A share of no rows is undefined, also where other places of the label are withheld.
+    empty = {truth for (truth, _), point in found.items() if point["n"] == 0 and point["x"] is None}
     return {at: point for at, point in found.items() if at[0] not in empty}
 
 
