@@ -14,6 +14,7 @@ vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite
 ``synth``           clips drawn here, with known labels
 ``workflow``        the steps of a command, in order; ``sides`` those of a comparison
 ``gate``            a policy held against a finished run: pass, fail or inconclusive
+``leaderboard``     finished runs side by side, as a site that needs no server
 ``cli``             parse, call one function, print
 ==================  ==============================================================================
 
