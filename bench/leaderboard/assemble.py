@@ -59,9 +59,7 @@ def assemble(
 def _table(board: Board, asked: str | None) -> Table:
     metric = choose_metric(board, asked)
     targets = targets_of(board)
-    whole = [board.members[0].overall(board.reference, name) for name in board.metrics]
-    hidden = any(row is not None and row["status"] == "suppressed" for row in whole)
-    made = () if hidden else baselines(targets)
+    made = baselines(targets)
     if metric is None:
         return Table(board, None, None, made, ())
     standing = stand(board, metric, targets)

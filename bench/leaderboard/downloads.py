@@ -1,6 +1,7 @@
 """Downloads: every number of a leaderboard as one long table, in CSV, JSON and Parquet.
 
-The columns are those of Estimates behind ``board``, ``run``, ``targets_sha256`` and ``model_sha256``. Beside
+The columns are those of Estimates behind ``board`` and ``run``; Parquet has the digests of targets and
+models in every row, JSON once at its head. Beside
 the estimates of the runs stand rows of kind ``leaderboard_rank``, ``pair`` (``model`` less ``reference``,
 intervals and adjusted p over all pairs) and ``baseline``. The ranks that runs gave among their own models are
 left out: they are of other sets of models. What is withheld is null, with its status.
@@ -33,18 +34,20 @@ _OWN = pa.schema(
         ("model_sha256", pa.string()),
     ]
 )
+_DIGESTS = ("targets_sha256", "model_sha256")
 _SCHEMA = pa.schema([*_OWN, *ESTIMATES])
 
 
 def downloads(found: Leaderboard) -> dict[str, bytes]:
     """The three files by name: the same numbers in each."""
     table = numbers(found)
+    short = table.drop_columns(list(_DIGESTS))
     text, parquet = io.BytesIO(), io.BytesIO()
-    pacsv.write_csv(table, text)
+    pacsv.write_csv(short, text)
     pq.write_table(table, parquet, compression="zstd")
     return {
         "leaderboard.csv": text.getvalue(),
-        "leaderboard.json": _as_json(found, table),
+        "leaderboard.json": _as_json(found, short),
         "leaderboard.parquet": parquet.getvalue(),
     }
 
@@ -52,7 +55,8 @@ def downloads(found: Leaderboard) -> dict[str, bytes]:
 def numbers(found: Leaderboard) -> pa.Table:
     """Every number as one table: boards in order, of each its models, then ranks, pairs and baselines."""
     rows = [row for table in found.tables for row in _rows(table)]
-    columns = [pa.array([_plain(row.get(f.name)) for row in rows], f.type) for f in _SCHEMA]
+    # As from pandas: what is NaN is null.
+    columns = [pa.array([row.get(f.name) for row in rows], f.type, from_pandas=True) for f in _SCHEMA]
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
@@ -123,11 +127,16 @@ def _as_json(found: Leaderboard, table: pa.Table) -> bytes:
          "estimates_sha256": s.results.digests["estimates.parquet"]}
         for s in found.sources
     ]  # fmt: skip
-    head = {"leaderboard": found.title, "runs": runs, "columns": table.column_names}
+    boards = [
+        {"board": t.board.number, "dataset": t.board.dataset.name, "targets_sha256": t.board.dataset.digest,
+         **t.board.settings.words}
+        for t in found.tables
+    ]  # fmt: skip
+    models = [{"model": s.name, "sha256": s.digest, "double": s.model.double} for s in found.submissions]
+    head = {
+        "leaderboard": found.title, "runs": runs, "boards": boards, "models": models,
+        "columns": table.column_names,
+    }  # fmt: skip
     text = json.dumps(head, ensure_ascii=False, allow_nan=False)
     rows = json.dumps(list(zip(*columns, strict=True)), ensure_ascii=False, allow_nan=False)
     return f'{text[:-1]}, "rows": {rows}}}\n'.encode()
-
-
-def _plain(value: Any) -> Any:
-    return None if isinstance(value, float) and math.isnan(value) else value

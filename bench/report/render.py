@@ -22,7 +22,7 @@ from bench.report.page import page
 from bench.report.results import read_results
 from bench.shipped import shipped
 
-__all__ = ["environment", "render"]
+__all__ = ["breakable", "environment", "render"]
 
 
 def render(run: Path) -> Path:
@@ -56,7 +56,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     made.filters["data_uri"] = _data_uri
-    made.filters["breakable"] = _breakable
+    made.filters["breakable"] = breakable
     return made
 
 
@@ -65,7 +65,7 @@ def _visible(value: Any) -> Any:
     return fmt.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _breakable(text: str) -> Markup:
+def breakable(text: str) -> Markup:
     """Text, escaped, that may break after a comma, @ or & of a name."""
     parts = re.split(r"(?<=[,@&])(?=\S)", fmt.plain(text))
     return Markup("<wbr>").join(escape(part) for part in parts)
