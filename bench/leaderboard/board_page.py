@@ -25,7 +25,8 @@ _COLUMNS = (
     "has no interval.",
     "What scores little on clean media has little to lose: read a degradation beside the value.",
     "Cost is seconds a clip from reading the medium to the answer, of a run that predicted nothing else at "
-    "the same time. It depends on the device, and is never compared between devices.",
+    "the same time, as the run wrote it down; of a run that was stopped, its last part alone. It depends on "
+    "the device, and is never compared between devices.",
 )
 
 

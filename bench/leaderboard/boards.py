@@ -135,8 +135,8 @@ class Board:
     @property
     def shown(self) -> tuple[str, ...]:
         """The metrics of its table: those best known, else the first five there are."""
-        known = [name for name in _SHOWN if name in self.metrics]
-        return tuple(known) or self.metrics[:5]
+        known = tuple(name for name in _SHOWN if name in self.metrics)
+        return self.metrics[:5] if set(known) <= {"coverage"} else known
 
     @property
     def suite(self) -> Suite:

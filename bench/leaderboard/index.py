@@ -26,6 +26,7 @@ DOWNLOADS = (
     Link("leaderboard.json", "Every number as JSON"),
     Link("leaderboard.parquet", "Every number as Parquet"),
 )
+_UNRANKED = "Nothing is ranked: no metric that ranks, or not the one asked for, is among these numbers."
 _GAP, _WORST = "Largest gap", "Worst degradation"
 _LACKING = {
     _GAP: "No gap: none of these runs has two reportable values of an attribute to compare.",
@@ -84,7 +85,7 @@ def _section(table: Table, apart: tuple[str, ...]) -> SiteSection:
         ("Judged by", f"affectbench {board.settings.version}, seed {board.settings.seed}"),
         ("sha256 of the targets", board.dataset.digest),
     )
-    told = words.ranked(board, table.standing) if table.standing else ("No metric ranks these models.",)
+    told = words.ranked(board, table.standing) if table.standing else (_UNRANKED,)
     text = (*words.given(board.settings), *apart)
     links = [Link(f"boards/{board.anchor}.html", "Accuracy, gaps, robustness and cost; every condition")]
     if table.standing is not None and table.standing.pairs:

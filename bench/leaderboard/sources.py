@@ -2,8 +2,8 @@
 
 A model is known by what its predictions depend on: entry, checkpoint, weights, code, sampling, front-end and
 precision, or the predictions that were given. The same in two runs is one submission; another under the same
-name is told apart by its run. Refuses unfinished and changed runs, the same folder twice, and one model
-whose cells differ from run to run.
+name is told apart by its run. Refuses unfinished and changed runs, the same folder twice, one model whose
+cells differ from run to run, and slices that together would show what each run withholds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bench.digest import digest_bytes, digest_json
+from bench.digest import canonical_json, digest_bytes, digest_json
 from bench.errors import UserError
 from bench.folder import CellFolder, RunFolder
 from bench.report.records import Model
@@ -94,6 +94,7 @@ def read_sources(paths: Sequence[Path]) -> tuple[Source, ...]:
         taken = {source.name for source in found.values()}
         name = _distinct(where.name or "run", taken)
         found[where] = Source(name, folder, read_results(path), plan)
+    _require_same_cuts(tuple(found.values()))
     return tuple(found.values())
 
 
@@ -111,6 +112,29 @@ def submissions(sources: Sequence[Source]) -> tuple[Submission, ...]:
             shown = name if len(same) == 1 else f"{name} ({records[0][0].name})"
             found.append(Submission(shown, digest, tuple(records)))
     return tuple(found)
+
+
+def _require_same_cuts(sources: Sequence[Source]) -> None:
+    """UserError where runs cut the same people by other slices, and small groups of them are withheld.
+
+    What each run withholds is safe by what that run shows: with the slices of another beside it, the
+    difference of two values could be that of a person.
+    """
+    cut: dict[str, tuple[str, Source]] = {}
+    for source in sources:
+        suite = source.results.suite
+        made = suite.model_dump(mode="json", include={"slices", "controls", "bins", "slice_rule"})
+        for data in source.results.datasets:
+            if data.facts.attributes_public or not suite.slices:
+                continue
+            before, first = cut.setdefault(data.digest, (canonical_json(made), source))
+            if before != canonical_json(made):
+                raise UserError(
+                    str(source.folder.path), f"it cuts {data.name} by other slices than {first.folder.path}",
+                    "Where attributes are not public, all runs of the same targets have the same slices: "
+                    "together, groups that each of them withholds could be worked out",
+                    "Judge them by the same slices, bins, controls and thresholds, or leave one out",
+                )  # fmt: skip
 
 
 def _identity(entry: dict[str, Any], source: Source) -> str:

@@ -108,6 +108,27 @@ def test_a_run_given_twice_is_refused(planted: Path) -> None:
         assemble([planted / "one", planted / "two" / ".." / "one"])
 
 
+@pytest.mark.parametrize(
+    ("asked", "refused"),
+    [
+        ((), False),
+        (("--slice", "sex"), True),
+        (("--slice", "sex", "--slice", "kind", "--slice", "sex&kind"), True),
+    ],
+)
+def test_slices_that_together_show_what_is_withheld_are_refused(
+    planted: Path, tmp_path: Path, asked: tuple[str, ...], refused: bool
+) -> None:
+    words = ["score", "--targets", planted / "T.parquet", "--predictions", planted / "best.parquet", "--out", tmp_path / "run",
+             "--metric", "accuracy", "--tracking-uri", "off", "--quiet", *asked]  # fmt: skip
+    assert invoke(*words).exit_code == 0
+    if refused:
+        with pytest.raises(UserError, match=r"it cuts T by other slices than .*could be worked out"):
+            assemble([planted / "one", tmp_path / "run"])
+    else:
+        assert len(assemble([planted / "one", tmp_path / "run"]).tables) == 1
+
+
 def test_runs_of_one_name_are_told_apart(planted: Path, tmp_path: Path) -> None:
     shutil.copytree(planted / "two", tmp_path / "one")
     assert [s.name for s in assemble([planted / "one", tmp_path / "one"]).sources] == ["one", "one #2"]
