@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -31,12 +32,14 @@ _ASKED = {
     "gap_at_most": "gap at most {0:g}",
     "loses_at_most": "loses at most {0:g}",
     "not_worse_by": "worse than the baseline by less than {0:g}",
+    "no_slower_than": "at most {0:g} times as slow as the baseline",
 }
+_UNITS = {"ms": " ms", "targets/s": " targets/s", "ratio": " times"}
 _SHOWN = 8
 _STYLE = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 _ROW = (
     "dataset", "condition", "severity", "where", "slice", "value", "reference", "metric", "kind", "estimate",
-    "low", "high", "level", "n", "clusters", "cluster_unit", "status", "warning",
+    "low", "high", "level", "n", "clusters", "cluster_unit", "status", "warning", "unit", "stage", "hardware",
 )  # fmt: skip
 
 
@@ -56,20 +59,32 @@ def asked(rule: Rule) -> str:
     >>> asked(Rule(metric="uar", slice="sex", at_least=0.6))
     'UAR by sex: at least 0.6'
     """
-    what, bound = rule.requirement
     by = f" by {rule.slice}" if rule.slice else ""
     data = f" on {rule.data}" if rule.data else ""
     if rule.condition is not None:
         severity = "" if rule.severity is None else f", severity {rule.severity}"
         where = f", on the {rule.where}" if rule.where else ""
         data += f" under {fmt.short(rule.condition.replace('_', ' '), 60)}{severity}{where}"
-    return one_line(f"{fmt.heading(rule.metric)}{by}{data}: {_ASKED[what].format(bound)}")
+    return one_line(f"{_named(rule.metric, rule.stage)}{by}{data}: {_required(rule)}")
+
+
+def _required(rule: Rule) -> str:
+    """What a rule requires, with the unit of what is measured, and the device that it is meant for."""
+    what, bound = rule.requirement
+    text = _ASKED[what].format(bound)
+    if rule.of_speed and what != "no_slower_than":
+        text += " targets/s" if rule.metric == "throughput" else " ms"
+    return text + (f" on {fmt.short(rule.device, 60)}" if rule.device else "")
+
+
+def _named(metric: str, stage: str | None) -> str:
+    return fmt.heading(metric) + (f" of {fmt.STAGES[stage]}" if stage else "")
 
 
 def sentence(rule: Rule, held: Held) -> str:
     """One verdict with the numbers that it rests on, and with what would settle it."""
-    row, (what, bound) = held.row, rule.requirement
-    text = f"{_where(row)}: {_value(row, what)}; {_ASKED[what].format(bound)}"
+    row, (what, _) = held.row, rule.requirement
+    text = f"{_where(row)}: {_value(row, what)}; {_required(rule)}"
     if held.exempt is not None:
         ends = f"exempt, {held.exempt}"
     elif held.verdict != "inconclusive":
@@ -100,14 +115,16 @@ def _where(row: dict[str, Any]) -> str:
         of = f" of {row['slice']}" if row["value"] is None else f" of {row['slice']} {row['value']}"
         of += f" against {row['reference']}" if row["kind"] == "contrast" else ""
     condition = fmt.condition(row["condition"], row["severity"], row["where"])
-    return f"{fmt.heading(row['metric'])}{of}, {row['dataset']}, {condition}"
+    return f"{_named(row['metric'], row.get('stage'))}{of}, {row['dataset']}, {condition}"
 
 
 def _value(row: dict[str, Any], what: str) -> str:
     if row["status"] == "suppressed":
         return "withheld"
     if row["estimate"] is None or math.isnan(row["estimate"]):
-        return "undefined"
+        return "not measured" if row["kind"] == "speed" else "undefined"
+    if row["kind"] == "speed":
+        return _speed(row)
     sign = fmt.signed if row["kind"] == "difference" else fmt.number
     number = sign(row["estimate"], 3)
     if row["low"] is not None and not math.isnan(row["low"]):
@@ -117,6 +134,14 @@ def _value(row: dict[str, Any], what: str) -> str:
     return f"{said}{number}{size}"
 
 
+def _speed(row: dict[str, Any]) -> str:
+    """A latency, throughput or ratio of them with its interval, and what it was measured on."""
+    ends = [fmt.DASH if math.isnan(row[end]) else fmt.measured(row[end]) for end in ("low", "high")]
+    number = f"{fmt.measured(row['estimate'])} [{', '.join(ends)}]{_UNITS[row['unit']]}"
+    of = "stretches" if row["metric"] == "throughput" else "calls"
+    return f"{number} ({row['n']} {of}, {row['hardware']})"
+
+
 def print_gate(found: Gate, recorded: Recorded | None = None) -> None:
     """Print every verdict as a sentence under its rule, and the verdict of all as the last line.
 
@@ -124,24 +149,33 @@ def print_gate(found: Gate, recorded: Recorded | None = None) -> None:
     """
     console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
     against = f", against {found.baseline}" if found.baseline else ""
-    console.print(
-        fmt.plain(f"{found.policy.policy.policy}: {found.model} of {found.run.path}{against}"), markup=False
-    )
+    title = f"{found.policy.policy.policy}: {found.model} of {found.run.path}{against}"
+    console.print(_said(fmt.plain(title)), markup=False)
     for note in found.notes:
-        console.print(fmt.plain(f"Note: {note}."), markup=False)
+        console.print(_said(fmt.plain(f"Note: {note}.")), markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Line", "Verdict", "Rule and numbers"):
         table.add_column(name, overflow="fold")
     for number, rule in enumerate(found.policy.policy.rules):
         verdict = found.verdict_of(number)
         style = _STYLE[verdict]
-        table.add_row(str(found.policy.line(number)), Text(verdict, style), Text(asked(rule)))
+        table.add_row(str(found.policy.line(number)), Text(verdict, style), Text(_said(asked(rule))))
         for text in _lines(found, number):
-            table.add_row("", "", Text(f"  {text}"))
+            table.add_row("", "", Text(_said(f"  {text}")))
     console.print(table)
     if recorded is not None:
-        console.print(fmt.plain(_told(found, recorded)), markup=False)
+        if recorded.place.release is not None and not recorded.place.shown:
+            text = f"Note: nothing but --version says that the run is of {recorded.place.release.uri}."
+            console.print(_said(fmt.plain(text)), markup=False)
+        console.print(_said(fmt.plain(_told(found, recorded))), markup=False)
     console.print(f"Verdict: {found.verdict}", markup=False)
+
+
+def _said(text: str) -> str:
+    """Text that the runner of a job of GitHub takes for no command, wherever a line of it is broken."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return text
+    return text.replace("::", ": :").replace("##[", "## [")
 
 
 def _told(found: Gate, recorded: Recorded) -> str:
@@ -186,7 +220,8 @@ def as_json(found: Gate, recorded: Recorded | None = None) -> str:
             for number, rule in enumerate(rules)
         ],
     }
-    return json.dumps(content, indent=2, allow_nan=False)
+    # The same value, in which a runner finds no command.
+    return json.dumps(content, indent=2, allow_nan=False).replace("##[", "##\\u005b")
 
 
 def _recorded(recorded: Recorded) -> dict[str, Any]:
@@ -195,6 +230,7 @@ def _recorded(recorded: Recorded) -> dict[str, Any]:
         "run": recorded.place.run,
         "version": release.uri if release else None,
         "alias": release.alias if release else None,
+        "shown": recorded.place.shown if release else None,
         "moved": recorded.moved,
         "problem": str(recorded.problem) if recorded.problem else None,
     }
