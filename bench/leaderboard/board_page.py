@@ -24,9 +24,9 @@ _COLUMNS = (
     "value, paired; mean and worst are over the conditions that all these models share ({shared}). The mean "
     "has no interval.",
     "What scores little on clean media has little to lose: read a degradation beside the value.",
-    "Cost is seconds a clip from reading the medium to the answer, of a run that predicted nothing else at "
-    "the same time, as the run wrote it down; of a run that was stopped, its last part alone. It depends on "
-    "the device, and is never compared between devices.",
+    "Cost is the time from reading a medium to the answer: the median of run --measure-latency, one clip at "
+    "a time, else the mean of a whole run, as the run wrote it down (of one that was stopped, its last part "
+    "alone). Neither is compared with the other, nor numbers of different hardware with each other.",
 )
 
 
@@ -101,14 +101,14 @@ def _drawn(table: Table) -> Figure | None:
         for n, s in sides
         if s.degraded is not None
     )
-    nothing = math.nan
-    devices = {s.cost.device for _, s in sides if s.cost.seconds is not None}
+    ways = {(s.cost.how, s.cost.hardware) for _, s in sides if s.cost.seconds is not None}
     costs = tuple(
-        Point(n, s.member.name, _ends(s.value), (s.cost.seconds, nothing, nothing))
+        Point(n, s.member.name, _ends(s.value), (s.cost.seconds, s.cost.low, s.cost.high))
         for n, s in sides
-        if s.cost.seconds is not None and len(devices) == 1
+        if s.cost.seconds is not None and len(ways) == 1
     )
-    labels = ("Largest gap", "Worst degradation", f"Seconds a clip, {next(iter(devices), '')}")
+    how, hardware = next(iter(ways), ("", ""))
+    labels = ("Largest gap", "Worst degradation", f"Seconds a clip: {how}\n{hardware}")
     panels = [Panel(label, points) for label, points in zip(labels, (gaps, losses, costs), strict=True)]
     if not any(panel.points for panel in panels):
         return None

@@ -3,7 +3,7 @@
 Each stands for itself. There is no composite score: weights would decide who leads, they are nobody's to
 choose for every use, and a sum would hide a group, or a condition, behind an average. Gaps and degradations
 are those of the runs, of the metric of the board. Refuses to average over conditions that not every model
-was run under, and to call the time of several models decoded together the time of one.
+was run under.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.leaderboard.boards import Board, Member, place_of
+from bench.leaderboard.cost import Cost, cost_of
 from bench.report.differences import within
 from bench.report.records import Place
 from bench.report.results import Row
 
-__all__ = ["Cost", "Degraded", "Gap", "Tradeoff", "shared_places", "tradeoffs"]
+__all__ = ["Degraded", "Gap", "Tradeoff", "shared_places", "tradeoffs"]
 
 _FOUND = 0.10  # q of exploratory gaps (STATISTICS, Multiplicity)
 
@@ -49,15 +50,6 @@ class Degraded:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Seconds a clip under the reference condition, on a device; None with the reason where not known."""
-
-    seconds: float | None
-    device: str | None
-    reason: str | None
-
-
-@dataclass(frozen=True)
 class Tradeoff:
     """One model: its value by the metric of the board, and the three others, None where not measured."""
 
@@ -77,7 +69,7 @@ def tradeoffs(board: Board, metric: str) -> tuple[Tradeoff, ...]:
             member.overall(board.reference, metric),
             _gap(board, member, metric),
             _degraded(member, metric, shared),
-            _cost(board, member),
+            cost_of(board, member),
         )
         for member in board.members
     )
@@ -146,30 +138,3 @@ def _degraded(member: Member, metric: str, shared: Sequence[Place]) -> Degraded 
     if joint and set(losses) == set(shared) and place_of(joint[0]) == place_of(worst):
         return Degraded(mean, joint[0], at_once=True)
     return Degraded(mean, worst, at_once=False)
-
-
-def _cost(board: Board, member: Member) -> Cost:
-    """Seconds a clip of the cell of the reference condition, where it was decoded for this model alone.
-
-    Cells that see the same frames are decoded together, and the time in ``cell.json`` is that of them all.
-    """
-    source = member.source(board.dataset.name, board.reference)
-    facts = None if source is None else member.facts(board.dataset.name, board.reference)
-    if source is None or facts is None:
-        return Cost(None, None, "not run under this condition")
-    if facts.get("seconds") is None:
-        return Cost(None, None, "predictions made elsewhere: no time is known")
-    device = (facts.get("environment") or {}).get("device")
-    sampling = member.submission.model.sampling
-    together = [
-        (m.name, harm)
-        for m in source.results.models
-        if m.sampling == sampling
-        for model, data, harm in source.plan["cells"]
-        if model == m.name and data == board.dataset.name
-    ]
-    if len(together) > 1:
-        return Cost(None, device, "decoded together with other models or conditions: no time of its own")
-    if facts.get("recalled"):
-        return Cost(None, device, "faces were known from runs before: the time is too short")
-    return Cost(facts["seconds"] / max(1, facts["rows"]), device, None)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from bench.leaderboard.tradeoff import Cost, Gap, Tradeoff
+import math
+
+from bench.leaderboard.cost import Cost
+from bench.leaderboard.tradeoff import Gap, Tradeoff
 from bench.leaderboard.words import ABSENT, NOTHING
 from bench.report import format as fmt
 from bench.report.differences import over
@@ -62,10 +65,16 @@ def mean_datum(side: Tradeoff) -> Datum:
 
 
 def cost_datum(cost: Cost) -> Datum:
-    """Seconds a clip with the device, or a dash with the reason."""
+    """Milliseconds a clip, how they were taken and on what, or a dash with the reason."""
     if cost.seconds is None:
         return Datum(fmt.DASH, "text absent", note=f"no cost: {cost.reason}" if cost.reason else "")
-    return Datum(f"{cost.seconds:.3g} s on {cost.device}", "text", cost.seconds)
+    held = "" if math.isnan(cost.low) else f" [{_milli(cost.low)}, {_milli(cost.high)}]"
+    text = f"{_milli(cost.seconds)}{held} ms, {cost.how}, {cost.hardware}"
+    return Datum(text, "text measure", cost.seconds)
+
+
+def _milli(seconds: float) -> str:
+    return f"{1000 * seconds:.3g}" if seconds < 1 else f"{1000 * seconds:.0f}"
 
 
 def _place(row: Row) -> str:

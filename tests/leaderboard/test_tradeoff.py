@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.folder import RunFolder, write_json
+from bench.latency import Calls, Hardware, Measured, write_latency
 from bench.leaderboard.boards import Board, boards
 from bench.leaderboard.sources import read_sources, submissions
 from bench.leaderboard.tradeoff import Tradeoff, shared_places, tradeoffs
@@ -129,13 +130,34 @@ def test_cost_is_of_a_model_that_was_decoded_alone(tmp_path: Path) -> None:
     write_json(path / "run.json", plan)
     cell = RunFolder(path).cell("b", "d", "clean")
     write_json(cell.path / "cell.json", {**(cell.facts or {}), "seconds": 12.5, "rows": 100,
-                                         "environment": {"device": "cpu"}})  # fmt: skip
+                                         "precision": "fp32",
+                                         "environment": {"device": "cpu", "threads": 2}})  # fmt: skip
     RunFolder(path).seal()
     _, found = made(path)
     assert found["b"].cost.seconds == 0.125
-    assert cost_datum(found["b"].cost).text == "0.125 s on cpu"
+    assert cost_datum(found["b"].cost).text == "125 ms, mean of a whole run, cpu, 2 threads, fp32"
     write_json(cell.path / "cell.json", {**(cell.facts or {}), "recalled": 7})
     assert "known from runs before" in (made(path)[1]["b"].cost.reason or "")
+
+
+def test_a_measured_latency_comes_first(tmp_path: Path) -> None:
+    path = plant(tmp_path, "b")
+    times = [9, 10, 11, 12, 13, 14, 15]
+    whole = tuple(1_000_000 * each for each in times)
+    size = len(times)
+    calls = Calls(
+        target=tuple(f"t{n}" for n in range(size)), round=(0,) * size, failed=(False,) * size, total=whole,
+        decode=whole, front_end=(None,) * size, model=whole,
+    )  # fmt: skip
+    hardware = Hardware(device="A CPU", cpu="A CPU", cores=2, threads=1, workers=2)
+    one = Measured(model="b", dataset="d", key="k", hardware=hardware, environment={}, precision="fp32", warm_up=1, batch=8,
+                   calls=calls, throughput=())  # fmt: skip
+    write_latency(RunFolder(path).latency, (one,))
+    RunFolder(path).seal()
+    cost = made(path)[1]["b"].cost
+    # The median of seven; P(B <= 0) and P(B >= 7) of B binomial (7, 1/2) are .0078: the interval is from end to end.
+    assert (cost.seconds, cost.low, cost.high) == pytest.approx((0.012, 0.009, 0.015))
+    assert cost_datum(cost).text == "12 [9, 15] ms, median, one at a time, A CPU, 1 thread, fp32"
 
 
 def test_predictions_made_elsewhere_have_no_cost(planted: Path) -> None:
