@@ -13,11 +13,11 @@ from bench.leaderboard.sources import Source, Submission, read_sources, submissi
 from bench.leaderboard.standing import Standing, stand, targets_of
 from bench.leaderboard.tradeoff import Tradeoff, tradeoffs
 
-__all__ = ["Leaderboard", "Table", "assemble"]
+__all__ = ["BoardTable", "Leaderboard", "assemble"]
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class BoardTable:
     """A board with what was made for it; ``metric`` and ``standing`` are None where no metric ranks."""
 
     board: Board
@@ -34,7 +34,7 @@ class Leaderboard:
     title: str
     sources: tuple[Source, ...]
     submissions: tuple[Submission, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[BoardTable, ...]
     cards: dict[str, Card]
 
 
@@ -56,11 +56,11 @@ def assemble(
     )
 
 
-def _table(board: Board, asked: str | None) -> Table:
+def _table(board: Board, asked: str | None) -> BoardTable:
     metric = choose_metric(board, asked)
     targets = targets_of(board)
     made = baselines(targets)
     if metric is None:
-        return Table(board, None, None, made, ())
+        return BoardTable(board, None, None, made, ())
     standing = stand(board, metric, targets)
-    return Table(board, metric, standing, made, tradeoffs(board, metric))
+    return BoardTable(board, metric, standing, made, tradeoffs(board, metric))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from bench.leaderboard import words
-from bench.leaderboard.assemble import Leaderboard, Table
+from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.index import first_way, footer
 from bench.leaderboard.tradeoff import Tradeoff, shared_places
 from bench.leaderboard.tradeoff_words import cost_datum, gap_datum, gap_ends, mean_datum, worst_datum
@@ -13,7 +13,7 @@ from bench.report import format as fmt
 from bench.report.drawing import Figure
 from bench.report.results import Row
 from bench.report.scatter import Panel, Point, draw_scatter
-from bench.report.site import Column, Datum, Link, Record, Sheet, SitePage, SitePart, SiteSection
+from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
 __all__ = ["board_page"]
@@ -30,7 +30,7 @@ _COLUMNS = (
 )
 
 
-def board_page(found: Leaderboard, table: Table) -> SitePage:
+def board_page(found: Leaderboard, table: BoardTable) -> SitePage:
     """The page of one board."""
     board = table.board
     name = f"{board.dataset.name}, {condition(board.reference)}"
@@ -45,17 +45,17 @@ def board_page(found: Leaderboard, table: Table) -> SitePage:
     )  # fmt: skip
 
 
-def _sides(table: Table) -> SiteSection:
+def _sides(table: BoardTable) -> SiteSection:
     board, metric = table.board, table.metric or ""
     count = len(shared_places(board, metric))
     text = (_COLUMNS[0].format(shared=fmt.count(count, " ")), *_COLUMNS[1:])
     drawn = _drawn(table)
     figures = () if drawn is None else (drawn,)
-    part = SitePart("", (), (_sheet(table),), figures)
-    return SiteSection("tradeoff", "Side by side", (part,), text=text)
+    parts = (SitePart("", (), (_table(table),), figures), SitePart("How to read these columns", text))
+    return SiteSection("tradeoff", "Side by side", parts)
 
 
-def _sheet(table: Table) -> Sheet:
+def _table(table: BoardTable) -> SiteTable:
     board, metric = table.board, table.metric or ""
     rows = tuple(_row(table, number, side) for number, side in _numbered(table))
     columns = (
@@ -66,10 +66,10 @@ def _sheet(table: Table) -> Sheet:
     )  # fmt: skip
     caption = f"Models on {board.dataset.name}: {fmt.metric(metric)}, gaps, degradations and cost"
     filters = (("double", "Show doubles"),)
-    return Sheet(caption, columns, rows, filters, (words.INSUFFICIENT,))
+    return SiteTable(caption, columns, rows, filters, (words.INSUFFICIENT,))
 
 
-def _numbered(table: Table) -> list[tuple[int, Tradeoff]]:
+def _numbered(table: BoardTable) -> list[tuple[int, Tradeoff]]:
     """The models from the best value on, numbered; those without a value last."""
     sign = 1 if first_way(table.metric or "") == "ascending" else -1
     values = ((_ends(side.value)[0], side) for side in table.tradeoffs)
@@ -79,7 +79,7 @@ def _numbered(table: Table) -> list[tuple[int, Tradeoff]]:
     return [(number, side) for number, (_, side) in enumerate(order, 1)]
 
 
-def _row(table: Table, number: int, side: Tradeoff) -> Record:
+def _row(table: BoardTable, number: int, side: Tradeoff) -> Record:
     standing, member = table.standing, side.member
     place = words.rank(standing.ranks.get(member.name), standing, member.name) if standing else words.ABSENT
     data = (
@@ -90,7 +90,7 @@ def _row(table: Table, number: int, side: Tradeoff) -> Record:
     return Record(head, data, ("double" if member.double else "model",))
 
 
-def _drawn(table: Table) -> Figure | None:
+def _drawn(table: BoardTable) -> Figure | None:
     """The scatter of models, doubles left out; None where nothing stands beside accuracy."""
     sides = [(n, s) for n, s in _numbered(table) if not s.member.double and _known(s.value)]
     gaps = tuple(
@@ -135,7 +135,7 @@ def _gap(side: Tradeoff) -> tuple[float, float, float]:
     return float(side.gap.row["estimate"]), *ends
 
 
-def _conditions(table: Table) -> SiteSection:
+def _conditions(table: BoardTable) -> SiteSection:
     board = table.board
     metric = table.metric or next(iter(board.metrics), "")
     lost = {
@@ -156,6 +156,6 @@ def _conditions(table: Table) -> SiteSection:
         *(Column(member.name, first_way(metric)) for member in board.members),
     )
     caption = f"{fmt.heading(metric)} of every model under every condition"
-    sheet = Sheet(caption, columns, tuple(rows), (), (words.INSUFFICIENT,))
+    shown = SiteTable(caption, columns, tuple(rows), (), (words.INSUFFICIENT,))
     told = f"Models are ranked under {condition(board.reference)} alone; intervals here are each value's own."
-    return SiteSection("conditions", "Every condition", (SitePart("", (told,), (sheet,)),))
+    return SiteSection("conditions", "Every condition", (SitePart("", (told,), (shown,)),))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 from bench.leaderboard import words
-from bench.leaderboard.assemble import Leaderboard, Table
+from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.index import first_way, footer
 from bench.leaderboard.standing import Pair, Standing
 from bench.report import format as fmt
-from bench.report.site import Column, Datum, Link, Record, Sheet, SitePage, SitePart, SiteSection
+from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
 __all__ = ["compare_page"]
@@ -25,7 +25,7 @@ _SIGN = {
 }  # fmt: skip
 
 
-def compare_page(found: Leaderboard, table: Table) -> SitePage:
+def compare_page(found: Leaderboard, table: BoardTable) -> SitePage:
     """The pairs of one board under its reference condition; ValueError where none was tested."""
     board, standing = table.board, table.standing
     if standing is None or not standing.pairs:
@@ -41,7 +41,7 @@ def compare_page(found: Leaderboard, table: Table) -> SitePage:
         SitePart("Matrix", ("Read along the row: the model of the row is better (+) or worse "
                             f"({fmt.MINUS}) than that of the column, or it is open.", *left),
                  (_matrix(table, standing),)),
-        SitePart("Table", (), (_pairs(table, standing),)),
+        SitePart("BoardTable", (), (_pairs(table, standing),)),
         SitePart("In words", told),
         SitePart("How to read these pairs", about),
     )  # fmt: skip
@@ -50,7 +50,7 @@ def compare_page(found: Leaderboard, table: Table) -> SitePage:
     return SitePage(f"Every pair of models on {name}", "../", (), (), (section,), home, footer(found))
 
 
-def _matrix(table: Table, standing: Standing) -> Sheet:
+def _matrix(table: BoardTable, standing: Standing) -> SiteTable:
     sign = -1 if first_way(standing.metric) == "descending" else 1
     board = table.board
     values = {m.name: m.overall(board.reference, standing.metric) for m in board.members}
@@ -66,7 +66,7 @@ def _matrix(table: Table, standing: Standing) -> Sheet:
         Column("Model", "ascending", "text"), Column("Rank", "ascending"),
         *(Column(name, "", "text") for name in order),
     )  # fmt: skip
-    return Sheet(f"Who is better than whom by {fmt.metric(standing.metric)}", columns, tuple(rows))
+    return SiteTable(f"Who is better than whom by {fmt.metric(standing.metric)}", columns, tuple(rows))
 
 
 def _cell(by_names: dict[tuple[str, str], Pair], name: str, other: str) -> Datum:
@@ -81,7 +81,7 @@ def _cell(by_names: dict[tuple[str, str], Pair], name: str, other: str) -> Datum
     return Datum(spoken, kind)
 
 
-def _pairs(table: Table, standing: Standing) -> Sheet:
+def _pairs(table: BoardTable, standing: Standing) -> SiteTable:
     board = table.board
     values = {m.name: m.overall(board.reference, standing.metric) for m in board.members}
     rows = tuple(_row(pair, values) for pair in standing.pairs)
@@ -93,7 +93,7 @@ def _pairs(table: Table, standing: Standing) -> Sheet:
     caption = f"Differences of {fmt.metric(standing.metric)}, with intervals that hold for all pairs at once"
     level = fmt.percent(board.settings.level)
     notes = (f"Intervals of {level}; {standing.method}; {len(rows)} pairs.",)
-    return Sheet(caption, columns, rows, notes=notes)
+    return SiteTable(caption, columns, rows, notes=notes)
 
 
 def _row(pair: Pair, values: dict[str, dict[str, object] | None]) -> Record:

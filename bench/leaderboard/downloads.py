@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from bench.leaderboard.assemble import Leaderboard, Table
+from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.boards import Member
 from bench.tables import ESTIMATES
 
@@ -60,7 +60,7 @@ def numbers(found: Leaderboard) -> pa.Table:
     return pa.Table.from_arrays(columns, schema=_SCHEMA)
 
 
-def _rows(table: Table) -> Iterator[Row]:
+def _rows(table: BoardTable) -> Iterator[Row]:
     board = table.board
     names = {"board": board.number, "targets_sha256": board.dataset.digest}
     for member in board.members:
@@ -83,7 +83,7 @@ def _named(member: Member) -> Row:
     }  # fmt: skip
 
 
-def _stood(table: Table) -> Iterator[Row]:
+def _stood(table: BoardTable) -> Iterator[Row]:
     """Ranks and pairs."""
     standing, board = table.standing, table.board
     if standing is None:
@@ -109,7 +109,7 @@ def _stood(table: Table) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def _baselines(table: Table) -> Iterator[Row]:
+def _baselines(table: BoardTable) -> Iterator[Row]:
     for found in table.baselines:
         for metric, value in found.values.items():
             yield {

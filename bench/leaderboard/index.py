@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bench.judge.metrics import METRICS
 from bench.leaderboard import words
-from bench.leaderboard.assemble import Leaderboard, Table
+from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.baselines import Baseline
 from bench.leaderboard.boards import Member
 from bench.leaderboard.tradeoff import Tradeoff
 from bench.leaderboard.tradeoff_words import gap_datum, worst_datum
 from bench.report import format as fmt
 from bench.report.entries import state_of
-from bench.report.site import Column, Datum, Link, Record, Sheet, SitePage, SitePart, SiteSection
+from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
 __all__ = ["DOWNLOADS", "FILTERS", "first_way", "footer", "index_page"]
@@ -46,7 +46,8 @@ _SEVERAL = (
 def index_page(found: Leaderboard) -> SitePage:
     """The first page: a section a board, then what can be downloaded and the runs."""
     apart = words.separated(tuple(table.board for table in found.tables))
-    sections = [_section(table, apart[table.board.number]) for table in found.tables]
+    trained = {name: card.trained_on for name, card in found.cards.items()}
+    sections = [_section(table, apart[table.board.number], trained) for table in found.tables]
     ends = (_models(found), _runs(found))
     several = (_SEVERAL,) if len(found.tables) > 1 else ()
     return SitePage(
@@ -72,7 +73,7 @@ def first_way(metric: str) -> str:
     return "ascending" if METRICS[metric.partition("/")[0]].direction == "lower" else "descending"
 
 
-def _section(table: Table, apart: tuple[str, ...]) -> SiteSection:
+def _section(table: BoardTable, apart: tuple[str, ...], trained: Mapping[str, str | None]) -> SiteSection:
     board = table.board
     facts = board.dataset.facts
     about = (
@@ -91,20 +92,23 @@ def _section(table: Table, apart: tuple[str, ...]) -> SiteSection:
     if table.standing is not None and table.standing.pairs:
         links.append(Link(f"compare/{board.anchor}.html", "Every pair of models, tested"))
     parts = (
-        SitePart("", (), (_sheet(table),), links=tuple(links)),
+        SitePart("", (), (_table(table, trained),), links=tuple(links)),
         SitePart("How to read these ranks", (*told, words.covered(board)), facts=behind),
     )
     title = f"{board.dataset.name}, {condition(board.reference)}"
     return SiteSection(board.anchor, f"{board.number}. {title}", parts, about, text)
 
 
-def _sheet(table: Table) -> Sheet:
+def _table(table: BoardTable, trained: Mapping[str, str | None]) -> SiteTable:
     board, metric = table.board, table.metric
     shown = [*([metric] if metric else []), *(name for name in board.shown if name != metric)]
     sides = {side.member.name: side for side in table.tradeoffs}
     beside = _beside(table)
-    rows = [_row(table, member, shown, [make(sides.get(member.name)) for make in beside.values()])
-            for member in board.members]  # fmt: skip
+    rows = []
+    for member in board.members:
+        more = [make(sides.get(member.name)) for make in beside.values()]
+        more.append(words.contaminated(board, member, trained.get(member.name)))
+        rows.append(_row(table, member, shown, more))
     rows += [_baseline(each, shown, len(beside)) for each in table.baselines]
     columns = (
         Column("Model", "ascending", "text"), Column("Rank", "ascending"),
@@ -119,10 +123,10 @@ def _sheet(table: Table) -> Sheet:
     caption = f"Models on {board.dataset.name}, {condition(board.reference)}, ranked{by}"
     notes = [words.INSUFFICIENT, *(text for name, text in _LACKING.items() if name not in beside)]
     notes += [_LARGEST] if beside else []
-    return Sheet(caption, columns, tuple(rows), FILTERS, tuple(notes))
+    return SiteTable(caption, columns, tuple(rows), FILTERS, tuple(notes))
 
 
-def _beside(table: Table) -> dict[str, Callable[[Tradeoff | None], Datum]]:
+def _beside(table: BoardTable) -> dict[str, Callable[[Tradeoff | None], Datum]]:
     """What stands beside accuracy, each with how its cell is made, where some model has it."""
     made: dict[str, Callable[[Tradeoff | None], Datum]] = {}
     if any(side.gap is not None for side in table.tradeoffs):
@@ -137,7 +141,7 @@ def _order(value: Datum, sign: int) -> tuple[bool, float]:
     return not known, sign * value.key if isinstance(value.key, float) else 0.0
 
 
-def _row(table: Table, member: Member, shown: list[str], beside: list[Datum]) -> Record:
+def _row(table: BoardTable, member: Member, shown: list[str], beside: list[Datum]) -> Record:
     board, standing = table.board, table.standing
     rows = {name: member.overall(board.reference, name) for name in shown}
     first = next((row for row in rows.values() if row is not None), None)
@@ -147,7 +151,7 @@ def _row(table: Table, member: Member, shown: list[str], beside: list[Datum]) ->
     place = words.rank(standing.ranks.get(member.name), standing, member.name) if standing else words.ABSENT
     kind = words.kind_of(member)
     data = (
-        place, *map(words.estimate, rows.values()), n, *beside, words.contaminated(board, member),
+        place, *map(words.estimate, rows.values()), n, *beside,
         Datum(kind, "text", kind),
         Datum(", ".join(source.name for source in member.sources), "text", member.sources[0].name),
     )  # fmt: skip
@@ -209,5 +213,5 @@ def _runs(found: Leaderboard) -> SiteSection:
         Column("affectbench", "ascending", "text"), Column("Device", "ascending", "text"),
         Column("Precision", "ascending", "text"), Column("sha256 of its estimates", "", "text"),
     )  # fmt: skip
-    sheet = Sheet("The runs that this site was made of", columns, rows)
-    return SiteSection("runs", "Runs", (SitePart("", (words.COMPOSITE,), (sheet,)),))
+    table = SiteTable("The runs that this site was made of", columns, rows)
+    return SiteSection("runs", "Runs", (SitePart("", (words.COMPOSITE,), (table,)),))

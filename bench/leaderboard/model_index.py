@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from bench.leaderboard.assemble import Leaderboard, Table
+from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.boards import Member
 from bench.leaderboard.sources import Submission
 from bench.report import format as fmt
@@ -38,7 +38,7 @@ def model_index(found: Leaderboard, submission: Submission) -> str:
     return text
 
 
-def _result(table: Table, member: Member) -> dict[str, Any] | None:
+def _result(table: BoardTable, member: Member) -> dict[str, Any] | None:
     board, place = table.board, condition(table.board.reference)
     rows = member.values.get(board.reference, {}).get((None, None), {})
     metrics = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 from bench.leaderboard import words
-from bench.leaderboard.assemble import Leaderboard, Table
+from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.boards import Member, place_of
 from bench.leaderboard.index import first_way, footer
 from bench.leaderboard.sources import Submission
@@ -13,7 +13,7 @@ from bench.report import format as fmt
 from bench.report.differences import over
 from bench.report.records import Place
 from bench.report.results import Row, unique
-from bench.report.site import Column, Datum, Link, Record, Sheet, SitePage, SitePart, SiteSection
+from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
 __all__ = ["model_page"]
@@ -58,8 +58,8 @@ def _origin(found: Leaderboard, submission: Submission) -> SiteSection:
         for name, digest in model.digests
     )
     columns = (Column("What", "ascending", "text"), Column("sha256", "", "text"))
-    sheets = (Sheet("What its numbers rest on", columns, rows),) if rows else ()
-    parts = [SitePart("Where it comes from", (), sheets, facts=facts)]
+    tables = (SiteTable("What its numbers rest on", columns, rows),) if rows else ()
+    parts = [SitePart("Where it comes from", (), tables, facts=facts)]
     if card is None:
         parts.append(SitePart("Card", (_NO_CARD,)))
     else:
@@ -71,12 +71,12 @@ def _origin(found: Leaderboard, submission: Submission) -> SiteSection:
     return SiteSection("origin", "The model", tuple(parts))
 
 
-def _seen(found: Leaderboard, submission: Submission, mine: list[tuple[Table, Member]]) -> SiteSection:
+def _seen(found: Leaderboard, submission: Submission, mine: list[tuple[BoardTable, Member]]) -> SiteSection:
     card = found.cards.get(submission.name)
     trained = None if card is None else card.trained_on
     rows = []
     for table, member in mine:
-        flag, told = words.contamination(table.board, member)
+        flag, told = words.contamination(table.board, member, trained)
         said = f"“{trained}”" if trained else "nothing"
         data = (Datum(flag, "text", flag), Datum(told, "sentence"), Datum(said, "sentence"))
         rows.append(Record(Datum(table.board.dataset.name, "text", table.board.dataset.name), data))
@@ -84,12 +84,12 @@ def _seen(found: Leaderboard, submission: Submission, mine: list[tuple[Table, Me
         Column("Data set", "ascending", "text"), Column("Trained on it?", "ascending", "text"),
         Column("By what is declared", "", "text"), Column("Its card says of training data", "", "text"),
     )  # fmt: skip
-    sheet = Sheet("Was the model trained on the data that judge it?", columns, tuple(rows))
+    shown = SiteTable("Was the model trained on the data that judge it?", columns, tuple(rows))
     told = "Numbers on data that a model was trained on say little of other data. Unknown is not a no."
-    return SiteSection("contamination", "Contamination", (SitePart("", (told,), (sheet,)),))
+    return SiteSection("contamination", "Contamination", (SitePart("", (told,), (shown,)),))
 
 
-def _numbers(table: Table, member: Member) -> SiteSection:
+def _numbers(table: BoardTable, member: Member) -> SiteSection:
     board, standing = table.board, table.standing
     facts = [
         ("Condition of reference", condition(board.reference)),
@@ -109,7 +109,7 @@ def _numbers(table: Table, member: Member) -> SiteSection:
     return SiteSection(board.anchor, title, tuple(parts), tuple(facts), text)
 
 
-def _values(member: Member) -> Sheet:
+def _values(member: Member) -> SiteTable:
     metrics = unique(row["metric"] for row in member.rows)
     places = sorted(member.values, key=lambda place: (place.severity > 0, place))
     rows = []
@@ -123,7 +123,7 @@ def _values(member: Member) -> Sheet:
     )  # fmt: skip
     notes = (words.INSUFFICIENT, "n and clusters are those of the first metric that has any.")
     filters = (("slice", "Show slices"), ("+reportable", "Reportable only"))
-    return Sheet("Every value under every condition", columns, tuple(rows), filters, notes)
+    return SiteTable("Every value under every condition", columns, tuple(rows), filters, notes)
 
 
 def _line(place: Place, at: float, part: tuple[str | None, str | None], found: list[Row | None]) -> Record:
@@ -159,7 +159,7 @@ def _others(member: Member) -> list[SitePart]:
         )  # fmt: skip
         rows = tuple(_gap(row) for row in gaps)
         caption = "Largest minus smallest reportable value of each attribute"
-        found.append(SitePart("Gaps", (), (Sheet(caption, columns, rows),)))
+        found.append(SitePart("Gaps", (), (SiteTable(caption, columns, rows),)))
     if losses:
         columns = (
             Column("Condition", "ascending", "text"), Column("Metric", "ascending", "text"),
@@ -167,7 +167,7 @@ def _others(member: Member) -> list[SitePart]:
         )  # fmt: skip
         rows = tuple(_loss(row) for row in losses)
         caption = "What each condition takes from all rows, paired with the reference condition"
-        found.append(SitePart("Degradations", (), (Sheet(caption, columns, rows),)))
+        found.append(SitePart("Degradations", (), (SiteTable(caption, columns, rows),)))
     return found
 
 

@@ -111,10 +111,11 @@ def covered(board: Board) -> str:
     return COVERED.format(units=_UNITS[board.dataset.facts.cluster_unit])
 
 
-def contamination(board: Board, member: Member) -> tuple[str, str]:
-    """Whether a model was trained on the data of a board, as "declared" or "unknown", and a sentence.
+def contamination(board: Board, member: Member, trained_on: str | None) -> tuple[str, str]:
+    """Whether a model was trained on the data of a board: "declared", "card" or "unknown", and a sentence.
 
-    It is never a no: nobody can declare that data were not seen by being silent.
+    By the facts of the data set, or by ``trained_on``, what the model's card says of training data, where it
+    names the data set. It is never a no: nobody can declare that data were not seen by being silent.
     """
     model, facts = member.submission.model, board.dataset.facts
     if member.double:
@@ -124,15 +125,25 @@ def contamination(board: Board, member: Member) -> tuple[str, str]:
             "declared",
             f"The facts of {facts.name} declare that {model.entry or model.name} was trained on it.",
         )
+    if trained_on is not None and _plain(facts.name) in _plain(trained_on):
+        return "card", f"Its card names {facts.name} as training data; which part of it, the card may say."
     named = ", ".join(facts.trained_on_by)
     told = f"they name {named}" if named else "they name no model"
     return "unknown", f"Not declared by the facts of {facts.name} ({told}), which is not a no."
 
 
-def contaminated(board: Board, member: Member) -> Datum:
+def _plain(text: str) -> str:
+    """Letters and digits alone, in small: FER-2013 is fer2013."""
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def contaminated(board: Board, member: Member, trained_on: str | None) -> Datum:
     """The flag of contamination as a cell."""
-    flag, _ = contamination(board, member)
-    text = {"declared": "declared: trained on it", "unknown": "unknown", "double": fmt.DASH}[flag]
+    flag, _ = contamination(board, member, trained_on)
+    text = {
+        "declared": "declared: trained on it", "card": "its card names it", "unknown": "unknown",
+        "double": fmt.DASH,
+    }[flag]  # fmt: skip
     return Datum(text, "text absent" if flag == "double" else "text", flag)
 
 

@@ -22,7 +22,17 @@ from bench.report.entries import MARK
 from bench.report.render import breakable, environment
 from bench.shipped import shipped
 
-__all__ = ["Column", "Datum", "Link", "Record", "Sheet", "SitePage", "SitePart", "SiteSection", "render_page"]
+__all__ = [
+    "Column",
+    "Datum",
+    "Link",
+    "Record",
+    "SitePage",
+    "SitePart",
+    "SiteSection",
+    "SiteTable",
+    "render_page",
+]
 
 
 @dataclass(frozen=True)
@@ -63,7 +73,7 @@ class Record:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class SiteTable:
     """A table that sorts; ``filters`` are the marks that can be filtered by, with the words of each switch.
 
     A mark with ``+`` in front is switched on to see rows with it alone; without, off to hide them.
@@ -102,7 +112,7 @@ class SitePart:
 
     title: str
     text: tuple[str, ...] = ()
-    sheets: tuple[Sheet, ...] = ()
+    tables: tuple[SiteTable, ...] = ()
     figures: tuple[Figure, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     links: tuple[Link, ...] = ()
@@ -153,11 +163,11 @@ def _loaded() -> tuple[jinja2.Template, str, str]:
     return made.get_template("leaderboard.html.j2"), style, script
 
 
-def _rows(sheet: Sheet) -> Markup:
+def _rows(table: SiteTable) -> Markup:
     """The rows of a table as HTML: of hundreds of thousands of cells a template would take a minute."""
-    numbers = {note: number for number, note in enumerate(sheet.footnotes, 1)}
+    numbers = {note: number for number, note in enumerate(table.footnotes, 1)}
     lines = []
-    for record in sheet.records:
+    for record in table.records:
         cells = "".join(_cell(datum, numbers) for datum in record.data)
         key, head = _safe(record.head.sort), _body(record.head, numbers)
         marks = _safe(" ".join(record.marks))

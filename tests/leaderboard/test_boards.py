@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -190,17 +191,32 @@ def test_a_metric_asked_for_ranks(planted: Path) -> None:
 
 def test_contamination_is_declared_or_unknown(planted: Path, tmp_path: Path) -> None:
     (table,) = assemble([planted / "one"]).tables
-    assert {contamination(table.board, member)[0] for member in table.board.members} == {"unknown"}
+    assert {contamination(table.board, member, None)[0] for member in table.board.members} == {"unknown"}
     known = edited(planted / "one", tmp_path)
     path = known / "run.json"
     plan = json.loads(path.read_text())
     plan["datasets"][0]["facts"]["trained_on_by"] = ["best"]
     write_json(path, plan)
     (table,) = assemble([known]).tables
-    assert {m.name: contamination(table.board, m)[0] for m in table.board.members} == {
+    assert {m.name: contamination(table.board, m, None)[0] for m in table.board.members} == {
         "best": "declared",
         "worst": "unknown",
     }
+
+
+def test_a_card_may_name_the_data_set(planted: Path) -> None:
+    (table,) = assemble([planted / "one"]).tables
+    board, member = table.board, table.board.members[0]
+    object.__setattr__(
+        board,
+        "dataset",
+        replace(board.dataset, facts=board.dataset.facts.model_copy(update={"name": "fer2013"})),
+    )
+    flags = {
+        text: contamination(board, member, text)[0]
+        for text in ("FER-2013, training part", "AffectNet", "fer 2012")
+    }
+    assert flags == {"FER-2013, training part": "card", "AffectNet": "unknown", "fer 2012": "unknown"}
 
 
 def test_doubles_are_marked(planted: Path, tmp_path: Path) -> None:
