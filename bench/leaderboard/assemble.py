@@ -9,8 +9,9 @@ from pathlib import Path
 from bench.leaderboard.baselines import Baseline, baselines
 from bench.leaderboard.boards import Board, boards, choose_metric, require_ranking
 from bench.leaderboard.cards import Card, read_cards
+from bench.leaderboard.judged import targets_of
 from bench.leaderboard.sources import Source, Submission, read_sources, submissions
-from bench.leaderboard.standing import Standing, stand, targets_of
+from bench.leaderboard.standing import Standing, stand
 from bench.leaderboard.tradeoff import Tradeoff, tradeoffs
 
 __all__ = ["BoardTable", "Leaderboard", "assemble"]

@@ -11,34 +11,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
-import pyarrow as pa
 from scipy.special import ndtri, stdtr
 
-from bench.digest import digest_bytes
-from bench.judge.bootstrap import Draws, draw, replicate
 from bench.judge.contrasts import METHOD, contrast, pairs
-from bench.judge.infer import FEWEST_CLUSTERS, ROUNDING
+from bench.judge.infer import ROUNDING
 from bench.judge.influence import Influence
 from bench.judge.joint import Ranks, can_draw, rank_contrasted, rank_drawn, simultaneous, worth
 from bench.judge.metrics import Metric
-from bench.judge.paired import named
 from bench.judge.rows import Bools, Floats
-from bench.judge.score import Cell, Ground, gives, read_cell
-from bench.judge.sheet import Sheet, sheets
-from bench.judge.sums import Sums
-from bench.leaderboard.boards import Board, Member, condition_of
+from bench.leaderboard.boards import Board
+from bench.leaderboard.judged import REPLICATES, Judged, judge_members
 from bench.spec import Suite
-from bench.tables import Targets, read_table
+from bench.tables import Targets
 
-__all__ = ["Pair", "Rank", "Standing", "Verdict", "stand", "targets_of"]
+__all__ = ["Pair", "Rank", "Standing", "Verdict", "stand"]
 
 Verdict = Literal["better", "worse", "not decided"]
-_REPLICATES, _MOST_DRAWN = 2_000, 10_000
-_DRAWN = f"cluster bootstrap, {_REPLICATES:,} shared draws"
+_DRAWN = f"cluster bootstrap, {REPLICATES:,} shared draws"
 _FEW = "too little data: shown, never compared"
 
 
@@ -90,25 +82,9 @@ class Standing:
     clusters: int = 0
 
 
-@dataclass(frozen=True, eq=False)
-class _Judged:
-    """One model judged over all rows: what ranks and pairs need of it."""
-
-    name: str
-    sheet: Sheet
-    influence: Influence
-    replicates: Floats | None
-    rows: tuple[str, str, int]
-    whole: bool
-
-    @property
-    def enough(self) -> bool:
-        return bool(self.sheet.enough[0])
-
-
 def stand(board: Board, metric: str, targets: Targets) -> Standing:
     """Rank the models of a board under its reference condition and hold every pair against each other."""
-    found, left_out = _judge(board, metric, targets)
+    found, left_out = judge_members(board, metric, targets)
     refused = _refusal(found)
     if refused is not None:
         return Standing(metric, {}, (), left_out, refused, None)
@@ -128,82 +104,7 @@ def stand(board: Board, metric: str, targets: Targets) -> Standing:
     return Standing(metric, named_ranks, made, left_out, None, method, enough, clusters)
 
 
-def targets_of(board: Board) -> Targets:
-    """The targets of a board, as the first run that has them holds them."""
-    return board.members[0].sources[0].folder.targets(board.dataset.name)
-
-
-def _judge(board: Board, name: str, targets: Targets) -> tuple[list[_Judged], dict[str, str]]:
-    suite = Suite(**{**board.suite.model_dump(), "slices": (), "controls": (), "bins": {}, "primary": (),
-                     "metrics": (name,)})  # fmt: skip
-    ground = Ground(targets, suite)
-    metric, drawn = ground.metrics[0], None
-    if targets.facts.cluster_unit != "clip" or len(targets) <= _MOST_DRAWN:
-        drawn = draw(targets.table[targets.cluster], suite.seed, _REPLICATES)
-    judged, left_out = [], {}
-    for member in board.members:
-        if member.double:
-            left_out[member.name] = "a double of known quality, no model"
-            continue
-        made = _judge_one(board, member, ground, metric, drawn)
-        if isinstance(made, str):
-            left_out[member.name] = made
-        else:
-            judged.append(made)
-    return judged, left_out
-
-
-def _judge_one(
-    board: Board, member: Member, ground: Ground, metric: Metric, drawn: Draws | None
-) -> _Judged | str:
-    """A model judged under the reference condition, or why it cannot be ranked."""
-    cell = _cell(board, member, ground.targets)
-    if cell is None:
-        return "it was not run under this condition"
-    rows = read_cell(cell, [metric])
-    if not gives(cell, rows, metric):
-        return "its predictions have no output for this metric"
-    sums = Sums(rows, ground.cut.strata, ground.suite.missing_constant)
-    whole = ground.cut.slices[:1]
-    sheet = sheets(metric, sums, whole, ground.withheld(rows), ground.targets, ground.suite)[0]
-    if sheet.hidden[0]:
-        return "its value is withheld"
-    if not np.isfinite(sheet.inference.estimate[0]):
-        return "its value is undefined"
-    influence, n = named(metric, sums, sheet.one), int(sheet.inference.n[0])
-    few = not FEWEST_CLUSTERS <= sheet.one.clusters[0] <= _MOST_DRAWN
-    made = None
-    if drawn is not None and not few and sums.strata.cluster is not None:
-        made = replicate([metric], sums.tally(metric.key, sheet.one), drawn)[0][:, 0]
-    judged, clusters = np.packbits(rows.judged).tobytes(), np.asarray(influence.cluster).tobytes()
-    left_out = metric.misses == "left out" and n < int(sums.with_truth(metric.key, sheet.one)[0])
-    return _Judged(
-        member.name, sheet, influence, made, (digest_bytes(judged), digest_bytes(clusters), n), not left_out
-    )
-
-
-def _cell(board: Board, member: Member, targets: Targets) -> Cell | None:
-    source = member.source(board.dataset.name, board.reference)
-    if source is None:
-        return None
-    folder = source.cell(member.named, board.dataset.name, condition_of(board.reference))
-    facts = None if folder is None else folder.facts
-    assert folder is not None
-    assert facts is not None
-    names = ("model", "dataset", "condition", "severity", "where", "frames")
-    frames = folder.frames
-    follow = (lambda: _read(frames)) if frames.is_file() else None
-    return Cell(
-        **{name: facts[name] for name in names}, targets=targets, predictions=_read(folder.predictions),
-        frames_table=follow,
-    )  # fmt: skip
-
-
-def _read(path: Path) -> pa.Table:
-    return read_table(path)
-
-
-def _refusal(found: Sequence[_Judged]) -> str | None:
+def _refusal(found: Sequence[Judged]) -> str | None:
     if len(found) < 2:
         return "fewer than two models have a value"
     if not all(each.whole for each in found):
@@ -226,7 +127,7 @@ class _Tested:
     direction: str
 
 
-def _compare(found: Sequence[_Judged], suite: Suite) -> tuple[Ranks, _Tested, str]:
+def _compare(found: Sequence[Judged], suite: Suite) -> tuple[Ranks, _Tested, str]:
     """Ranks and pairs by the mechanism that ranks of a run would have."""
     metric = found[0].sheet.metric
     abreast = _abreast([each.influence for each in found])
@@ -283,7 +184,7 @@ def _test_drawn(
     return _Tested(apart, held.low, held.high, p, adjusted, held.reason, metric.direction)
 
 
-def _pairs(found: Sequence[_Judged], tested: _Tested) -> tuple[Pair, ...]:
+def _pairs(found: Sequence[Judged], tested: _Tested) -> tuple[Pair, ...]:
     first, second = np.triu_indices(len(found), 1)
     made = []
     for k, (a, b) in enumerate(zip(first.tolist(), second.tolist(), strict=True)):

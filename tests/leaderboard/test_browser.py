@@ -13,6 +13,8 @@ from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.remote.webelement import WebElement
 
+from bench.report.site import Column, Datum, Record, SitePage, SitePart, SiteSection, SiteTable, render_page
+
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text(encoding="utf-8")
 
 
@@ -65,6 +67,26 @@ def test_sorts_numbers_both_ways_and_what_is_missing_last(page: WebDriver, name:
     assert len(page.find_elements(By.CSS_SELECTOR, "#table-1-1-1 th[aria-sort]")) == 1
     if name != "Accuracy":
         assert rest  # baselines and doubles have none of it
+
+
+def test_numbers_sort_as_numbers_before_text_and_nothing_last(page: WebDriver, tmp_path: Path) -> None:
+    given = (3.0, 20.0, None, -5.0, "b", 100.0, 1e-07, "A", None, 20.0)
+    records = tuple(
+        Record(Datum(str(n), "text"), (Datum(str(key), "number", key),)) for n, key in enumerate(given)
+    )
+    table = SiteTable("t", (Column("Row", ""), Column("Key", "ascending")), records)
+    site_page = SitePage("p", "", (), (), (SiteSection("s", "S", (SitePart("", (), (table,)),)),))
+    (tmp_path / "p.html").write_text(render_page(site_page), encoding="utf-8")
+    page.get((tmp_path / "p.html").as_uri())
+    (button,) = page.find_elements(By.CSS_SELECTOR, "thead button")  # the first column does not sort
+
+    def seen() -> list[str]:
+        return [row.text for row in page.find_elements(By.CSS_SELECTOR, "tbody th")]
+
+    button.click()
+    assert seen() == ["3", "6", "0", "1", "9", "5", "7", "4", "2", "8"]  # equal keys stay in their order
+    button.click()
+    assert seen() == ["4", "7", "5", "1", "9", "0", "6", "3", "2", "8"]
 
 
 def test_sorts_names(page: WebDriver) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from scipy.stats import ttest_rel
 
 from bench.judge.metrics import METRICS
 from bench.leaderboard.assemble import Leaderboard, assemble
-from bench.leaderboard.standing import Standing, _test_drawn, stand, targets_of
+from bench.leaderboard.judged import targets_of
+from bench.leaderboard.standing import Standing, _test_drawn, stand
+from bench.leaderboard.words import pair_sentence
 from bench.report.results import read_results
 from bench.tables import write_table
-from tests.leaderboard.conftest import PEOPLE, ROWS, predictions, right, score, targets
+from tests.leaderboard.conftest import PEOPLE, ROWS, invoke, predictions, right, score, targets
 
 
 def standing(found: Leaderboard) -> Standing:
@@ -151,3 +154,46 @@ def test_fewer_than_two_models_are_no_ranking(planted: Path) -> None:
     again = stand(table.board, "accuracy", targets_of(table.board))
     assert again.refused == "fewer than two models have a value"
     assert (again.ranks, again.pairs) == ({}, ())
+
+
+def test_of_errors_less_is_better(tmp_path: Path) -> None:
+    rng = np.random.default_rng(5)
+    names = [(p, r) for p in range(30) for r in range(6)]
+    truth = rng.uniform(-0.6, 0.6, len(names))
+    ids = {"target": [f"t{p}_{r}" for p, r in names]}
+    write_table(
+        pa.table({**ids, "subject": [f"s{p}" for p, _ in names], "valence": truth}), tmp_path / "T.parquet"
+    )
+    for name, spread in (("far", 0.3), ("near", 0.1)):
+        said = np.clip(truth + rng.normal(0, spread, len(names)), -1, 1)
+        write_table(pa.table({**ids, "valence": said}), tmp_path / f"{name}.parquet")
+    words = ["score", "--targets", tmp_path / "T.parquet", "--predictions", tmp_path / "far.parquet", "--predictions",
+             tmp_path / "near.parquet", "--out", tmp_path / "run", "--tracking-uri", "off", "--quiet"]  # fmt: skip
+    assert invoke(*words).exit_code == 0
+    found = standing(assemble([tmp_path / "run"], metric="rmse_valence"))
+    (pair,) = found.pairs
+    assert (pair.first, pair.second, pair.verdict) == ("far", "near", "worse")
+    assert pair.estimate > 0
+    assert {name: rank.rank for name, rank in found.ranks.items()} == {"far": 2, "near": 1}
+    assert "far is worse than near: +0.2" in pair_sentence(pair, "rmse_valence")
+
+
+def test_models_judged_on_other_rows_are_not_ranked(planted: Path, tmp_path: Path) -> None:
+    """A medium that one run alone could not decode: in one run that is refused, across runs nothing is ranked."""
+    table = pq.read_table(planted / "middle.parquet")
+    status = ["decode_error", *table["status"].to_pylist()[1:]]
+    said = [None, *table["predicted"].to_pylist()[1:]]
+    write_table(
+        pa.table({"target": table["target"], "status": status, "predicted": said}), tmp_path / "blind.parquet"
+    )
+    (tmp_path / "T.parquet").write_bytes((planted / "T.parquet").read_bytes())
+    found = standing(assemble([planted / "one", score(tmp_path, "run", ["blind"])]))
+    assert found.refused == "models are judged on different rows, as by decode errors of one alone"
+    assert (found.ranks, found.pairs) == ({}, ())
+
+
+def test_misses_count_as_wrong_and_are_ranked(planted: Path, tmp_path: Path) -> None:
+    (tmp_path / "T.parquet").write_bytes((planted / "T.parquet").read_bytes())
+    predictions(tmp_path / "shy.parquet", lambda p, r: right("best", p, r), missed=range(0, PEOPLE * ROWS, 2))
+    found = standing(assemble([planted / "one", score(tmp_path, "run", ["shy"])]))
+    assert {name: rank.rank for name, rank in found.ranks.items()} == {"best": 1, "shy": 2, "worst": 3}
