@@ -41,7 +41,7 @@ def compare_page(found: Leaderboard, table: BoardTable) -> SitePage:
         SitePart("Matrix", ("Read along the row: the model of the row is better (+) or worse "
                             f"({fmt.MINUS}) than that of the column, or it is open.", *left),
                  (_matrix(table, standing),)),
-        SitePart("BoardTable", (), (_pairs(table, standing),)),
+        SitePart("Table", (), (_pairs(table, standing),)),
         SitePart("In words", told),
         SitePart("How to read these pairs", about),
     )  # fmt: skip

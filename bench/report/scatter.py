@@ -69,8 +69,8 @@ def _draw(axes: Axes, panel: Panel) -> None:
             [x], [y], marker=marker, color=colour, markerfacecolor=inside, linestyle="none", markersize=6
         )
         axes.annotate(
-            str(point.number), (x, y), xytext=(5, 5), textcoords="offset points", fontsize=9,
-            fontweight="bold",
+            str(point.number), (x, y), xytext=(5, 5 if point.number % 2 else -11),
+            textcoords="offset points", fontsize=9, fontweight="bold",
         )  # fmt: skip
     axes.margins(0.14)
 
