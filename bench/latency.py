@@ -7,7 +7,8 @@ distributed: order statistics, whose ranks are binomial (Hahn, Meeker 1991, Stat
 several calls on one target as one, and fewer where rounds differ by more than chance lets them (the design
 effect on the share below the quantile, with the t of the rounds; Woodruff 1952, JASA 47, 635-646; Korn,
 Graubard 1998). Simulated 95 % intervals of a median of 5 x 60 calls, of which rounds move all by 10 %, cover
-65 % if calls are taken as independent and 95 % so. It refuses a damaged file.
+65 % if calls are taken as independent and 95 % so; of a 95th percentile in bursts of slow calls 93 % and
+more, where t over rounds covers 61 %. It refuses a damaged file.
 """
 
 from __future__ import annotations

@@ -97,6 +97,22 @@ def test_intervals_hold_where_rounds_move_together() -> None:
     assert naive / times < 0.75
 
 
+@pytest.mark.parametrize("shape", [(5, 60), (10, 30)])
+def test_tails_hold_where_slow_calls_come_in_bursts(shape: tuple[int, int]) -> None:
+    """Planted: in some rounds no call is slow, in some 2 %, in some 10 %, three times as slow."""
+    rng, (many, each) = np.random.default_rng(4), shape
+
+    def draw(rounds: int, calls: int) -> np.ndarray:
+        slow = rng.random((rounds, calls)) < rng.choice([0, 0.02, 0.1], (rounds, 1))
+        return (np.exp(0.1 * rng.standard_normal((rounds, calls))) * np.where(slow, 3, 1)).ravel()
+
+    truth, held, times = float(np.quantile(draw(4000, 250), 0.95)), 0, 400
+    for _ in range(times):
+        found = quantile((draw(many, each), np.repeat(np.arange(many), each), many * each), 0.95)
+        held += not (found.low > truth or found.high < truth)
+    assert held / times > 0.9
+
+
 def test_tails_hold_without_an_assumption_on_how_times_are_distributed() -> None:
     rng, held, times = np.random.default_rng(3), 0, 400
     truth = float(np.exp(ndtri(0.95)))

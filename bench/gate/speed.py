@@ -144,20 +144,25 @@ def _verdict(rule: Rule, found: Quantity) -> Verdict:
 
 def _uneven(rule: Rule, level: float, mine: Measured, other: Measured | None) -> str:
     """Why an interval does not decide, and what would where calls count for less than they are."""
-    text = "the interval does not decide it"
+    text, quiet = "the interval does not decide it", "measure it where nothing else runs"
     if rule.metric not in LATENCIES:
-        return f"{text}: measure it where nothing else runs"
+        return f"{text}: {quiet}"
+    share, parts, remedies = LATENCIES[rule.metric], [], []
     for whose, one in (("", mine), ("the baseline's ", other)):
         if one is None:
             continue
-        found = quantile(one.times(rule.stage), LATENCIES[rule.metric], level)
+        found = quantile(one.times(rule.stage), share, level)
         worth = f"{whose}{found.n} calls count as {max(1.0, found.n_eff):.0f}"
         if found.n_eff < min(found.n, one.targets) - 1:
-            ends = f"{found.spread[0]:.3g} and {found.spread[1]:.3g} ms"
-            text += f"; {worth}, for rounds lie between {ends}: measure it where nothing else runs"
-        elif one.targets < fewest(LATENCIES[rule.metric], level):
-            text += f"; {worth}, for they are of {one.targets} targets: measure it on more"
-    return text
+            parts.append(
+                f"{worth}, for rounds lie between {found.spread[0]:.3g} and {found.spread[1]:.3g} ms"
+            )
+            remedies.append(quiet)
+        elif one.targets < fewest(share, level):
+            parts.append(f"{worth}, for they are of {one.targets} targets")
+            remedies.append("measure it on more targets")
+    advice = " and ".join(dict.fromkeys(remedies))
+    return "; ".join([text, *parts]) + (f": {advice}" if advice else "")
 
 
 def _row(ground: Ground, rule: Rule, dataset: str, measured: Measured | None) -> Row:

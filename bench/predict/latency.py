@@ -34,11 +34,13 @@ from bench.predict.run import Options, media_of, predict_cells
 
 __all__ = ["measure_latency"]
 
-ROUNDS = 5
-WARM_UP = 10
+# Many short rounds: on a machine that drifts, intervals are half as wide as of 5 x 60 calls.
+ROUNDS = 10
+WARM_UP = 5
 _PROBES = 3
-CALLS = (60, 21)  # a round; the second where calls are slow
+CALLS = (30, 11)  # a round; the second where calls are slow
 _SLOW = 0.4  # seconds a call: then 300 of them take more than two minutes
+STRETCHES = 5
 _STRETCH = 1.0  # seconds that a stretch of a throughput should take at the least
 
 
@@ -74,7 +76,7 @@ def _go_round(clocks: Sequence[_Clock]) -> None:
         for number in range(ROUNDS):
             for clock in clocks:
                 clock.round(number)
-        for number in range(ROUNDS):
+        for number in range(STRETCHES):
             for clock in clocks:
                 clock.stretch(number)
 

@@ -29,6 +29,7 @@ def numbers(run: Path) -> dict[str, bytes]:
 def test_a_finished_run_is_measured_and_stays_as_it_was(
     drawn: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(latency, "ROUNDS", 5)
     monkeypatch.setattr(latency, "CALLS", (10, 10))
     monkeypatch.setattr(latency, "_STRETCH", 0.01)
     out = tmp_path / "run"

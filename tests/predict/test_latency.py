@@ -35,6 +35,7 @@ def cell_of(model: Model, targets: Targets) -> Cell:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few calls a round, and short stretches."""
+    monkeypatch.setattr(latency, "ROUNDS", 5)
     monkeypatch.setattr(latency, "CALLS", (6, 3))
     monkeypatch.setattr(latency, "WARM_UP", 2)
     monkeypatch.setattr(latency, "_STRETCH", 0.01)
