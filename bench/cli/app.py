@@ -309,7 +309,9 @@ def leaderboard(
     out: Annotated[Path, typer.Option("--out", help="The site: a new folder, or that of a leaderboard.")],
     metric: Annotated[str | None, typer.Option("--metric", help="What models are ranked by.")] = None,
     title: Annotated[str | None, typer.Option("--title", help="The title of the site.")] = None,
-    card: Annotated[list[str] | None, typer.Option("--card", metavar="NAME=FILE", help="A card.")] = None,
+    card: Annotated[
+        list[str] | None, typer.Option("--card", metavar="NAME=FILE", help="What its authors say.")
+    ] = None,
 ) -> None:
     """Put the models of finished runs side by side, as a site that needs no server."""
     from bench.cli.leaderboard import publish

@@ -179,6 +179,20 @@ def test_a_phone_scrolls_tables_and_nothing_else(page: WebDriver, site: Path, ki
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+@pytest.mark.parametrize("kind", ["index", "board", "compare", "model"])
+def test_on_paper_no_table_is_cut_off(page: WebDriver, site: Path, kind: str) -> None:
+    """A4 across less its margins is 273 mm, at 96 dots an inch 1,031."""
+    page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        page.set_window_size(1031, 900)
+        page.get(pages(site)[kind].as_uri())
+        width, inner = page.execute_script("return [document.documentElement.scrollWidth, window.innerWidth]")
+        assert width <= inner
+        assert not any(form.is_displayed() for form in page.find_elements(By.CSS_SELECTOR, "form.filters"))
+    finally:
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("kind", ["index", "board", "compare", "model", "double"])
 def test_axe_finds_nothing(page: WebDriver, site: Path, kind: str, scheme: str) -> None:
