@@ -15,6 +15,7 @@ vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite
 ``workflow``        the steps of a command, in order; ``sides`` those of a comparison
 ``gate``            a policy held against a finished run: pass, fail or inconclusive
 ``evidence``        a finished run as one signed file, and what such a file proves
+``leaderboard``     finished runs side by side, as a site that needs no server
 ``cli``             parse, call one function, print
 ==================  ==============================================================================
 

@@ -296,6 +296,22 @@ def gate(
 
 
 @app.command()
+def leaderboard(
+    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...")],
+    out: Annotated[Path, typer.Option("--out", help="The site: a new folder, or that of a leaderboard.")],
+    metric: Annotated[str | None, typer.Option("--metric", help="What models are ranked by.")] = None,
+    title: Annotated[str | None, typer.Option("--title", help="The title of the site.")] = None,
+    card: Annotated[
+        list[str] | None, typer.Option("--card", metavar="NAME=FILE", help="What its authors say.")
+    ] = None,
+) -> None:
+    """Put the models of finished runs side by side, as a site that needs no server."""
+    from bench.cli.leaderboard import publish
+
+    publish(runs, out, metric, title, card or ())
+
+
+@app.command()
 def track(
     run: Annotated[Path, typer.Argument(help="A run's folder.")],
     tracking_uri: Tracking = None,

@@ -22,28 +22,21 @@ from bench.report.page import page
 from bench.report.results import read_results
 from bench.shipped import shipped
 
-__all__ = ["render"]
+__all__ = ["breakable", "environment", "render"]
 
 
 def render(run: Path) -> Path:
     """Write RUN/report.html and return its path; UserError where the folder holds no finished run."""
-    templates = shipped("reports")
-    style = (templates / "static" / "report.css").read_text(encoding="utf-8")
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        finalize=_visible,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["data_uri"] = _data_uri
-    environment.filters["breakable"] = _breakable
-    html = environment.get_template("report.html.j2").render(
-        page=page(read_results(run)),
-        # The digest covers the characters between the tags, so they must enter the page as they are.
-        style=Markup(style),  # noqa: S704 - our own file
-        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    style = (shipped("reports") / "static" / "report.css").read_text(encoding="utf-8")
+    html = (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            page=page(read_results(run)),
+            # The digest covers the characters between the tags, so they must enter the page as they are.
+            style=Markup(style),  # noqa: S704 - our own file
+            style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+        )
     )
     path = run / "report.html"
     partial = path.with_name(f".{path.name}.{os.getpid()}")
@@ -52,12 +45,27 @@ def render(run: Path) -> Path:
     return path
 
 
+def environment() -> jinja2.Environment:
+    """Where templates are rendered: everything escaped, what is undefined refused, nothing invisible."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(shipped("reports") / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=_visible,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["data_uri"] = _data_uri
+    made.filters["breakable"] = breakable
+    return made
+
+
 def _visible(value: Any) -> Any:
     """Show invisible characters of untrusted text; markup of our own passes."""
     return fmt.plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
-def _breakable(text: str) -> Markup:
+def breakable(text: str) -> Markup:
     """Text, escaped, that may break after a comma, @ or & of a name."""
     parts = re.split(r"(?<=[,@&])(?=\S)", fmt.plain(text))
     return Markup("<wbr>").join(escape(part) for part in parts)

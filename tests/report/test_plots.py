@@ -168,7 +168,8 @@ def test_confusions_stand_in_picture_and_tables(tmp_path: Path) -> None:
 
 def test_labels_without_a_row_are_left_out_and_no_counts_are_said_to_be_none(tmp_path: Path) -> None:
     found = drawn(made(), tmp_path / "one", [
-        *counts((9, 1, 0)), *(point("confusion", WHOLE, low=1.0, n=0) | {"high": float(s)} for s in range(3)),
+        *counts((9, 1, 0)), *(point("confusion", WHOLE, low=1.0, n=0) | {"high": float(s)} for s in range(2)),
+        point("confusion", WHOLE, low=1.0, n=None) | {"high": 2.0, "status": "suppressed"},
     ])["confusion"]  # fmt: skip
     assert [line.head for line in found[-1].tables[1].groups[0].lines] == ["fear"]
     run = made()

@@ -1,0 +1,67 @@
+"""Assembling: everything that the pages and files of a leaderboard are made of, from runs to standings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.leaderboard.baselines import Baseline, baselines
+from bench.leaderboard.boards import Board, boards, choose_metric, require_ranking
+from bench.leaderboard.cards import Card, read_cards
+from bench.leaderboard.judged import targets_of
+from bench.leaderboard.sources import Source, Submission, read_sources, submissions
+from bench.leaderboard.standing import Standing, stand
+from bench.leaderboard.tradeoff import Tradeoff, tradeoffs
+
+__all__ = ["BoardTable", "Leaderboard", "assemble"]
+
+
+@dataclass(frozen=True, eq=False)
+class BoardTable:
+    """A board with what was made for it; ``metric`` and ``standing`` are None where no metric ranks."""
+
+    board: Board
+    metric: str | None
+    standing: Standing | None
+    baselines: tuple[Baseline, ...]
+    tradeoffs: tuple[Tradeoff, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Leaderboard:
+    """Runs, their models, the tables that these stand in, and the cards of those that have one."""
+
+    title: str
+    sources: tuple[Source, ...]
+    submissions: tuple[Submission, ...]
+    tables: tuple[BoardTable, ...]
+    cards: dict[str, Card]
+
+
+def assemble(
+    runs: Sequence[Path], metric: str | None = None, title: str | None = None, cards: Sequence[str] = ()
+) -> Leaderboard:
+    """Read runs and let their models stand against each other.
+
+    Raises UserError for runs that are unfinished, changed or given twice, a model that is not the same in two
+    of them, a metric that ranks nothing, and cards of no model.
+    """
+    sources = read_sources(runs)
+    models = submissions(sources)
+    found = boards(models)
+    require_ranking(found, metric)
+    held = read_cards(models, cards)
+    return Leaderboard(
+        title or "Leaderboard", sources, models, tuple(_table(board, metric) for board in found), held
+    )
+
+
+def _table(board: Board, asked: str | None) -> BoardTable:
+    metric = choose_metric(board, asked)
+    targets = targets_of(board)
+    made = baselines(targets)
+    if metric is None:
+        return BoardTable(board, None, None, made, ())
+    standing = stand(board, metric, targets)
+    return BoardTable(board, metric, standing, made, tradeoffs(board, metric))

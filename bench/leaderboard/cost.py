@@ -1,0 +1,83 @@
+"""Cost: how long a model takes for a clip, on which device, and where that is not known, why.
+
+The median latency of ``run --measure-latency``, one clip at a time, where a run of the model has it. Else the
+mean of a whole run, as ``cell.json`` has it, where the cell was decoded for this model and condition alone:
+cells that see the same frames are decoded together, and their time is that of them all. The two are never
+compared with each other, nor numbers of different hardware.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from bench.latency import LATENCIES, Measured, quantile
+from bench.leaderboard.boards import Board, Member
+from bench.leaderboard.sources import Source
+
+__all__ = ["Cost", "cost_of"]
+
+LATENCY, WHOLE = "median, one at a time", "mean of a whole run"
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Seconds a clip with low and high, NaN where there is no interval; None with the reason where not known.
+
+    ``how`` it was taken and ``hardware`` on what: numbers are comparable where both are the same.
+    """
+
+    seconds: float | None
+    low: float = math.nan
+    high: float = math.nan
+    how: str = ""
+    hardware: str = ""
+    reason: str | None = None
+
+
+def cost_of(board: Board, member: Member) -> Cost:
+    """The cost of a model on the data of a board."""
+    for source in member.sources:
+        for one in source.results.latency:
+            if (one.model, one.dataset) == (member.named, board.dataset.name):
+                return _measured(one, board)
+    return _whole(board, member)
+
+
+def _measured(one: Measured, board: Board) -> Cost:
+    found = quantile(one.times(), LATENCIES["latency_p50"], board.settings.level)
+    if math.isnan(found.estimate):
+        return Cost(None, reason="every call failed")
+    machine = one.hardware
+    threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"
+    return Cost(
+        found.estimate / 1000, found.low / 1000, found.high / 1000, LATENCY,
+        f"{machine.device}, {threads}, {one.precision}",
+    )  # fmt: skip
+
+
+def _whole(board: Board, member: Member) -> Cost:
+    source = member.source(board.dataset.name, board.reference)
+    facts = member.facts(board.dataset.name, board.reference)
+    if source is None or facts is None:
+        return Cost(None, reason="not run under this condition")
+    if facts.get("seconds") is None:
+        return Cost(None, reason="predictions made elsewhere: no time is known")
+    if _decoded_together(source, board, member) > 1:
+        return Cost(
+            None,
+            reason="decoded together with other models or conditions, and not run with --measure-latency: no "
+            "time of its own",
+        )
+    if facts.get("recalled"):
+        return Cost(None, reason="faces were known from runs before: the time is too short")
+    environment = facts.get("environment") or {}
+    hardware = f"{environment.get('device')}, {environment.get('threads')} threads, {facts.get('precision')}"
+    return Cost(facts["seconds"] / max(1, facts["rows"]), how=WHOLE, hardware=hardware)
+
+
+def _decoded_together(source: Source, board: Board, member: Member) -> int:
+    """How many cells of the data set may have been decoded at once with that of a model."""
+    sampling = member.submission.model.sampling
+    alike = {model.name for model in source.results.models if model.sampling == sampling}
+    return sum(model in alike and data == board.dataset.name for model, data, _ in source.plan["cells"])

@@ -1,0 +1,200 @@
+"""Words: every sentence that pages of a leaderboard share, and cells made of estimates.
+
+What is withheld reads "withheld" and sorts as what is not there.
+"""
+
+from __future__ import annotations
+
+import math
+
+from bench.leaderboard.boards import Board, Member, Settings
+from bench.leaderboard.standing import Pair, Rank, Standing
+from bench.report import format as fmt
+from bench.report.entries import MARK, reason, state_of
+from bench.report.results import Row
+from bench.report.site import Datum
+
+__all__ = [
+    "ABSENT",
+    "COMPOSITE",
+    "COVERED",
+    "INSUFFICIENT",
+    "NOTHING",
+    "contaminated",
+    "contamination",
+    "covered",
+    "estimate",
+    "given",
+    "kind_of",
+    "pair_sentence",
+    "rank",
+    "ranked",
+    "separated",
+]  # fmt: skip
+
+ABSENT = Datum(fmt.DASH, "absent")
+NOTHING = Datum(fmt.DASH, "text absent")
+"""The same in a column of text."""
+COVERED = (
+    "Intervals cover the sampling of {units}, not retraining or seeds of training. An interval of a value is "
+    "its own; whether two models differ is not read off two intervals but off their pair."
+)
+INSUFFICIENT = f"{MARK} too little data: shown, never compared."
+COMPOSITE = (
+    "There is no composite score. Accuracy, gaps, losses and time have different units, so that a sum needs "
+    "weights, and whoever chooses the weights chooses who leads; a sum also hides a group or a condition "
+    "behind an average. Read the columns for the use you have."
+)
+_RANKED = (
+    "Rank 1 is the best. In brackets stand the ranks that a model may truly have: from 1 + the models surely "
+    "better to all but those surely worse, by intervals of all pairs of models that hold at once ({method}, "
+    "paired by {unit}, {clusters}). Models whose ranges overlap are not told apart by these data: they share "
+    "these ranks, whatever the order of the rows."
+)
+_UNITS = {"person": "persons", "video": "videos", "clip": "clips"}
+
+
+def kind_of(member: Member) -> str:
+    """What a row is: a model, predictions made elsewhere, or a double."""
+    if member.double:
+        return "double"
+    return "model" if member.submission.model.entry else "given predictions"
+
+
+def estimate(row: Row | None, digits: int = 3) -> Datum:
+    """A value with its interval, sorting by the value; what is withheld, undefined or absent sorts last."""
+    state = state_of(row)
+    if row is None:
+        return ABSENT
+    if state in ("suppressed", "undefined", "unavailable"):
+        return Datum(fmt.WITHHELD if state == "suppressed" else state, state, note=reason(row))
+    mark = f"{MARK} " if state == "insufficient" else ""
+    why = reason(row) if row["low"] is None else ""
+    return Datum(mark + fmt.estimate(row, digits), state, float(row["estimate"]), note=why)
+
+
+def rank(found: Rank | None, standing: Standing, name: str) -> Datum:
+    """A rank with its range, as "1 [1, 2]"; of what is not ranked a dash, with the reason."""
+    if found is None:
+        return Datum(fmt.DASH, "absent", note=_unranked(standing, name))
+    held = "(no range)" if found.low is None else f"[{found.low}, {found.high}]"
+    mark = "" if standing.enough else f"{MARK} "
+    return Datum(f"{mark}{found.rank} {held}", "rank", float(found.rank), note=found.reason or "")
+
+
+def _unranked(standing: Standing, name: str) -> str:
+    why = standing.left_out.get(name)
+    if why is not None and not why.startswith("a double"):
+        return f"not ranked: {why}"
+    return "" if standing.refused is None or why else f"not ranked: {standing.refused}"
+
+
+def ranked(board: Board, standing: Standing) -> tuple[str, ...]:
+    """What must be said of the ranks of a board."""
+    if standing.refused is not None:
+        return (f"Nothing is ranked by {fmt.metric(standing.metric)}: {standing.refused}.",)
+    unit = board.dataset.facts.cluster_unit
+    text = _RANKED.format(
+        method=standing.method, unit=unit, clusters=fmt.clusters(standing.clusters, unit, " ")
+    )
+    alone = (
+        ("With clips as clusters independence is assumed; if persons recur, ranks look surer than they are.",)
+        if unit == "clip"
+        else ()
+    )
+    few = () if standing.enough else ("Some value has too little data: ranks are shown, and decide nothing.",)
+    return (text, "Doubles of known quality and baselines are not ranked.", *alone, *few)
+
+
+def covered(board: Board) -> str:
+    """What intervals cover."""
+    return COVERED.format(units=_UNITS[board.dataset.facts.cluster_unit])
+
+
+def contamination(board: Board, member: Member, trained_on: str | None) -> tuple[str, str]:
+    """Whether a model was trained on the data of a board: "declared", "card" or "unknown", and a sentence.
+
+    By the facts of the data set, or by ``trained_on``, what the model's card says of training data, where it
+    names the data set. It is never a no: nobody can declare that data were not seen by being silent.
+    """
+    model, facts = member.submission.model, board.dataset.facts
+    if member.double:
+        return "double", "A double looks at nothing; it is handed the answers, or chance."
+    if {model.name, model.entry} & set(facts.trained_on_by):
+        return (
+            "declared",
+            f"The facts of {facts.name} declare that {model.entry or model.name} was trained on it.",
+        )
+    if trained_on is not None and _plain(facts.name) in _plain(trained_on):
+        return "card", f"Its card names {facts.name} as training data; which part of it, the card may say."
+    named = ", ".join(facts.trained_on_by)
+    told = f"they name {named}" if named else "they name no model"
+    return "unknown", f"Not declared by the facts of {facts.name} ({told}), which is not a no."
+
+
+def _plain(text: str) -> str:
+    """Letters and digits alone, in small: FER-2013 is fer2013."""
+    return "".join(c for c in text.lower() if c.isalnum())
+
+
+def contaminated(board: Board, member: Member, trained_on: str | None) -> Datum:
+    """The flag of contamination as a cell."""
+    flag, _ = contamination(board, member, trained_on)
+    text = {
+        "declared": "declared: trained on it", "card": "its card names it", "unknown": "unknown",
+        "double": fmt.DASH,
+    }[flag]  # fmt: skip
+    return Datum(text, "text absent" if flag == "double" else "text", flag)
+
+
+def pair_sentence(pair: Pair, metric: str) -> str:
+    """A pair in a sentence, read from its first model."""
+    name = fmt.metric(metric)
+    if math.isnan(pair.low):
+        why = pair.reason or "there is no interval"
+        return f"{pair.first} against {pair.second}: not decided ({why})."
+    numbers = (
+        f"{fmt.signed(pair.estimate, 3)} [{fmt.signed(pair.low, 3)}, {fmt.signed(pair.high, 3)}] of {name}"
+    )
+    tested = f"adjusted p {fmt.probability(pair.p_adjusted)} over {pair.family} pairs"
+    if pair.verdict == "not decided":
+        why = f" ({pair.reason})" if pair.reason else ""
+        return f"The data do not decide between {pair.first} and {pair.second}{why}: {numbers}, {tested}."
+    return f"{pair.first} is {pair.verdict} than {pair.second}: {numbers}, {tested}."
+
+
+def separated(found: tuple[Board, ...]) -> dict[int, tuple[str, ...]]:
+    """Why boards of one data set do not share a table, by number; nothing of those that stand alone."""
+    told: dict[int, tuple[str, ...]] = {}
+    for board in found:
+        others = [b for b in found if b.dataset.name == board.dataset.name and b is not board]
+        told[board.number] = tuple(
+            f"Apart from board {other.number}, also {other.dataset.name}: {_differs(board, other)}."
+            for other in others
+        )
+    return told
+
+
+def _differs(one: Board, other: Board) -> str:
+    found = []
+    if one.dataset.digest != other.dataset.digest:
+        found.append(
+            f"the targets differ (sha256 {one.dataset.digest[:12]}… here, {other.dataset.digest[:12]}… "
+            "there), and numbers on other targets are not comparable"
+        )
+    here, there = one.settings.words, other.settings.words
+    found += [f"{here[name]} here, {there[name]} there" for name in here if here[name] != there[name]]
+    return "; ".join(found)
+
+
+def given(settings: Settings) -> tuple[str, ...]:
+    """What must be known of how the runs of a board sought faces."""
+    told = []
+    if settings.oracle:
+        told.append(
+            f"Models were given what a stage would find (--oracle {settings.oracle}): these are not numbers "
+            "of a system, and stand apart from those that are."
+        )
+    if settings.every > 1:
+        told.append(f"Faces were sought in one frame of {settings.every} and followed between.")
+    return tuple(told)
