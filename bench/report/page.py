@@ -36,7 +36,10 @@ from bench.report.selection import (
     slicing_metric,
 )
 
-__all__ = ["page"]
+__all__ = [
+    "condition_parts", "curve_parts", "difference_parts", "overall_parts", "page", "robustness_parts",
+    "slice_parts",
+]  # fmt: skip
 
 _AFFECT = ("valence", "arousal", "dominance")
 # So many metrics stand side by side in one table of slices.
@@ -91,11 +94,22 @@ def _summary(results: Results) -> tuple[Part, ...]:
 
 
 def _section(results: Results, data: Dataset, anchor: str) -> Section:
-    metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
-    affect = [name for name in metrics if _is_affect(name)]
-    units = [name for name in metrics if name.startswith("au_")]
-    classes = [name for name in metrics if not _is_affect(name) and name not in units]
-    parts = _rank_parts(results, data)
+    parts = (
+        *_rank_parts(results, data),
+        *overall_parts(results, data),
+        *slice_parts(results, data),
+        *difference_parts(results, data),
+        *curve_parts(results, data),
+        *condition_parts(results, data),
+        *robustness_parts(results, data),
+    )
+    return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), parts)
+
+
+def overall_parts(results: Results, data: Dataset) -> list[Part]:
+    """Every metric over all rows, the recall of each class, and at which step targets are lost."""
+    classes, affect, units = _kinds(results, data)
+    parts = []
     if classes:
         caption = f"Categories on {data.name}: every metric over all rows"
         parts.append(Part("All rows", tables=(table.overall(results, data.name, classes, caption),)))
@@ -112,12 +126,15 @@ def _section(results: Results, data: Dataset, anchor: str) -> Section:
         parts.append(Part("Recall of each class", figures=(drawn,), tables=(recall,)))
     if lost := funnel.funnel_tables(results, data):
         parts.append(Part("Funnel", funnel.TOLD, tables=lost))
-    if results.slices(data.name):
-        parts += _slice_parts(results, data, [*classes, *units], affect)
-    parts += _curve_parts(results, data)
-    parts += _condition_parts(results, data)
-    parts += _robustness_parts(results, data)
-    return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), tuple(parts))
+    return parts
+
+
+def _kinds(results: Results, data: Dataset) -> tuple[list[str], list[str], list[str]]:
+    """The metrics of categories, of affect and of action units; recalls of one class apart."""
+    metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
+    affect = [name for name in metrics if _is_affect(name)]
+    units = [name for name in metrics if name.startswith("au_")]
+    return [name for name in metrics if not _is_affect(name) and name not in units], affect, units
 
 
 def _rank_parts(results: Results, data: Dataset) -> list[Part]:
@@ -128,29 +145,37 @@ def _rank_parts(results: Results, data: Dataset) -> list[Part]:
     return [Part("Ranks", ranks.told(results), tables=tables)] if tables else []
 
 
-def _slice_parts(
-    results: Results, data: Dataset, classes: Sequence[str], affect: Sequence[str]
-) -> list[Part]:
-    metric = slicing_metric(results, data)
+def slice_parts(results: Results, data: Dataset) -> list[Part]:
+    """Every slice of every model, as a figure and as tables."""
+    if not results.slices(data.name):
+        return []
+    metric, (classes, affect, units) = slicing_metric(results, data), _kinds(results, data)
     drawn = tuple(figures.slice_forests(results, data.name, metric)) if metric else ()
     parts = [Part("Slices", (notes.MARKS,), figures=drawn)]
     with_ccc = [
         names for column in _AFFECT for end in ("", "_covered") if (names := _ccc(affect, column + end))
     ]
     others = [name for name in affect if not any(name in names for names in with_ccc)]
-    shown = [*_abreast(classes, lambda _: ""), *with_ccc, *_abreast(others, _dimension)]
+    shown = [*_abreast([*classes, *units], lambda _: ""), *with_ccc, *_abreast(others, _dimension)]
     for model in results.models:
         cut = results.cut(model.name, data.name)
         present = [here for names in shown if (here := [name for name in names if name in cut])]
         tables = tuple(table.slice_table(results, model.name, data.name, names) for names in present)
         parts.append(Part(f"Slices of {model.name}", tables=tables))
+    return parts
+
+
+def difference_parts(results: Results, data: Dataset) -> list[Part]:
+    """Criteria of fairness and differences between the values of slices; gaps that lead stand elsewhere."""
+    if not results.slices(data.name):
+        return []
+    classes, affect, units = _kinds(results, data)
     criteria = odds.odds_tables(results, data)
-    if criteria:
-        parts.append(Part("Criteria of fairness", odds.CRITERIA, tables=criteria))
-    return [*parts, *_difference_parts(results, data, [*classes, *affect])]
+    parts = [Part("Criteria of fairness", odds.CRITERIA, tables=criteria)] if criteria else []
+    return [*parts, *_differences(results, data, [*classes, *units, *affect])]
 
 
-def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
+def _differences(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
     metric, first = slicing_metric(results, data), gap_metrics(results, data)
     if not differences.has_gaps(results, data, metrics):
         return []
@@ -166,7 +191,8 @@ def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -
     return [Part("Differences between values", text, tables=tables)]
 
 
-def _curve_parts(results: Results, data: Dataset) -> list[Part]:
+def curve_parts(results: Results, data: Dataset) -> list[Part]:
+    """Calibration and selective prediction, over all rows and by slice."""
     names = [model.name for model in results.models]
     whole = {name: curves.panels(results, data.name, name, None) for name in names}
     shown = [panel for found in whole.values() for panel in found]
@@ -186,7 +212,8 @@ def _curve_parts(results: Results, data: Dataset) -> list[Part]:
     return parts
 
 
-def _condition_parts(results: Results, data: Dataset) -> list[Part]:
+def condition_parts(results: Results, data: Dataset) -> list[Part]:
+    """The metric that leads under each condition, and what follows frames there."""
     metric, places = slicing_metric(results, data), results.places(data.name)
     if metric is None or len(places) < 2:
         return []
@@ -208,7 +235,8 @@ def _movement_parts(results: Results, data: Dataset, leading: str) -> list[Part]
     return [Part("From frame to frame under each condition", (conditions.MOVEMENT,), tables=tables)]
 
 
-def _robustness_parts(results: Results, data: Dataset) -> list[Part]:
+def robustness_parts(results: Results, data: Dataset) -> list[Part]:
+    """What conditions cost, over all rows and by slice."""
     metric = slicing_metric(results, data)
     if metric is None:
         return []

@@ -1,4 +1,4 @@
-"""Write the report of a run as one HTML file that needs nothing else.
+"""Write a page as one HTML file that needs nothing else; of a run, its report.
 
 No network, no script, no clock: a content security policy allows the inlined style by its digest and
 images from the page itself, nothing more. Names and labels are untrusted and always escaped; figures are
@@ -11,6 +11,7 @@ import base64
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +20,26 @@ from markupsafe import Markup, escape
 
 from bench.report import format as fmt
 from bench.report.page import page
+from bench.report.parts import Page
 from bench.report.results import read_results
 from bench.shipped import shipped
 
-__all__ = ["render"]
+__all__ = ["as_html", "render", "write_page"]
 
 
 def render(run: Path) -> Path:
     """Write RUN/report.html and return its path; UserError where the folder holds no finished run."""
-    templates = shipped("reports")
-    style = (templates / "static" / "report.css").read_text(encoding="utf-8")
+    path = run / "report.html"
+    write_page(path, as_html(page(read_results(run)), "report.html.j2", ("report.css",)))
+    return path
+
+
+def as_html(content: Page, template: str, styles: Sequence[str]) -> str:
+    """A page in one of the templates, with these style sheets inlined; everything in it is escaped."""
+    folder = shipped("reports")
+    style = "".join((folder / "static" / name).read_text(encoding="utf-8") for name in styles)
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates / "templates"),
+        loader=jinja2.FileSystemLoader(folder / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         finalize=_visible,
@@ -39,17 +48,20 @@ def render(run: Path) -> Path:
     )
     environment.filters["data_uri"] = _data_uri
     environment.filters["breakable"] = _breakable
-    html = environment.get_template("report.html.j2").render(
-        page=page(read_results(run)),
+    return environment.get_template(template).render(
+        page=content,
         # The digest covers the characters between the tags, so they must enter the page as they are.
         style=Markup(style),  # noqa: S704 - our own file
         style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
     )
-    path = run / "report.html"
+
+
+def write_page(path: Path, content: str | bytes) -> None:
+    """Write a page and move it into place."""
+    data = content.encode("utf-8") if isinstance(content, str) else content
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(html, encoding="utf-8", newline="\n")
+    partial.write_bytes(data)
     partial.replace(path)
-    return path
 
 
 def _visible(value: Any) -> Any:
