@@ -190,12 +190,56 @@ def score(
 
 @app.command()
 def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")], quiet: Quiet = False, json: Json = False
+    run: Annotated[Path, typer.Argument(help="A run's folder.")],
+    context: Annotated[
+        Path | None,
+        typer.Option("--context", help="The declared use, a YAML file: write an audit report of one system."),
+    ] = None,
+    audit: Annotated[
+        bool, typer.Option("--audit", help="Write the audit report without a context: no posture is given.")
+    ] = False,
+    policy: Annotated[
+        Path | None, typer.Option("--policy", help="Audit report: what the model must keep.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Audit report: the system, if the run has several models.")
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            "--baseline", metavar="RUN|RUN_ID|models:/NAME@alias", help="Audit report: the earlier release."
+        ),
+    ] = None,
+    baseline_model: Annotated[
+        str | None, typer.Option("--baseline-model", help="The baseline's model, if that run has several.")
+    ] = None,
+    date: Annotated[
+        str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Audit report: its date.")
+    ] = None,
+    final: Annotated[
+        bool, typer.Option("--final", help="Audit report: not a draft; refused where nobody signs it.")
+    ] = False,
+    recompute: Annotated[
+        bool, typer.Option("--recompute", help="Audit report: make the numbers again by another way.")
+    ] = False,
+    pdf: Annotated[bool, typer.Option("--pdf", help="Audit report: write it as PDF, too.")] = False,
+    tracking_uri: Store = None,
+    quiet: Quiet = False,
+    json: Json = False,
 ) -> None:
-    """Judge a run's predictions again and write its report again."""
-    from bench.folder import RunFolder
+    """Judge a run's predictions again and write its report again; with --context, its audit report."""
+    from bench.cli.audit_report import Form, Words, report_audit, require_audit
 
-    Voice(quiet=quiet, json=json).conclude(RunFolder(run), "off", upload=False)
+    words = Words(run, context, policy, model, baseline, baseline_model, tracking_uri)
+    form = Form(date, final, recompute, pdf)
+    if context is None and not audit:
+        from bench.folder import RunFolder
+
+        require_audit(words, form)
+        Voice(quiet=quiet, json=json).conclude(RunFolder(run), "off", upload=False)
+        return
+    for path in report_audit(words, form):
+        Voice(quiet=quiet, json=json).say(f"audit report: {path}")
 
 
 @app.command()

@@ -16,7 +16,7 @@ __all__ = ["ANSWERS", "Answer", "Card", "Page", "Part", "Section"]
 
 Answer = Literal["holds", "fails", "unknown", "told"]
 ANSWERS: dict[Answer, str] = {
-    "holds": "Holds", "fails": "Fails", "unknown": "Unknown", "told": "Declared",
+    "holds": "Holds", "fails": "Fails", "unknown": "Unknown", "told": "For the record",
 }  # fmt: skip
 """The word of each answer, which stands beside its colour and mark."""
 
@@ -43,12 +43,16 @@ class Section:
 
 @dataclass(frozen=True)
 class Card:
-    """One answer of a first screen: what it says, in sentences, and the section where it is borne out."""
+    """One answer of a first screen: what it says, in sentences, and the section where it is borne out.
+
+    A ``wide`` one takes the whole width, and is read before those beside one another below it.
+    """
 
     answer: Answer
     title: str
     text: tuple[str, ...]
-    anchor: str = ""
+    anchor: str
+    wide: bool = False
 
 
 @dataclass(frozen=True)

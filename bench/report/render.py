@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from bench.report import format as fmt
 from bench.report.page import page
-from bench.report.parts import Page
+from bench.report.parts import ANSWERS, Page
 from bench.report.results import read_results
 from bench.shipped import shipped
 
@@ -46,6 +46,7 @@ def as_html(content: Page, template: str, styles: Sequence[str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.globals["answers"] = ANSWERS
     environment.filters["data_uri"] = _data_uri
     environment.filters["breakable"] = _breakable
     return environment.get_template(template).render(

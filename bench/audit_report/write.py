@@ -1,0 +1,68 @@
+"""Write the audit report: one tree as HTML, Markdown and JSON, and as PDF where that is asked for.
+
+Everything is made before the first file is written, so that a refusal touches nothing.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bench.audit_report.case import Asked, open_case
+from bench.audit_report.sections import audit_page
+from bench.errors import UserError
+from bench.report.page_json import as_json
+from bench.report.page_markdown import as_markdown
+from bench.report.render import as_html, write_page
+
+__all__ = ["SCHEMA", "write_audit"]
+
+SCHEMA = "affectbench-audit/1"
+
+
+def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
+    """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths.
+
+    UserError for what ``open_case`` refuses, and for a PDF where the package for it is not installed.
+    """
+    if pdf:
+        _require_pdf()
+    case = open_case(asked)
+    page = audit_page(case)
+    html = as_html(page, "audit.html.j2", ("report.css", "audit.css"))
+    about = {"model": case.model.name, "date": case.date}
+    files: dict[str, str | bytes] = {
+        "html": html, "md": as_markdown(page), "json": as_json(page, SCHEMA, **about),
+    }  # fmt: skip
+    if pdf:
+        files["pdf"] = _as_pdf(html)
+    folder, written = asked.system.run.path, []
+    for end, content in files.items():
+        path = folder / f"audit.{end}"
+        write_page(path, content)
+        written.append(path)
+    return written
+
+
+def _require_pdf() -> None:
+    try:
+        import weasyprint  # noqa: F401
+    except (ImportError, OSError):  # OSError: its native libraries are missing
+        raise UserError(
+            "--pdf", "the package that writes PDF is not installed", "The extra 'pdf' of affectbench",
+            "Install it with pip install 'affectbench[pdf]', or print audit.html",
+        ) from None  # fmt: skip
+
+
+def _as_pdf(html: str) -> bytes:
+    """The page as PDF; nothing is fetched but what is inside it, and no clock enters."""
+    from weasyprint import HTML, default_url_fetcher
+
+    def fetch(url: str) -> object:
+        if not url.startswith("data:"):
+            raise ValueError("an audit report fetches nothing")
+        return default_url_fetcher(url)
+
+    made: bytes = HTML(string=html, url_fetcher=fetch, media_type="print").write_pdf(
+        pdf_identifier=b"affectbench"
+    )
+    return made
