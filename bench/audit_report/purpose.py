@@ -14,7 +14,7 @@ from bench.report.table import Group, Line, Table
 __all__ = ["posture_card", "purpose"]
 
 _NONE = "No context is declared: no posture can be given, and nothing here says what the use would be."
-_COLUMNS = ("Provision", "What it says", "Outcome", "Since", "Caveat", "Rests on", "Certain", "Confidence")
+_COLUMNS = ("Provision", "What it says", "Since", "Caveat", "Rests on", "Certain", "Confidence")
 _READ = (
     "Confidence 'read' means that a text which quotes or checks the consolidated regulation was read; "
     "'general knowledge', that it was not. A duty is no fault: nothing here says whether it is met."
@@ -27,12 +27,23 @@ def posture_card(case: Case) -> Card:
     if found is None:
         return Card("unknown", "The declared use", (_NONE,), "s2", wide=True)
     gravest = f"Gravest of what holds for certain: {WORDS[found.gravest]}."
-    text = (found.sentence, *([] if found.gravest == "refused" else [gravest]))
+    text = (found.sentence, *([] if found.gravest == "refused" else [gravest]), *_dated(found.duties))
     if found.gravest == "prohibited":
         return Card("fails", "The declared use would be prohibited", text, "s2", wide=True)
     if found.outcome == "refused":
         return Card("unknown", "The declared use", text, "s2", wide=True)
     return Card("told", "The declared use", text, "s2", wide=True)
+
+
+def _dated(duties: tuple[Finding, ...]) -> tuple[str, ...]:
+    """What is in force at the date of knowledge, and what follows later, by article."""
+    told = []
+    for word, later in (("In force", False), ("Pending", True)):
+        mine = [f"{each.article} ({each.since.isoformat()}){'' if each.certain else ', if it applies'}"
+                for each in duties if each.since is not None and (each.since > STATE) == later]  # fmt: skip
+        if mine:
+            told.append(f"{word} at {STATE.isoformat()}: {'; '.join(mine)}.")
+    return tuple(told)
 
 
 def purpose(case: Case) -> Section:
@@ -45,10 +56,9 @@ def purpose(case: Case) -> Section:
     if found.unknown:
         text.append(f"Declared unknown or left out: {', '.join(found.unknown)}.")
     due = Table("Duties and cautions, with their dates", _COLUMNS, (Group(_lines(found.duties)),))
+    uses = Table("Findings on the use", _COLUMNS, _by_outcome(held))
     parts = (
-        Part(
-            "Posture", tuple(text), tables=(Table("Findings on the use", _COLUMNS, (Group(_lines(held)),)),)
-        ),
+        Part("Posture", tuple(text), tables=(uses,)),
         Part("Duties and dates", (_READ,), tables=(due,) if found.duties else ()),
         Part("Caveats", (*UNIVERSAL, _stated())),
     )
@@ -59,14 +69,22 @@ def _stated() -> str:
     return f"State of knowledge: {STATE.isoformat()}. Not confirmed: {'; '.join(UNCONFIRMED)}."
 
 
+def _by_outcome(found: tuple[Finding, ...]) -> tuple[Group, ...]:
+    """What decided first, then what stands beside it, under the words of each outcome."""
+    outcomes = dict.fromkeys(each.outcome or "refused" for each in found)
+    return tuple(
+        Group(_lines(tuple(each for each in found if (each.outcome or "refused") == outcome)), WORDS[outcome])
+        for outcome in outcomes
+    )
+
+
 def _lines(found: tuple[Finding, ...]) -> tuple[Line, ...]:
     return tuple(
         Line(each.article, tuple(Entry(text, kind) for text, kind in (
             (each.says, "sentence"),
-            (WORDS[each.outcome] if each.outcome else "a duty or caution", "text"),
             (each.since.isoformat() if each.since else "no date, or unclear", "text"),
             (each.caveat or fmt.DASH, "sentence"),
-            (", ".join(each.rests_on) or "the whole", "text"),
+            (", ".join(each.rests_on).replace("_", " ") or "the whole", "text"),
             ("yes" if each.certain else "no, a field is unknown", "text"),
             (each.confidence, "text"),
         )))

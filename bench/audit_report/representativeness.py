@@ -20,8 +20,9 @@ from bench.report.results import Row
 from bench.report.selection import slicing_metric
 from bench.report.table import Group, Line, Table, words
 
-__all__ = ["ASPECTS", "Covered", "covered", "representativeness_tables", "untested"]
+__all__ = ["ASPECTS", "Covered", "Kind", "covered", "representativeness_tables", "untested"]
 
+Kind = Literal["group", "condition", "output"]
 State = Literal["tested", "insufficient", "withheld", "not tested", "not declared"]
 _BEST: tuple[State, ...] = ("tested", "insufficient", "withheld", "not tested")
 _LIGHT = (
@@ -50,7 +51,7 @@ _OF_LABELS = ("emotion", "expression", "sentiment")
 class Covered:
     """One declared thing and how far it was tested: ``share`` of a group in use, ``says`` what was found."""
 
-    kind: Literal["group", "condition", "output"]
+    kind: Kind
     name: str
     state: State
     says: str
@@ -146,7 +147,8 @@ def _probes(case: Case, aspect: str, value: str) -> list[str]:
     """The conditions that were run and the slices that probe a declared operating condition."""
     perturbations, attributes = ASPECTS[aspect]
     places = {place for data in case.results.datasets for place in case.results.places(data.name)}
-    run = [words(place) for place in sorted(places) if place.severity and place.condition in perturbations]
+    shown = [place for place in sorted(places) if place.severity and not case.results.may_lose_label(place)]
+    run = [words(place) for place in shown if place.condition in perturbations]
     if aspect == "language":
         values = [v for d in case.results.datasets for a, vs in case.results.slices(d.name) for v in vs
                   if _same(a, "language")]  # fmt: skip

@@ -36,11 +36,8 @@ def cards(case: Case) -> tuple[Card, ...]:
         lacking = ["No context is declared: whom and where the system is used is unknown."]
     elif not any(case.context.context.population.values()):
         lacking.insert(0, "No share of any group of persons is declared: whom the data stand for is unknown.")
-    shown = (
-        []
-        if not lacking
-        else [Card("unknown", "Declared, but not tested or not enough", _few(lacking, "4"), "s4", wide=True)]
-    )
+    title = "Declared, but not tested or not enough"
+    shown = [Card("unknown", title, _few(lacking, "1", 10), "s1", wide=True)] if lacking else []
     return (
         posture_card(case),
         *shown,
@@ -63,7 +60,7 @@ def summary(case: Case) -> Section:
     table = _verdicts(case)
     parts = [
         Part("Findings by rule", () if case.gate else (_NO_POLICY.format("holds or fails"),), tables=table),
-        Part("Not tested", (*(f"{one.says}." for one in untested(case)), *_not_tested(case))),
+        Part("Not tested", (*(f"{one.says}." for one in untested(case)), *_small(case), *_not_tested(case))),
     ]
     return Section("s1", "1 Summary", facts, tuple(parts))
 
@@ -88,11 +85,11 @@ def _verdicts(case: Case) -> tuple[Table, ...]:
     return (Table("Rules and their numbers", ("Answer", "Verdict", "Number and rule"), groups),)
 
 
-def _few(texts: Sequence[str], section: str) -> tuple[str, ...]:
+def _few(texts: Sequence[str], section: str, most: int = _MOST) -> tuple[str, ...]:
     """The first of many sentences, and where the others stand."""
-    if len(texts) <= _MOST:
+    if len(texts) <= most:
         return tuple(texts)
-    return (*texts[: _MOST - 1], f"And {len(texts) - _MOST + 1} more, in section {section}.")
+    return (*texts[: most - 1], f"And {len(texts) - most + 1} more, in section {section}.")
 
 
 def _said(case: Case, verdict: Verdict) -> list[str]:

@@ -75,7 +75,8 @@ def _table(table: Table) -> Iterator[str]:
     if table.groups:
         yield from (f"**{escaped(table.caption)}**", "")
         yield _row(head.text for head in table.heads)
-        yield _row(("---:" if head.kind == "number" else "---" for head in table.heads), raw=True)
+        kinds = ["text", *(head.kind for head in table.heads[1:])]  # the first heads the rows
+        yield _row(("---:" if kind == "number" else "---" for kind in kinds), raw=True)
         for group in table.groups:
             if group.title:
                 yield _row([f"**{escaped(group.title)}**", *[""] * (len(table.columns) - 1)], raw=True)
