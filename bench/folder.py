@@ -7,6 +7,7 @@
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
     RUN/judged.json                           the digests of these files, written after them
+    RUN/audit.html  audit.md  audit.json  audit.pdf   the audit report, where one was asked for
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
 into place, so a killed command leaves nothing half done under a final name.

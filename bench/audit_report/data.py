@@ -16,7 +16,7 @@ from bench.report.table import Group, Line, Table, misses
 
 __all__ = ["RATERS", "data"]
 
-RATERS = ("label_agreement", "crowd_agreement")
+RATERS = ("label_agreement",)
 _NO_RATERS = (
     "Agreement of annotators: not tested, no votes of people were asked for as a metric (label_agreement)."
 )

@@ -106,7 +106,7 @@ def _lock(case: Case) -> _Found:
 def _declared(kind: Kind) -> Callable[[Case], _Found]:
     def rule(case: Case) -> _Found:
         states = [one.state for one in covered(case) if one.kind == kind]
-        good = states.count("tested")
+        good = states.count("tested") + states.count("probed")
         if not good:
             return _NOT, f"no declared {kind} was tested on enough data"
         state: State = "evidenced" if good == len(states) else "partial"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from bench.audit_report.case import Case
+from bench.report.entries import Entry
 from bench.report.parts import Part, Section
+from bench.report.table import Group, Line, Table
 
 __all__ = ["NOT_DECLARED", "identity", "signed"]
 
@@ -27,7 +29,6 @@ def identity(case: Case) -> Section:
     facts = (
         ("System under test", f"{model.name}{' (a double, no model)' if model.double else ''}"),
         ("Entry", f"{model.entry}{checkpoint}" if model.entry else "predictions made elsewhere"),
-        *((f"Digest: {name}", f"sha256 {digest}") for name, digest in model.digests),
         ("affectbench", results.version),
         ("Auditor", signed(case, "auditor")),
         ("Independence", signed(case, "independence")),
@@ -36,4 +37,7 @@ def identity(case: Case) -> Section:
         ("State", "final" if case.final else "draft"),
     )
     told = _FINAL if case.final else _DRAFT
-    return Section("s0", "0 Identity and signatures", facts, (Part("Responsibility", (told,)),))
+    lines = tuple(Line(name, (Entry(digest, "digest"),)) for name, digest in model.digests)
+    rests = Table("What the system under test rests on", ("What", "sha256"), (Group(lines),))
+    parts = (Part("Responsibility", (told,)), Part("Digests", tables=(rests,) if lines else ()))
+    return Section("s0", "0 Identity and signatures", facts, parts if lines else parts[:1])

@@ -25,7 +25,7 @@ _CONSTRUCT = (
     "reliability, lack of specificity and limited generalisability. Expressions vary over cultures, "
     "situations and persons.",
     "Label source (posed, elicited, perceived by others, self-reported): not declared by the data sets of "
-    "this run. Posed expressions are clearer than those met in use, so numbers on them are an upper end.",
+    "this run. Posed expressions are commonly clearer than those met in use: they may be too high.",
 )
 
 
@@ -54,7 +54,9 @@ def construct(case: Case) -> Section:
 def limits(case: Case) -> Section:
     """Section 14: what was asked for and could not be measured, and what weakens what was."""
     warned = provenance.warnings(case.results)
-    text = (*banners(case.results), *notes.unmeasured(case.results), notes.withheld(case.results))
+    hidden = any(row["status"] == "suppressed" for row in case.results.rows)
+    told = (notes.withheld(case.results),) if hidden else ()
+    text = (*banners(case.results), *notes.unmeasured(case.results), *told)
     found = Part("Threats to these conclusions", text, tables=(warned,) if warned.groups else ())
     method = Part("Intervals", notes.intervals(case.results), tables=(provenance.methods(case.results),))
     return Section("s14", "14 Limits and threats", parts=(found, method))

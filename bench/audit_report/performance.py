@@ -68,7 +68,7 @@ def disparity(case: Case) -> Section:
     parts = [*_each(case, _gaps), *_each(case, page.difference_parts)]
     if not parts:
         parts = [Part("Differences", (_NO_GAPS,))]
-    parts.append(Part("What a difference means", (_IMPACT, notes.DIFFERENCES[3])))
+    parts.append(Part("How to read these numbers", (_IMPACT, notes.DIFFERENCES[3])))
     return Section("s8", "8 Disparities and potentially discriminatory impacts", parts=tuple(parts))
 
 

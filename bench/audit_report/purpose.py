@@ -27,7 +27,11 @@ def posture_card(case: Case) -> Card:
     if found is None:
         return Card("unknown", "The declared use", (_NONE,), "s2", wide=True)
     gravest = f"Gravest of what holds for certain: {WORDS[found.gravest]}."
-    text = (found.sentence, *([] if found.gravest == "refused" else [gravest]), *_dated(found.duties))
+    text = (
+        found.sentence,
+        *([] if found.gravest == "refused" else [gravest]),
+        *_dated((found.decided_by, *found.beside, *found.duties)),
+    )
     if found.gravest == "prohibited":
         return Card("fails", "The declared use would be prohibited", text, "s2", wide=True)
     if found.outcome == "refused":
@@ -35,12 +39,12 @@ def posture_card(case: Case) -> Card:
     return Card("told", "The declared use", text, "s2", wide=True)
 
 
-def _dated(duties: tuple[Finding, ...]) -> tuple[str, ...]:
+def _dated(found: tuple[Finding, ...]) -> tuple[str, ...]:
     """What is in force at the date of knowledge, and what follows later, by article."""
     told = []
     for word, later in (("In force", False), ("Pending", True)):
         mine = [f"{each.article} ({each.since.isoformat()}){'' if each.certain else ', if it applies'}"
-                for each in duties if each.since is not None and (each.since > STATE) == later]  # fmt: skip
+                for each in found if each.since is not None and (each.since > STATE) == later]  # fmt: skip
         if mine:
             told.append(f"{word} at {STATE.isoformat()}: {'; '.join(mine)}.")
     return tuple(told)

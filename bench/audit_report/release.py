@@ -58,22 +58,30 @@ def _verdicts(case: Case) -> Part:
 
 
 def _table(case: Case, dataset: str) -> Table:
-    """Every metric over all rows by condition, then every slice by the metric that comes first."""
+    """On clean media every metric, then every slice; under conditions the metric that comes first."""
     mine = [each for each in case.compared if each.row["dataset"] == dataset and each.given]
     lead = next((each.row["metric"] for each in mine), "")
-    whole = [(fmt.metric(each.row["metric"]), each) for each in mine if each.row["slice"] is None]
+    clean = [each for each in mine if not each.row["severity"]]
+    whole = [(fmt.metric(each.row["metric"]), each) for each in clean if each.row["slice"] is None]
+    leading = [each for each in mine if each.row["metric"] == lead]
     cut = [
-        (f"{each.row['slice']}: {each.row['value']}", each)
-        for each in mine
-        if each.row["slice"] is not None and each.row["metric"] == lead
+        (f"{e.row['slice']}: {e.row['value']}", e)
+        for e in leading
+        if e in clean and e.row["slice"] is not None
     ]
-    groups = [
-        Group(tuple(_line(head, each) for head, each in found if _under(each) == place), f"{place}, {of}")
-        for found, of in ((whole, "all rows"), (cut, f"{fmt.metric(lead)} by slice"))
-        for place in unique(_under(each) for _, each in found)
-    ]
+    harmed = [(_under(each), each) for each in leading if each.row["severity"] and each.row["slice"] is None]
+    titles = (
+        "clean, all rows",
+        f"clean, {fmt.metric(lead)} by slice",
+        f"{fmt.metric(lead)} under conditions, all rows",
+    )
+    groups = tuple(
+        Group(tuple(_line(head, each) for head, each in found), title)
+        for title, found in zip(titles, (whole, cut, harmed), strict=True)
+        if found
+    )
     columns = ("Of", "Baseline", "New", f"New {fmt.MINUS} baseline", "p", "q", "Clusters")
-    return Table(f"Paired differences on {dataset}", columns, tuple(groups))
+    return Table(f"Paired differences on {dataset}", columns, groups)
 
 
 def _under(each: Compared) -> str:

@@ -23,8 +23,8 @@ from bench.report.table import Group, Line, Table, words
 __all__ = ["ASPECTS", "Covered", "Kind", "covered", "representativeness_tables", "untested"]
 
 Kind = Literal["group", "condition", "output"]
-State = Literal["tested", "insufficient", "withheld", "not tested", "not declared"]
-_BEST: tuple[State, ...] = ("tested", "insufficient", "withheld", "not tested")
+State = Literal["tested", "probed", "insufficient", "withheld", "not tested", "not declared"]
+_BEST: tuple[State, ...] = ("tested", "probed", "insufficient", "withheld", "not tested")
 _LIGHT = (
     "low_light", "exposure", "gamma", "contrast", "backlight", "colour_temperature", "flicker",
     "exposure_ramp", "side_light", "shadow_edge", "low_light_h264",
@@ -67,7 +67,7 @@ def covered(case: Case) -> tuple[Covered, ...]:
 
 def untested(case: Case) -> tuple[Covered, ...]:
     """What is declared and not tested, or not enough, the former first."""
-    found = [one for one in covered(case) if one.state != "tested"]
+    found = [one for one in covered(case) if one.state not in ("tested", "probed")]
     return tuple(sorted(found, key=lambda one: -_BEST.index(one.state)))
 
 
@@ -137,7 +137,7 @@ def _conditions(case: Case) -> Iterator[Covered]:
                 found = _probes(case, aspect, value)
                 text = f"{aspect}: {value}"
                 if found:
-                    yield Covered("condition", text, "tested", f"{text}: probed by {', '.join(found)}")
+                    yield Covered("condition", text, "probed", f"{text}: probed by {'; '.join(found)}")
                 else:
                     why = "nothing that was run varies it"
                     yield Covered("condition", text, "not tested", f"{text}: not tested, {why}")
@@ -164,10 +164,10 @@ def _outputs(case: Case) -> Iterator[Covered]:
         ends = _MEASURES.get(output)
         held = bool(labels) if output in _OF_LABELS else output in labels
         if held or (ends is not None and any(ends in name for name in metrics)):
-            yield Covered("output", output, "tested", f"output {output}: measured against labels of the data")
+            yield Covered("output", output, "tested", f"{output}: measured against the truth of the data")
         else:
             kind = "an inference of emotion or intention" if output in INFERENCES else "an output"
-            text = f"output {output} ({kind}): not tested, the data have no truth for it"
+            text = f"{output}: not tested, {kind}, and the data have no truth for it"
             yield Covered("output", output, "not tested", text)
 
 
@@ -176,11 +176,13 @@ def representativeness_tables(case: Case) -> tuple[Table, ...]:
     found = [_group_table(case, data) for data in case.results.datasets]
     others = [one for one in covered(case) if one.kind != "group"]
     lines = tuple(
-        Line(one.name, (Entry(one.kind, "text"), Entry(one.state, "text"), Entry(one.says, "sentence")))
+        Line(one.name, tuple(Entry(text, kind) for text, kind in (
+            (one.kind, "text"), (one.state, "text"), (one.says.removeprefix(f"{one.name}: "), "sentence"),
+        )))
         for one in others
-    )
+    )  # fmt: skip
     if lines:
-        columns = ("Declared", "What", "State", "Tested by")
+        columns = ("Declared", "What", "State", "How")
         found.append(Table("Operating conditions and outputs, declared and tested", columns, (Group(lines),)))
     return tuple(table for table in found if table.groups)
 

@@ -6,6 +6,7 @@ estimates are shown with their intervals, and what they are worth is left to the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from bench.audit_report.case import Case
@@ -102,13 +103,20 @@ def _said(case: Case, verdict: Verdict) -> list[str]:
 
 
 def _sentences(case: Case, verdict: Verdict) -> list[str]:
+    """What ends in a verdict, rule by rule, within each what lies furthest beyond its bound first."""
     assert case.gate is not None
-    return [
-        f"{sentence(rule, held)}."
-        for number, rule in enumerate(case.gate.policy.policy.rules)
-        for held in case.gate.of(number)
-        if held.verdict == verdict and held.exempt is None
-    ]
+    told = []
+    for number, rule in enumerate(case.gate.policy.policy.rules):
+        mine = [held for held in case.gate.of(number) if held.verdict == verdict and held.exempt is None]
+        bound = rule.requirement[1]
+        mine.sort(key=lambda held: -_beyond(held.row["estimate"], bound))
+        told += [f"{sentence(rule, held)}." for held in mine]
+    return told
+
+
+def _beyond(estimate: float | None, bound: float) -> float:
+    """How far a number lies from a bound; 0 where it is undefined or withheld."""
+    return 0.0 if estimate is None or math.isnan(estimate) else abs(estimate - bound)
 
 
 def _unknown(case: Case) -> list[str]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench.audit_report.case import Asked, open_case
+from bench.audit_report.pdf import as_pdf, require_pdf
 from bench.audit_report.sections import audit_page
-from bench.errors import UserError
 from bench.report.page_json import as_json
 from bench.report.page_markdown import as_markdown
 from bench.report.render import as_html, write_page
@@ -25,7 +25,7 @@ def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
     UserError for what ``open_case`` refuses, and for a PDF where the package for it is not installed.
     """
     if pdf:
-        _require_pdf()
+        require_pdf()
     case = open_case(asked)
     page = audit_page(case)
     html = as_html(page, "audit.html.j2", ("report.css", "audit.css"))
@@ -34,31 +34,10 @@ def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
         "html": html, "md": as_markdown(page), "json": as_json(page, SCHEMA, **about),
     }  # fmt: skip
     if pdf:
-        files["pdf"] = _as_pdf(html)
+        files["pdf"] = as_pdf(html)
     folder, written = asked.system.run.path, []
     for end, content in files.items():
         path = folder / f"audit.{end}"
         write_page(path, content)
         written.append(path)
     return written
-
-
-def _require_pdf() -> None:
-    try:
-        import weasyprint  # noqa: F401
-    except (ImportError, OSError):  # OSError: its native libraries are missing
-        raise UserError(
-            "--pdf", "the package that writes PDF is not installed", "The extra 'pdf' of affectbench",
-            "Install it with pip install 'affectbench[pdf]', or print audit.html",
-        ) from None  # fmt: skip
-
-
-def _as_pdf(html: str) -> bytes:
-    """The page as PDF; nothing is fetched but what is inside it, and no clock enters."""
-    from weasyprint import HTML
-    from weasyprint.urls import URLFetcher
-
-    inside = URLFetcher(allowed_protocols=("data",))
-    page = HTML(string=html, url_fetcher=inside, media_type="print")
-    made: bytes = page.write_pdf(pdf_identifier=b"affectbench")
-    return made

@@ -29,7 +29,7 @@ def escaped(text: str) -> str:
     line = " ".join(fmt.plain(text).split("\n"))
     line = _MARKUP.sub(r"\\\1", re.sub("[&<>]", lambda found: _ENTITIES[found[0]], line))
     line = line.replace("://", "\\://").replace("www.", "www\\.")
-    return re.sub(r"^(\s*)([-+=]|\d+(?=[.)]))", _unlisted, line)
+    return re.sub(r"^(\s*)([-+=]|\d+(?=[.)](?:\s|$)))", _unlisted, line)
 
 
 def _unlisted(found: re.Match[str]) -> str:

@@ -131,6 +131,6 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     render(run)
     RunFolder(run).seal()
     context = CONTEXT.replace("  faith:\n    any: 1.0", "  sex:\n    few: 1.0").replace("  SEX:", "  SEXES:")
-    context = context.replace("light: shop", "light: \"<b>|`x`|</b> [a](http://b.c) www.d.e\"")
+    context = context.replace("light: shop", 'light: "<b>|`x`|</b> [a](http://b.c) www.d.e"')
     write_audit(asked(run, folder, context, model="<script>alert('x')</script>"))
     return run

@@ -37,7 +37,9 @@ def text_of(inline: Token) -> str:
 
 
 def headings(tokens: list[Token], level: str) -> list[str]:
-    return [text_of(tokens[i + 1]) for i, t in enumerate(tokens) if t.type == "heading_open" and t.tag == level]
+    return [
+        text_of(tokens[i + 1]) for i, t in enumerate(tokens) if t.type == "heading_open" and t.tag == level
+    ]
 
 
 def markdown_tables(tokens: list[Token]) -> list[list[list[str]]]:
@@ -163,7 +165,9 @@ def test_hostile_names_do_nothing(nasty: Path) -> None:
     kinds = {child.type for token in read.markdown for child in token.children or []}
     assert not kinds & {"html_inline", "link_open", "image", "code_inline", "s_open"}
     assert not [token for token in read.markdown if token.type in ("html_block", "fence", "code_block")]
-    assert SCRIPT in [section["facts"][0]["text"] for section in read.json["sections"] if section["anchor"] == "s3"]
+    assert SCRIPT in [
+        section["facts"][0]["text"] for section in read.json["sections"] if section["anchor"] == "s3"
+    ]
 
 
 def test_the_page_needs_nothing_and_runs_nothing(read: Read) -> None:
@@ -187,7 +191,7 @@ def test_it_says_which_form_it_has(read: Read) -> None:
 
 def test_templates_and_sentences_never_sell(written: Path) -> None:
     texts = [text.lower() for text in read_audit(written).texts.values()]
-    sources = [path for path in (shipped("reports") / "templates").glob("*")]
+    sources = list((shipped("reports") / "templates").glob("*"))
     sources += list((Path(__file__).parents[2] / "bench" / "audit_report").glob("*.py"))
     texts += [path.read_text(encoding="utf-8").lower() for path in sources]
     assert len(texts) > 20
