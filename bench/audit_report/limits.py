@@ -27,6 +27,10 @@ _CONSTRUCT = (
     "Label source (posed, elicited, perceived by others, self-reported): not declared by the data sets of "
     "this run. Posed expressions are commonly clearer than those met in use: they may be too high.",
 )
+_ELSEWHERE = (
+    "Not shown here: recall of each class by slice, slices under further conditions, and differences of all "
+    "pairs. They stand in estimates.parquet."
+)
 
 
 def security(case: Case) -> Section:
@@ -56,7 +60,7 @@ def limits(case: Case) -> Section:
     warned = provenance.warnings(case.results)
     hidden = any(row["status"] == "suppressed" for row in case.results.rows)
     told = (notes.withheld(case.results),) if hidden else ()
-    text = (*banners(case.results), *notes.unmeasured(case.results), *told)
+    text = (*banners(case.results), *notes.unavailable(case.results), _ELSEWHERE, *told)
     found = Part("Threats to these conclusions", text, tables=(warned,) if warned.groups else ())
     method = Part("Intervals", notes.intervals(case.results), tables=(provenance.methods(case.results),))
     return Section("s14", "14 Limits and threats", parts=(found, method))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 from bench.audit_report.case import Case
 from bench.audit_report.instructions import numbered
@@ -42,9 +43,9 @@ def cards(case: Case) -> tuple[Card, ...]:
     return (
         posture_card(case),
         *shown,
-        Card("fails", "What fails", _few(_said(case, "fail"), "1"), "s1"),
+        _decided(case, "fail", "fails"),
         Card("unknown", "What is unknown", _few(_unknown(case), "1"), "s1"),
-        Card("holds", "What holds", _few(_said(case, "pass"), "1"), "s1"),
+        _decided(case, "pass", "holds"),
         *_measured(case),
     )
 
@@ -93,13 +94,13 @@ def _few(texts: Sequence[str], section: str, most: int = _MOST) -> tuple[str, ..
     return (*texts[: most - 1], f"And {len(texts) - most + 1} more, in section {section}.")
 
 
-def _said(case: Case, verdict: Verdict) -> list[str]:
-    """The sentences of all numbers with a verdict; of none, that there is none."""
-    word = {"pass": "holds", "fail": "fails"}[verdict]
-    if case.gate is None:
-        return [_NO_POLICY.format(word)]
-    said = _sentences(case, verdict)
-    return said or [f"Nothing that the policy asks for {word} for certain."]
+def _decided(case: Case, verdict: Verdict, answer: Literal["holds", "fails"]) -> Card:
+    """What ends in a verdict; where nothing does the card has no such colour and mark."""
+    said = [] if case.gate is None else _sentences(case, verdict)
+    if said:
+        return Card(answer, f"What {answer}", _few(said, "1"), "s1")
+    none = f"Nothing that the policy asks for {answer} for certain."
+    return Card("told", f"What {answer}", (_NO_POLICY.format(answer) if case.gate is None else none,), "s1")
 
 
 def _sentences(case: Case, verdict: Verdict) -> list[str]:

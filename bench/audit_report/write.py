@@ -9,7 +9,7 @@ from pathlib import Path
 
 from bench.audit_report.case import Asked, open_case
 from bench.audit_report.pdf import as_pdf, require_pdf
-from bench.audit_report.sections import audit_page
+from bench.audit_report.sections import about, audit_page
 from bench.report.page_json import as_json
 from bench.report.page_markdown import as_markdown
 from bench.report.render import as_html, write_page
@@ -29,9 +29,8 @@ def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
     case = open_case(asked)
     page = audit_page(case)
     html = as_html(page, "audit.html.j2", ("report.css", "audit.css"))
-    about = {"model": case.model.name, "date": case.date}
     files: dict[str, str | bytes] = {
-        "html": html, "md": as_markdown(page), "json": as_json(page, SCHEMA, **about),
+        "html": html, "md": as_markdown(page), "json": as_json(page, SCHEMA, about(case)),
     }  # fmt: skip
     if pdf:
         files["pdf"] = as_pdf(html)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from json import dumps
 from pathlib import Path
 from typing import Annotated
 
@@ -238,7 +239,10 @@ def report(
         require_audit(words, form)
         Voice(quiet=quiet, json=json).conclude(RunFolder(run), "off", upload=False)
         return
-    for path in report_audit(words, form):
+    files = report_audit(words, form)
+    if json:
+        typer.echo(dumps({"audit": [str(path) for path in files]}, indent=2))
+    for path in files:
         Voice(quiet=quiet, json=json).say(f"audit report: {path}")
 
 

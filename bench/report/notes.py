@@ -16,8 +16,8 @@ from bench.spec import members
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
-    "conditions", "elsewhere", "intervals", "led", "measured", "of_dataset", "states", "units", "unmeasured",
-    "withheld",
+    "conditions", "elsewhere", "intervals", "led", "measured", "of_dataset", "states", "unavailable", "units",
+    "unmeasured", "withheld",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -216,8 +216,8 @@ def intervals(results: Results) -> tuple[str, ...]:
     return tuple(text for text in found if text)
 
 
-def unmeasured(results: Results) -> tuple[str, ...]:
-    """What the suite asked for and nobody could measure, and what this report leaves out."""
+def unavailable(results: Results) -> tuple[str, ...]:
+    """What the suite asked for and nobody could measure."""
     found = []
     for data in results.datasets:
         present = {name.partition("/")[0] for name in results.metrics(data.name)} | set(
@@ -233,8 +233,13 @@ def unmeasured(results: Results) -> tuple[str, ...]:
                 void = [fmt.metric(row["metric"]) for row in rows if state_of(row) == state]
                 if void:
                     found.append(f"On {data.name} {state} over all rows for {model.name}: {', '.join(void)}.")
+    return tuple(found)
+
+
+def unmeasured(results: Results) -> tuple[str, ...]:
+    """What could not be measured, and what the report of a run leaves out."""
     return (
-        *found,
+        *unavailable(results),
         "Left out by this report: tests of differences between models; recall of each class by slice, slices "
         "under further conditions, and differences of all pairs, which stand in estimates.parquet.",
     )

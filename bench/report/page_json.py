@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from bench.report import format as fmt
@@ -23,7 +24,7 @@ _NUMBER = rf"[+{fmt.MINUS}]?(?:\d[\d{fmt.THIN}]*)?(?:\.\d+)?"
 _SHOWN = re.compile(rf"(?:\u2020 )?({_NUMBER})(?: \[({_NUMBER}), ({_NUMBER})\])?")
 
 
-def as_json(page: Page, schema: str, **about: Any) -> str:
+def as_json(page: Page, schema: str, about: Mapping[str, Any]) -> str:
     """The page as JSON text; ``schema`` names its form and version, ``about`` stands before the sections."""
     content = {
         "schema": schema,

@@ -37,6 +37,11 @@ def test_it_writes_three_files_and_says_where(run: Path) -> None:
     assert read_audit(run).json["date"] == "2026-11-22"
 
 
+def test_json_names_the_files(run: Path) -> None:
+    done = report(run, "--audit", "--json")
+    assert json.loads(done.output) == {"audit": [str(run / f"audit.{end}") for end in ("html", "md", "json")]}
+
+
 def test_without_context_it_judges_again_and_writes_no_audit_report(run: Path) -> None:
     before = (run / "report.html").read_bytes()
     (run / "report.html").unlink()

@@ -64,6 +64,14 @@ def test_without_a_policy_nothing_holds_and_nothing_fails(audited: Made) -> None
     assert any("differs by sex by" in text and "more than chance makes" in text for text in measured.text)
 
 
+def test_where_nothing_fails_no_card_looks_as_if_it_did(audited: Made) -> None:
+    found = titled(cards(audited(policy="policy: mild\nrules:\n  - metric: accuracy\n    at_least: 0.1\n")))
+    assert found["What fails"].answer == "told"
+    assert found["What fails"].text == ("Nothing that the policy asks for fails for certain.",)
+    assert found["What holds"].answer == "holds"
+    assert found["What is unknown"].text[0] == "Every rule of the policy is decided by the data."
+
+
 def test_the_use_and_what_was_not_tested_lead(audited: Made) -> None:
     first, second, *others = cards(audited(policy=POLICY))
     assert first.title == "The declared use"

@@ -189,6 +189,27 @@ def test_it_says_which_form_it_has(read: Read) -> None:
     assert read.json["draft"] is True
 
 
+def test_what_a_program_asks_first_is_what_the_sections_say(written: Path) -> None:
+    page = read_audit(written).json
+    tables = {t["caption"]: t for s in page["sections"] for p in s["parts"] for t in p["tables"]}
+    lines = {
+        name: tables[name]["groups"][0]["lines"]
+        for name in ("Findings", "Crosswalk", "Evidence in this report")
+    }
+    assert [(f["id"], f["severity"], f["says"]) for f in page["findings"]] == [
+        (line["head"], *(e["text"] for e in line["entries"][:2])) for line in lines["Findings"]
+    ]
+    assert [(each["source"], each["state"]) for each in page["crosswalk"]] == [
+        (line["head"], line["entries"][2]["text"]) for line in lines["Crosswalk"]
+    ]
+    assert page["evidence"] == {
+        line["head"]: line["entries"][1]["text"] for line in lines["Evidence in this report"]
+    }
+    assert page["posture"]["gravest"] == "high_risk"
+    assert page["posture"]["sentence"] == page["cards"][0]["text"][0]
+    assert page["verdict"] == "fail"
+
+
 def test_templates_and_sentences_never_sell(written: Path) -> None:
     texts = [text.lower() for text in read_audit(written).texts.values()]
     sources = list((shipped("reports") / "templates").glob("*"))
