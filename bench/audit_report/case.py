@@ -84,7 +84,7 @@ def open_case(asked: Asked) -> Case:
 
 
 def _of_one(results: Results, system: Side) -> Results:
-    """The results of one model; its ranks among the others are left out with them."""
+    """The results of the one model that the report is of; UserError where that is not said."""
     names = [model.name for model in results.models]
     if system.model not in names and (system.model is not None or len(names) > 1):
         found = "none is named" if system.model is None else f"{system.model!r} is none of them"
@@ -93,17 +93,7 @@ def _of_one(results: Results, system: Side) -> Results:
             f"An audit report is of one system. The run has: {listed(names)}",
             f"Name one with {system.option}",
         )  # fmt: skip
-    name = system.model or names[0]
-    return replace(
-        results,
-        models=tuple(model for model in results.models if model.name == name),
-        cells=tuple(cell for cell in results.cells if cell.model == name),
-        rows=tuple(row for row in results.rows if row["model"] == name),
-        differences=tuple(
-            row for row in results.differences if row["model"] == name and row["kind"] != "rank"
-        ),
-        curves=tuple(row for row in results.curves if row["model"] == name),
-    )
+    return results.of_model(system.model or names[0])
 
 
 def _require_signed(asked: Asked, found: Posture | None) -> None:

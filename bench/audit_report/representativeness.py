@@ -13,6 +13,7 @@ from typing import Literal
 
 from bench.audit_report.case import Case
 from bench.context import INFERENCES
+from bench.judge.metrics import METRICS
 from bench.report import format as fmt
 from bench.report.entries import Entry, counted, state_of
 from bench.report.records import Dataset
@@ -45,6 +46,7 @@ _MEASURES = {
     "valence": "_valence", "arousal": "_arousal", "action_units": "au_",
 }  # fmt: skip
 _OF_LABELS = ("emotion", "expression", "sentiment")
+_LABEL_KERNELS = ("confusion", "calibration", "scores", "selective", "ranking")
 
 
 @dataclass(frozen=True)
@@ -158,17 +160,25 @@ def _probes(case: Case, aspect: str, value: str) -> list[str]:
 
 def _outputs(case: Case) -> Iterator[Covered]:
     assert case.context is not None
-    metrics = {name for data in case.results.datasets for name in case.results.metrics(data.name)}
+    known = {name for data in case.results.datasets for name in _measured(case, data)}
+    labelled = any(METRICS[name.partition("/")[0]].key.kernel in _LABEL_KERNELS for name in known)
     labels = {label.casefold() for data in case.results.datasets for label in data.facts.labels}
     for output in (each for each in case.context.context.outputs if each != "unknown"):
-        ends = _MEASURES.get(output)
-        held = bool(labels) if output in _OF_LABELS else output in labels
-        if held or (ends is not None and any(ends in name for name in metrics)):
+        end = _MEASURES.get(output)
+        of_labels = labelled and (output in _OF_LABELS or output in labels)
+        if of_labels or (end is not None and any(end in name for name in known)):
             yield Covered("output", output, "tested", f"{output}: measured against the truth of the data")
         else:
             kind = "an inference of emotion or intention" if output in INFERENCES else "an output"
-            text = f"{output}: not tested, {kind}, and the data have no truth for it"
+            text = f"{output}: not tested, {kind} that no number of this run is about"
             yield Covered("output", output, "not tested", text)
+
+
+def _measured(case: Case, data: Dataset) -> list[str]:
+    """The metrics that have a number over all rows: without the output of a model there is none."""
+    cell = (case.model.name, data.name, case.results.reference(data.name))
+    rows = (row for row in case.results.at(*cell) if row["slice"] is None and row["estimate"] is not None)
+    return [row["metric"] for row in rows if row["metric"].partition("/")[0] in METRICS]
 
 
 def representativeness_tables(case: Case) -> tuple[Table, ...]:

@@ -7,7 +7,7 @@ from here can show one, whatever the file holds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -169,6 +169,18 @@ class Results:
         """Whether people may no longer see the label at the severity of a condition."""
         found = self.perturbations.get(place.condition)
         return bool(found and found.destroys_label_from and place.severity >= found.destroys_label_from)
+
+    def of_model(self, name: str) -> Results:
+        """The results of one model alone, as if no other had been run; without its ranks among them."""
+        mine = [row for row in self.differences if row["model"] == name and row["kind"] != "rank"]
+        return replace(
+            self,
+            models=tuple(model for model in self.models if model.name == name),
+            cells=tuple(cell for cell in self.cells if cell.model == name),
+            rows=tuple(row for row in self.rows if row["model"] == name),
+            differences=tuple(mine),
+            curves=tuple(row for row in self.curves if row["model"] == name),
+        )
 
     def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
         """The record of one cell, None where a score has none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from bench.audit_report.representativeness import ASPECTS, covered, representativeness_tables, untested
 from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, PERTURBATIONS, SOUND_PERTURBATIONS
 from bench.report.format import DASH
-from bench.report.records import Place
+from bench.report.records import Cell, Perturbation, Place
 from bench.report.table import Table
 from tests.audit_report.conftest import CONTEXT, Made, read_audit
 
@@ -67,6 +68,19 @@ def test_what_was_not_tested_says_why(audited: Made) -> None:
     assert says["kind: rare"] == "kind: rare (50 % of those in use): too few to compare: 8 persons, 96 rows"
 
 
+def test_an_output_that_the_model_does_not_give_is_not_tested(audited: Made) -> None:
+    """Valence asked for and unavailable is a row without an estimate, and no test."""
+    case = audited()
+    row = next(r for r in case.results.rows if r["slice"] is None and r["metric"] == "accuracy")
+    for estimate, state in ((0.4, "tested"), (None, "not tested")):
+        more = {**row, "metric": "ccc_valence", "estimate": estimate}
+        run = replace(case.results, rows=(*case.results.rows, more))
+        assert {one.name: one.state for one in covered(replace(case, results=run))}["valence"] == state
+    silent = tuple(r for r in case.results.rows if r["metric"] == "coverage")
+    bare = replace(case, results=replace(case.results, rows=silent))
+    assert {one.name: one.state for one in covered(bare)}["emotion"] == "not tested"
+
+
 def test_a_population_without_shares_is_unknown(audited: Made) -> None:
     case = audited(CONTEXT.replace("  faith:\n    any: 1.0", "  faith: {}"))
     assert [one.says for one in untested(case) if one.name == "faith"] == [
@@ -93,10 +107,6 @@ def test_conditions_that_were_run_probe_what_they_vary(nasty: Path) -> None:
 
 @pytest.mark.parametrize("place", [Place("low_light", "frame", 2), Place("distance", "frame", 3)])
 def test_a_severity_that_may_lose_the_label_probes_nothing(place: Place, audited: Made) -> None:
-    from dataclasses import replace
-
-    from bench.report.records import Cell, Perturbation
-
     case = audited()
     data = case.results.datasets[0].name
     cell = Cell("new", data, place, "key", {"ok": 1})
