@@ -26,15 +26,11 @@ def escaped(text: str) -> str:
     >>> escaped("a|b <i> `c`\nd"), escaped("- see https://x.org")
     ('a\\|b &lt;i&gt; \\`c\\` d', '\\- see https\\://x.org')
     """
-    line = " ".join(fmt.plain(text).split("\n"))
+    line = " ".join(fmt.plain(text).split("\n")).strip()
     line = _MARKUP.sub(r"\\\1", re.sub("[&<>]", lambda found: _ENTITIES[found[0]], line))
     line = line.replace("://", "\\://").replace("www.", "www\\.")
-    return re.sub(r"^(\s*)([-+=]|\d+(?=[.)](?:\s|$)))", _unlisted, line)
-
-
-def _unlisted(found: re.Match[str]) -> str:
-    """The beginning of a line so that no list, rule or heading starts there."""
-    return f"{found[1]}{found[2]}\\" if found[2].isdigit() else f"{found[1]}\\{found[2]}"
+    # No list, rule or heading begins the line.
+    return re.sub(r"^(\d*)([-+=]|(?<=\d)[.)](?=\s|$))", r"\1\\\2", line)
 
 
 def as_markdown(page: Page) -> str:
