@@ -25,6 +25,7 @@ _DECLARED = (
     "metric named; they are withheld where groups are small. Names are compared as they are written, "
     "without regard to case."
 )
+_NOT_CHECKED = "Whether persons or media here were also in training data was not checked: not tested."
 _LOG = (
     "Access to special categories of data (Art 4a) is logged by whoever holds the data: outside this tool. "
     "It writes no row and no attribute of a person into this report."
@@ -48,6 +49,15 @@ def data(case: Case) -> Section:
         Part("Consent, access and special categories", (_LOG, f"Consent of subjects: {NOT_DECLARED}."))
     )
     return Section("s4", "4 Evaluation data", parts=tuple(parts))
+
+
+def _leakage(case: Case) -> str:
+    """Whether a data set is declared to have trained the system."""
+    seen = {case.model.name, case.model.entry}
+    trained = [d.name for d in case.results.datasets if seen & set(d.facts.trained_on_by)]
+    if trained:
+        return f"The system was trained on {', '.join(trained)}: its numbers there do not measure new data."
+    return "No data set of this run is declared to have trained the system. This is not a no."
 
 
 def _sheet(case: Case, one: Dataset) -> list[Part]:

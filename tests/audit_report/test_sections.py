@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench.audit_report.case import open_case
+from bench.audit_report.data import data
 from bench.audit_report.limits import SECURITY
 from bench.audit_report.sections import audit_page
 from bench.report.parts import Section
@@ -19,7 +21,7 @@ GOLDEN = {
     "1 Summary": ["Findings by rule", "Not tested"],
     "2 Declared purpose and context": ["Posture", "Duties and dates", "Caveats"],
     "3 System under test": ["What is known of it"],
-    "4 Evaluation data": ["Data set T", "Representativeness: declared against tested", "Consent, access and special categories"],
+    "4 Evaluation data": ["Data set T", "Representativeness: declared against tested", "Leakage", "Consent, access and special categories"],
     "5 Plan laid down before": ["Metrics", "Thresholds"],
     "6 Overall accuracy, calibration, failures to process": [
         "Headline", "All rows", "Failures to process and abstention", "Calibration and abstention",
@@ -80,6 +82,41 @@ def test_what_is_not_there_is_said_to_be_not_there(bare: dict[str, Section]) -> 
     assert "Release comparison: not tested" in words(bare["s11"])
     assert dict(bare["s13"].facts)["Label source"] == "not declared"
     assert "not recomputed" in words(bare["s18"])
+
+
+def test_a_system_that_saw_its_data_is_named(audited: Made) -> None:
+    case = audited()
+    data = case.results.datasets[0]
+    facts = data.facts.model_copy(update={"trained_on_by": ("new",)})
+    seen = replace(case, results=replace(case.results, datasets=(replace(data, facts=facts),)))
+    sections = {section.anchor: section for section in audit_page(seen).sections}
+    assert "The system was trained on T: its numbers there do not measure new data." in words(sections["s4"])
+    assert dict(sections["s3"].facts)["Trained on data of this report"] == "T"
+
+
+def test_agreement_of_annotators_stands_by_slice_and_withheld_where_it_is(audited: Made) -> None:
+    case = audited()
+    whole = next(r for r in case.results.rows if r["slice"] is None and r["metric"] == "accuracy")
+    numbers = dict.fromkeys(("estimate", "low", "high", "n", "clusters"))
+    planted = [
+        {**whole, "metric": "label_agreement", "estimate": 0.71, "low": 0.68, "high": 0.74},
+        {**whole, "metric": "label_agreement", "slice": "sex", "value": "f", "estimate": 0.72},
+        {
+            **whole,
+            **numbers,
+            "metric": "label_agreement",
+            "slice": "sex",
+            "value": "x",
+            "status": "suppressed",
+        },
+    ]
+    rated = replace(case, results=replace(case.results, rows=(*case.results.rows, *planted)))
+    tables = [table for part in data(rated).parts for table in part.tables]
+    table = next(t for t in tables if t.caption == "Agreement of annotators on T")
+    shown = {line.head: line.entries[0].text for line in table.groups[0].lines}
+    assert shown["all rows"] == "0.710 [0.680, 0.740]"
+    assert shown["sex: f"].startswith("0.720 ")
+    assert shown["sex: x"] == "withheld"
 
 
 def test_the_instructions_quote_the_estimates(audited: Made, bare: dict[str, Section]) -> None:
