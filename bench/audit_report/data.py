@@ -45,6 +45,7 @@ def data(case: Case) -> Section:
     parts.append(
         Part("Representativeness: declared against tested", text, tables=representativeness_tables(case))
     )
+    parts.append(Part("Leakage", (_leakage(case), _NOT_CHECKED)))
     parts.append(
         Part("Consent, access and special categories", (_LOG, f"Consent of subjects: {NOT_DECLARED}."))
     )
