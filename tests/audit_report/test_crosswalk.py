@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from bench.audit_report.case import Case
 from bench.audit_report.crosswalk import CROSSWALK, crosswalk, state_of
 from bench.audit_report.held import EVIDENCE
-from bench.policy import Policy
+from bench.folder import RunFolder
 from bench.prereg import Followed, LockedPolicy
 from bench.report.results import Row
+from bench.sides import Side
 from tests.audit_report.conftest import CONTEXT, POLICY, SIGNED, Made
 
 Without = Callable[[Case], Case]
@@ -51,19 +53,17 @@ def planted(case: Case) -> Case:
     results = replace(
         case.results, rows=(*kept, *more), differences=(*case.results.differences, *lost), lock=lock,
     )  # fmt: skip
-    return replace(case, results=results, gate=replace(case.gate, locked=True), baseline="old of old")
+    return replace(case, results=results, gate=replace(case.gate, locked=True))
 
 
 @pytest.fixture(scope="module")
-def full(audited: Made) -> Case:
+def full(audited: Made, runs: Path) -> Case:
     """A signed case with evidence of every kind that can be held."""
-    policy = POLICY + "  - metric: accuracy\n    gap_at_most: 0.5\n    slice: sex\n"
-    case = planted(audited(CONTEXT + SIGNED, policy, final=True, date="2026-11-22", recompute=True))
-    assert case.gate is not None
-    held = case.gate.policy
-    rules = tuple(r.model_copy(update={"at_least": None, "not_worse_by": 0.1}) for r in held.policy.rules[:1])
-    paired = replace(held, policy=Policy(policy="shop", rules=(*rules, *held.policy.rules[1:])))
-    return replace(case, gate=replace(case.gate, policy=paired))
+    policy = POLICY + "  - metric: accuracy\n    not_worse_by: 0.1\n"
+    words = {"final": True, "date": "2026-11-22", "recompute": True}
+    return planted(
+        audited(CONTEXT + SIGNED, policy, baseline=Side("--baseline-model", RunFolder(runs / "old")), **words)
+    )
 
 
 def other_policy(case: Case) -> Case:
