@@ -159,6 +159,7 @@ def _of_audit(case: Case) -> Iterator[_Found]:
         yield _Found(("invariant", fault.name), says, "high", "affectbench audit RUN names each")
 
 
+_ELSEWHERE = {"difference": "paired with the baseline", "speed": "measured speed"}
 _KEY = ("dataset", "condition", "severity", "where", "slice", "value", "reference", "metric", "kind")
 
 
@@ -173,8 +174,8 @@ def _named(row: Row) -> str:
 
 
 def _row_of(row: Row) -> str:
-    """Where the number stands in the files of the run; a paired difference is in none."""
-    if row.get("kind") == "difference":
-        return f"paired difference of {_named(row)}"
+    """Where the number stands in the files of the run; what a baseline or a clock decides is in no estimate."""
+    if row.get("kind") in _ELSEWHERE:
+        return f"{_ELSEWHERE[row['kind']]}: {_named(row)}"
     kind = row.get("kind", "curve")
     return f"estimates.parquet, kind {kind}: {_named(row)}"

@@ -16,7 +16,10 @@ from bench.report.table import Group, Line, Table
 if TYPE_CHECKING:
     from bench.judge.comparison import Compared
 
-__all__ = ["release"]
+__all__ = ["ON_BASELINE", "release"]
+
+ON_BASELINE = ("not_worse_by", "no_slower_than")
+"""The requirements of a rule that a baseline decides."""
 
 _NONE = "Release comparison: not tested, no baseline was given (--baseline)."
 _PAIRED = (
@@ -41,7 +44,7 @@ def release(case: Case) -> Section:
 
 def _verdicts(case: Case) -> Part:
     rules = [] if case.gate is None else list(enumerate(case.gate.policy.policy.rules))
-    asking = [(number, rule) for number, rule in rules if rule.not_worse_by is not None]
+    asking = [(number, rule) for number, rule in rules if rule.requirement[0] in ON_BASELINE]
     if not asking or case.gate is None:
         return Part("Non-inferiority", (_NO_RULE,))
     groups = tuple(

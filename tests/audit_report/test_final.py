@@ -82,7 +82,7 @@ def test_a_prohibited_use_may_be_signed(audited: Made) -> None:
 def test_a_run_changed_since_is_refused(runs: Path, tmp_path: Path) -> None:
     shutil.copytree(runs / "new", tmp_path / "new")
     shutil.copy(runs / "old" / "estimates.parquet", tmp_path / "new" / "estimates.parquet")
-    with pytest.raises(UserError, match=r"estimates, curves or report were changed"):
+    with pytest.raises(UserError, match=r"were changed\. What was judged, as it was written"):
         write_audit(asked(tmp_path / "new", tmp_path, CONTEXT))
     assert not list((tmp_path / "new").glob("audit.*"))
 
