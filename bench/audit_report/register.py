@@ -174,7 +174,7 @@ def _named(row: Row) -> str:
 
 
 def _row_of(row: Row) -> str:
-    """Where the number stands in the files of the run; what a baseline or a clock decides is in no estimate."""
+    """Where the number stands in the run; what a baseline or a clock decides is in no estimate."""
     if row.get("kind") in _ELSEWHERE:
         return f"{_ELSEWHERE[row['kind']]}: {_named(row)}"
     kind = row.get("kind", "curve")
