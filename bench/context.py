@@ -8,15 +8,13 @@ harmless. It is refused where a field is missing or unknown to us, and where sha
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from bench.digest import digest_file
-from bench.document import Document, Loc, Terms, read_document
+from bench.document import Loc, Read, Terms, read_document
 from bench.spec import Name, Record, Word
 
 __all__ = [
@@ -207,21 +205,13 @@ def _unknown(value: object) -> bool:
     return value in (UNKNOWN, "")
 
 
-@dataclass(frozen=True)
-class ContextFile:
+class ContextFile(Read[Context]):
     """A context and where in its file each field stands."""
 
-    context: Context
-    document: Document
-
     @property
-    def digest(self) -> str:
-        """The sha256 of its file."""
-        return digest_file(self.document.path)
-
-    def place(self, field: str) -> str:
-        """``file:line`` of a field."""
-        return self.document.place((field,))
+    def context(self) -> Context:
+        """The context itself."""
+        return self.record
 
 
 _RECORDS: dict[str, type[Record]] = {

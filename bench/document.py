@@ -9,15 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from bench.digest import digest_file
 from bench.errors import UserError, listed, nearest
 
-__all__ = ["Document", "Loc", "Terms", "explain", "fault", "read_document", "shown"]
+__all__ = ["Document", "Loc", "Read", "Terms", "explain", "fault", "read_document", "shown"]
 
 _LIMIT = 1 << 20
 _CORRECT = "Correct the line"
@@ -60,6 +61,25 @@ class Document:
             faults = [(_known(details["loc"], self.lines), details) for details in error.errors()]
             known, details = min(faults, key=lambda fault: self.lines[fault[0]])
             raise fault(self.path, self.lines[known], *explain(details, known, terms)) from None
+
+
+@dataclass(frozen=True)
+class Read(Generic[R]):
+    """A record and where in its file each part of it stands."""
+
+    record: R
+    document: Document
+
+    @property
+    def digest(self) -> str:
+        """The sha256 of its file."""
+        return digest_file(self.document.path)
+
+    def place(self, *loc: str | int) -> str:
+        """``file:line`` of a part, as of ``("rules", 0, "metric")``; of one left out, of what holds it."""
+        while loc and loc not in self.document.lines:
+            loc = loc[:-1]
+        return self.document.place(loc) if loc else str(self.document.path)
 
 
 def read_document(path: Path) -> Document:

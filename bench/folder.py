@@ -6,6 +6,7 @@
     RUN/targets/<dataset>.parquet
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
+    RUN/latency.json                          where 'run --measure-latency' measured
     RUN/judged.json                           the digests of these files, written after them
     RUN/audit.html  audit.md  audit.json  audit.pdf   the audit report, where one was asked for
 
@@ -20,7 +21,7 @@ import os
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import filelock
 
@@ -28,7 +29,7 @@ from bench.digest import digest_bytes, digest_file, digest_json
 from bench.errors import UserError
 from bench.tables import Targets, read_targets
 
-__all__ = ["CellFolder", "RunFolder", "write_json"]
+__all__ = ["CellFolder", "RunFolder", "save", "write_json", "write_text"]
 
 _PLAN, _JUDGED = "run.json", "judged.json"
 
@@ -156,18 +157,23 @@ class RunFolder:
         """The Curves table, present where ECE or AURC is asked for."""
         return self.path / "curves.parquet"
 
+    @property
+    def latency(self) -> Path:
+        """What was measured of the models' speed, present where that was asked for."""
+        return self.path / "latency.json"
+
     def seal(self) -> None:
-        """Write down which estimates, curves and report the run was judged with."""
+        """Write down which estimates, curves, latencies and report the run was judged with."""
         write_json(self.path / _JUDGED, self._judged())
 
     def require_sealed(self) -> None:
-        """UserError unless estimates, curves and report are those that the run was judged with."""
+        """UserError unless estimates, curves, latencies and report are those that the run was judged with."""
         try:
             sealed = json.loads((self.path / _JUDGED).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             sealed = None
         if sealed != self._judged():
-            changed = "estimates, curves or report were changed"
+            changed = "estimates, curves, latencies or report were changed"
             raise UserError(
                 str(self.path), f"there is no readable {_JUDGED}" if sealed is None else changed,
                 "What was judged, as it was written",
@@ -176,6 +182,7 @@ class RunFolder:
 
     def _judged(self) -> dict[str, str | None]:
         files = {"estimates": self.estimates, "curves": self.curves, "report": self.report}
+        files |= {"latency": self.latency} if self.latency.is_file() else {}
         return {f"{n}_sha256": digest_file(path) if path.is_file() else None for n, path in files.items()}
 
     @property
@@ -224,11 +231,54 @@ class RunFolder:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write JSON for people (indented, sorted) and move it into place."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str, *, new: bool = False) -> None:
+    """Write text under another name and move it into place, the folder made where there is none.
+
+    ``new``: FileExistsError where something is there, also if it came there meanwhile.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-    partial.write_text(text + "\n", encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        if new:
+            _link(partial, path)
+        else:
+            partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _link(partial: Path, path: Path) -> None:
+    """Move a file where nothing may be replaced; some file systems have no links."""
+    try:
+        os.link(partial, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        path.touch(exist_ok=False)
+        partial.replace(path)
+
+
+def save(path: Path, text: str, how: Literal["replace", "new", "add"] = "replace") -> None:
+    """Write a file that the user named, or add to it; UserError where that cannot be done.
+
+    ``new`` is refused where something is there. Only what is added is not written at once.
+    """
+    try:
+        if how == "add":
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+        else:
+            write_text(path, text, new=how == "new")
+    except OSError as error:
+        raise UserError(
+            str(path), f"it cannot be written: {error.strerror}", "A file in a folder that can be written",
+            "Name another",
+        ) from None  # fmt: skip
 
 
 def _slug(name: str) -> str:

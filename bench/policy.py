@@ -2,25 +2,30 @@
 
 A rule names a metric and one requirement: a bound (``at_least``, ``at_most``), how far apart the values of a
 slice may lie (``gap_at_most``), what a condition may cost (``loses_at_most``), or how much worse than a
-baseline is not yet worse (``not_worse_by``). With a slice every value of it is tested. It is refused where a
-rule asks for nothing or for two things, and where an exemption gives no reason.
+baseline is not yet worse (``not_worse_by``). With a slice every value of it is tested. What was measured of
+speed takes bounds too, in milliseconds and targets a second, and ``no_slower_than`` so many times a baseline.
+It is refused where a rule asks for nothing or for two things, and where an exemption gives no reason.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator, model_validator
 
-from bench.digest import digest_file
-from bench.document import Document, Loc, Terms, read_document
+from bench.document import Loc, Read, Terms, read_document
+from bench.latency import LATENCIES, Stage
 from bench.spec import Name, Record, Severity, Where, Word
 
-__all__ = ["REQUIREMENTS", "Exemption", "Policy", "PolicyFile", "Rule", "read_policy"]
+__all__ = ["REQUIREMENTS", "SPEEDS", "Exemption", "Policy", "PolicyFile", "Rule", "read_policy"]
 
-REQUIREMENTS = ("at_least", "at_most", "gap_at_most", "loses_at_most", "not_worse_by")
+REQUIREMENTS = ("at_least", "at_most", "gap_at_most", "loses_at_most", "not_worse_by", "no_slower_than")
+SPEEDS = {
+    **dict.fromkeys(LATENCIES, ("at_most", "no_slower_than")),
+    "throughput": ("at_least", "no_slower_than"),
+}
+"""What is measured of speed, and the requirements that a rule on it may have."""
 _Above = Annotated[float, Field(gt=0)]
 _Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -30,6 +35,7 @@ class Rule(Record):
 
     Without ``data`` it is of every data set of the run. ``condition`` is a perturbation, at one ``severity``
     or at all that were run; without it a rule is of clean media, and ``loses_at_most`` of every condition.
+    Of speed (``SPEEDS``) ``stage`` names a part of a latency, ``device`` what a bound is meant for.
     """
 
     metric: Word
@@ -38,11 +44,19 @@ class Rule(Record):
     condition: Word | None = None
     severity: Severity | None = None
     where: Where | None = None
+    stage: Stage | None = None
+    device: Word | None = None
     at_least: _Number | None = None
     at_most: _Number | None = None
     gap_at_most: _Above | None = None
     loses_at_most: _Number | None = None
     not_worse_by: _Above | None = None
+    no_slower_than: _Above | None = None
+
+    @property
+    def of_speed(self) -> bool:
+        """Whether it is of what was measured of speed, and not of what a model said."""
+        return self.metric in SPEEDS
 
     @property
     def requirement(self) -> tuple[str, float]:
@@ -65,6 +79,33 @@ class Rule(Record):
             raise ValueError("clean media cost nothing. 'loses_at_most' is of conditions")
         if self.condition in (None, "clean") and (self.severity is not None or self.where is not None):
             raise ValueError("a severity of no condition. 'severity' and 'where' stand beside a 'condition'")
+        return self
+
+    @model_validator(mode="after")
+    def _of_what_can_be(self) -> Rule:
+        """Speed has no slices and no conditions, and nothing else has stages and devices."""
+        what = self.requirement[0]
+        if not self.of_speed:
+            found = next(
+                (name for name in ("stage", "device", "no_slower_than") if getattr(self, name)), None
+            )
+            if found is not None:
+                raise ValueError(f"{found!r} stands at {self.metric!r}. It is of {', '.join(SPEEDS)}")
+            return self
+        if what not in SPEEDS[self.metric]:
+            allowed = " or ".join(repr(name) for name in SPEEDS[self.metric])
+            raise ValueError(f"{what!r} stands at {self.metric!r}. A rule on {self.metric} has {allowed}")
+        for name in ("slice", "condition", "severity", "where"):
+            if getattr(self, name) is not None:
+                raise ValueError(
+                    f"{name!r} stands at {self.metric!r}. Speed is measured on clean media as a whole"
+                )
+        if self.stage is not None and self.metric not in LATENCIES:
+            raise ValueError(f"'stage' stands at {self.metric!r}. A stage is of {', '.join(LATENCIES)}")
+        if self.device is not None and what == "no_slower_than":
+            raise ValueError(
+                "'device' stands beside 'no_slower_than'. A baseline is measured on the same machine"
+            )
         return self
 
 
@@ -96,21 +137,13 @@ class Policy(Record):
         return value
 
 
-@dataclass(frozen=True)
-class PolicyFile:
+class PolicyFile(Read[Policy]):
     """A policy and where in its file each rule stands."""
 
-    policy: Policy
-    document: Document
-
     @property
-    def digest(self) -> str:
-        """The sha256 of its file."""
-        return digest_file(self.document.path)
-
-    def place(self, *loc: str | int) -> str:
-        """``file:line`` of a rule, or of a field of it: ``place("rules", 0, "metric")``."""
-        return self.document.place(loc if loc in self.document.lines else loc[:2])
+    def policy(self) -> Policy:
+        """The policy itself."""
+        return self.record
 
     def line(self, rule: int) -> int:
         """The line where a rule begins."""

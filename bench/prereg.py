@@ -12,14 +12,14 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, ValidationError
 
 from bench import __version__
 from bench.digest import canonical_json, digest_json
 from bench.errors import UserError, listed
-from bench.folder import RunFolder
+from bench.folder import RunFolder, save
 from bench.spec import Record, Suite
 
 __all__ = [
@@ -50,8 +50,9 @@ class LockedData(Record):
 
 
 class Lock(Record):
-    """A plan: ``lock`` is the digest of everything but the ``time``, which is UTC."""
+    """A plan: ``lock`` is the digest of everything else; ``time`` is UTC."""
 
+    format: Literal[2]
     affectbench: str
     suite: dict[str, Any]
     suite_digest: str
@@ -79,10 +80,10 @@ def make_lock(suite: Suite, policy: LockedPolicy | None, datasets: Sequence[Lock
     """Lock a plan, now."""
     plain = suite.model_dump(mode="json")
     content = {
-        "affectbench": __version__, "suite": plain, "suite_digest": digest_json(plain), "policy": policy,
-        "datasets": tuple(datasets),
+        "format": 2, "affectbench": __version__, "suite": plain, "suite_digest": digest_json(plain),
+        "policy": policy, "datasets": tuple(datasets), "time": datetime.now(UTC).replace(microsecond=0),
     }  # fmt: skip
-    lock = Lock(**content, time=datetime.now(UTC).replace(microsecond=0), lock="")
+    lock = Lock(**content, lock="")
     return lock.model_copy(update={"lock": _digest(lock)})
 
 
@@ -99,15 +100,7 @@ def write_lock(lock: Lock, path: Path) -> None:
     """Write a lock as JSON for people; UserError where something is there or nothing can be."""
     require_new(path)
     text = json.dumps(lock.model_dump(mode="json"), indent=2, ensure_ascii=False, allow_nan=False)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text + "\n")
-    except OSError as error:
-        raise UserError(
-            str(path), f"the lock cannot be written: {error.strerror}", "A place that can be written",
-            "Choose another --out",
-        ) from None  # fmt: skip
+    save(path, text + "\n", "new")
 
 
 def read_lock(path: Path) -> Lock:
@@ -115,6 +108,7 @@ def read_lock(path: Path) -> Lock:
     try:
         lock = Lock.model_validate_json(path.read_bytes(), strict=True)
         whole = lock.lock == _digest(lock) and lock.suite_digest == digest_json(lock.suite)
+        lock.time.astimezone(UTC)
     except FileNotFoundError:
         raise _refused(path, "there is no such file", "Correct the path") from None
     except OSError as error:
@@ -124,7 +118,7 @@ def read_lock(path: Path) -> Lock:
         named = ".".join(map(str, first["loc"]))
         found = f"this is no lock: {f'{named}: ' if named else ''}{first['msg']}"
         raise _refused(path, found, "Correct the path") from None
-    except ValueError as error:  # numbers that no lock has
+    except (OverflowError, ValueError) as error:  # times and numbers that no lock has
         raise _refused(path, f"this is no lock: {error}", "Correct the path") from None
     if not whole:
         raise _refused(
@@ -147,7 +141,7 @@ def _refused(path: Path, found: str, remedy: str) -> UserError:
 
 
 def _digest(lock: Lock) -> str:
-    return digest_json(lock.model_dump(mode="json", exclude={"time", "lock"}))
+    return digest_json(lock.model_dump(mode="json", exclude={"lock"}))
 
 
 def _said(lock: Lock) -> str:
@@ -175,11 +169,14 @@ def claim(folder: RunFolder, plan: dict[str, Any], lock: Lock | None) -> RunFold
     if lock is None:
         return folder.claim(plan)
     said = follow(lock, plan).model_dump(mode="json")
-    if (folder.path / "run.json").is_file() and folder.plan.get("lock") != said:
+    before = folder.plan.get("lock") if (folder.path / "run.json").is_file() else said
+    if before != said:
+        other = before.get("lock") if isinstance(before, dict) else None
+        its = "Leave it out" if other is None else f"Give the lock {str(other)[:12]} that it began with"
         raise UserError(
             "--lock", f"the run in {str(folder.path)!r} began without it",
             "A lock is made before a run, and given to it from its start",
-            "Leave it out to finish that run, or choose another --out",
+            f"{its} to finish that run, or choose another --out",
         )  # fmt: skip
     return folder.claim(plan | {"lock": said})
 
@@ -188,9 +185,7 @@ def _differences(lock: Lock, plan: dict[str, Any]) -> Iterator[str]:
     """In what a plan is not as locked, in words, what comes first in a suite first."""
     if plan["suite_digest"] != lock.suite_digest:
         for name in dict.fromkeys([*plan["suite"], *lock.suite]):
-            then, now = lock.suite.get(name), plan["suite"].get(name)
-            if canonical_json(then) != canonical_json(now):
-                yield f"{name.replace('_', ' ')} of the suite: {_apart(then, now)}"
+            yield from _of_field(name, lock.suite, plan["suite"])
     locked = {data.name: data for data in lock.datasets}
     names = [entry["name"] for entry in plan["datasets"]]
     if set(names) != set(locked):
@@ -198,6 +193,15 @@ def _differences(lock: Lock, plan: dict[str, Any]) -> Iterator[str]:
         return
     for entry in plan["datasets"]:
         yield from _of_data(locked[entry["name"]], entry, plan["kind"])
+
+
+def _of_field(name: str, locked: dict[str, Any], suite: dict[str, Any]) -> Iterator[str]:
+    """How a field of a suite differs; one that is not there is not one that is empty."""
+    called = f"{name.replace('_', ' ')} of the suite"
+    if (name in locked) != (name in suite):
+        yield f"{called}: {'not in the lock' if name in suite else 'in the lock alone'}"
+    elif canonical_json(locked[name]) != canonical_json(suite[name]):
+        yield f"{called}: {_apart(locked[name], suite[name])}"
 
 
 def _of_data(locked: LockedData, entry: dict[str, Any], kind: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from bench.workflow import open_cell
 if TYPE_CHECKING:
     from bench.judge.comparison import Compared
 
-__all__ = ["Side", "compare"]
+__all__ = ["Side", "compare", "require_pairs"]
 
 
 @dataclass(frozen=True)
@@ -82,26 +82,11 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
     from bench.judge.comparison import compare as compare_cells
     from bench.judge.status import SUPPRESSED
 
-    mine, other = new.cells(), old.cells()
-    called = _called(new, old)
-    other = {(called[data], harm): cell for (data, harm), cell in other.items()}
-    shared = [names for names in mine if names in other]
-    if not shared:
-        raise UserError(
-            str(new.run.path), "it shares no data set and condition with the other run",
-            f"The other has: {listed(' under '.join(names) for names in other)}", "Compare runs of one suite",
-        )  # fmt: skip
-    if mine[shared[0]].path.resolve() == other[shared[0]].path.resolve():
-        model = f"{new.model!r} is" if new.model else "it has one model, which is"
-        raise UserError(
-            "--old", f"{model} the new model, too", "Two models of one run, or two runs",
-            "Name another model with --new or --old",
-        )  # fmt: skip
-    targets = {data: _targets(new, data, data) for data, _ in shared}
-    others = {name: _targets(old, data, name) for data, name in called.items() if name in targets}
+    shared = _shared(new, old)
+    targets, others = _targets_of(new, old, shared)
     pairs = (
-        (open_cell(mine[names], targets[names[0]]), open_cell(other[names], others[names[0]]))
-        for names in shared
+        (open_cell(mine, targets[data]), open_cell(other, others[data]))
+        for (data, _), (mine, other) in shared.items()
     )
     found = compare_cells(pairs, suite, margin)
     given = [*new.given("new"), *old.given("old")]
@@ -113,6 +98,48 @@ def compare(new: Side, old: Side, suite: Suite, margin: float | None) -> list[Co
             "Name one with --metric",
         )  # fmt: skip
     return found
+
+
+def require_pairs(new: Side, old: Side) -> None:
+    """UserError unless two models share a cell, and the targets of what they share are the same."""
+    from bench.judge.comparison import require_same_targets
+
+    targets, others = _targets_of(new, old, _shared(new, old))
+    for data, mine in targets.items():
+        require_same_targets(data, mine, others[data])
+
+
+_Pair = tuple[CellFolder, CellFolder]
+
+
+def _shared(new: Side, old: Side) -> dict[tuple[str, str], _Pair]:
+    """The cells of both by data set and condition, as the new run calls them."""
+    mine, called = new.cells(), _called(new, old)
+    other = {(called[data], harm): cell for (data, harm), cell in old.cells().items()}
+    shared = {names: (cell, other[names]) for names, cell in mine.items() if names in other}
+    if not shared:
+        raise UserError(
+            str(new.run.path), "it shares no data set and condition with the other run",
+            f"The other has: {listed(' under '.join(names) for names in other)}", "Compare runs of one suite",
+        )  # fmt: skip
+    one, two = next(iter(shared.values()))
+    if one.path.resolve() == two.path.resolve():
+        model = f"{new.model!r} is" if new.model else "it has one model, which is"
+        raise UserError(
+            old.option, f"{model} the new model, too", "Two models of one run, or two runs",
+            f"Name another model with {new.option} or {old.option}, or another run",
+        )  # fmt: skip
+    return shared
+
+
+def _targets_of(
+    new: Side, old: Side, shared: dict[tuple[str, str], _Pair]
+) -> tuple[dict[str, Targets], dict[str, Targets]]:
+    """The targets of every shared data set, of the new run and of the old."""
+    names = dict.fromkeys(data for data, _ in shared)
+    targets = {data: _targets(new, data, data) for data in names}
+    others = {name: _targets(old, data, name) for data, name in _called(new, old).items() if name in names}
+    return targets, others
 
 
 def _called(new: Side, old: Side) -> dict[str, str]:

@@ -53,6 +53,7 @@ class RunOptions:
     every: int | None = None
     cache: bool = True
     lock: Lock | None = None
+    measure_latency: bool = False
 
 
 def predict(
@@ -69,6 +70,7 @@ def predict(
     from bench.predict.datasets.media import digest_media, require_media
     from bench.predict.device import choose_device
     from bench.predict.face_cache import open_cache
+    from bench.predict.latency import measure_latency
     from bench.predict.plan import Seeking, plan_cells, read_oracle, refuse_frame_targets
     from bench.predict.run import Options, predict_cells
     from bench.predict.zoo import Zoo
@@ -90,12 +92,19 @@ def predict(
     plan = _plan("run", question, _models(cells), names) | facts
     run = claim(RunFolder(options.out), plan, options.lock)
     _write_targets(run, question)
-    stores = [Store(run, cell, options.batch or BATCH[cell.targets.facts.media_kind]) for cell in cells]
+    stores = [Store(run, cell, _batch(options, cell)) for cell in cells]
     for line in [*already_made(stores), *cost(stores)]:
         say(line)
     cache = open_cache(warn) if options.cache else None
     predict_cells(run, stores, Options(device, options.workers, progress(left(stores)), cache))
+    if options.measure_latency:
+        how = Options(device, options.workers)
+        measure_latency(run, cells, how, partial(_batch, options))
     return run
+
+
+def _batch(options: RunOptions, cell: Any) -> int:
+    return options.batch or BATCH[cell.targets.facts.media_kind]
 
 
 def score(

@@ -31,13 +31,14 @@ def plan(kind: str = "run", digest: str = "2" * 64, rows: int = 10, **suite: Any
     return {"kind": kind, "suite": plain, "suite_digest": digest_json(plain), "datasets": data}
 
 
-def test_what_is_written_is_read_and_the_digest_is_of_all_but_the_time(tmp_path: Path) -> None:
+def test_what_is_written_is_read_and_the_digest_is_of_all_of_it(tmp_path: Path) -> None:
     lock = made()
     write_lock(lock, tmp_path / "new" / "LOCK.json")
     assert read_lock(tmp_path / "new" / "LOCK.json") == lock
     written = json.loads((tmp_path / "new" / "LOCK.json").read_text())
-    rest = {name: value for name, value in written.items() if name not in ("time", "lock")}
-    assert set(rest) == {"affectbench", "suite", "suite_digest", "policy", "datasets"}
+    rest = {name: value for name, value in written.items() if name != "lock"}
+    assert set(rest) == {"format", "affectbench", "suite", "suite_digest", "policy", "datasets", "time"}
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["LOCK.json"]
     assert written["lock"] == digest_json(rest)
     assert datetime.fromisoformat(written["time"]).utcoffset() == timedelta(0)
     assert abs(datetime.now(UTC) - datetime.fromisoformat(written["time"])) < timedelta(seconds=60)
@@ -63,6 +64,7 @@ def test_whatever_is_changed_in_a_lock_is_seen(tmp_path: Path) -> None:
         {"datasets": [{**written["datasets"][0], "run": None}]},
         {"datasets": []},
         {"affectbench": "0.0.1"},
+        {"time": "2020-01-01T00:00:00Z"},
         {"lock": "0" * 64},
     ]
     for change in changes:
@@ -75,7 +77,7 @@ def test_whatever_is_changed_in_a_lock_is_seen(tmp_path: Path) -> None:
 def test_a_suite_that_is_not_of_its_digest_is_seen_even_under_a_new_digest(tmp_path: Path) -> None:
     lock = made()
     content = json.loads(lock.model_copy(update={"suite": {**lock.suite, "seed": 7}}).model_dump_json())
-    rest = {name: value for name, value in content.items() if name not in ("time", "lock")}
+    rest = {name: value for name, value in content.items() if name != "lock"}
     (tmp_path / "LOCK.json").write_text(json.dumps(content | {"lock": digest_json(rest)}))
     with pytest.raises(UserError, match="it was changed"):
         read_lock(tmp_path / "LOCK.json")
@@ -84,7 +86,7 @@ def test_a_suite_that_is_not_of_its_digest_is_seen_even_under_a_new_digest(tmp_p
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "this is no lock"), ("[]", "this is no lock"), ("{}", "this is no lock: affectbench"), ("\xff", "no lock"),
+        ("", "this is no lock"), ("[]", "this is no lock"), ("{}", "this is no lock: format"), ("\xff", "no lock"),
         ('{"suite": NaN}', "this is no lock"),
     ],
 )  # fmt: skip
@@ -118,15 +120,55 @@ def test_no_file_and_no_time_of_day_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_lock_from_the_future_is_refused(tmp_path: Path) -> None:
-    later = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
-    write_lock(made().model_copy(update={"time": later}), tmp_path / "LOCK.json")
-    with pytest.raises(UserError, match="which is yet to come"):
+    now = datetime.now(UTC)
+    west = (now - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%S-02:00")  # in 90 minutes
+    for later in ((now + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ"), west):
+        at(later, tmp_path / "LOCK.json")
+        with pytest.raises(UserError, match="which is yet to come"):
+            read_lock(tmp_path / "LOCK.json")
+
+
+def at(time: str, path: Path) -> None:
+    """Write a lock of a time, with the digest that it then has."""
+    content = json.loads(made().model_dump_json()) | {"time": time}
+    rest = {name: value for name, value in content.items() if name != "lock"}
+    path.write_text(json.dumps(content | {"lock": digest_json(rest)}))
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"])
+def test_a_time_that_no_clock_has_is_refused(tmp_path: Path, time: str) -> None:
+    at(time, tmp_path / "LOCK.json")
+    with pytest.raises(UserError, match=r"this is no lock|yet to come"):
         read_lock(tmp_path / "LOCK.json")
-    written = json.loads((tmp_path / "LOCK.json").read_text())
-    west = (datetime.now(UTC) - timedelta(minutes=30)).strftime("%Y-%m-%dT%H:%M:%S-02:00")  # in 90 minutes
-    (tmp_path / "LOCK.json").write_text(json.dumps(written | {"time": west}))
-    with pytest.raises(UserError, match="which is yet to come"):
+
+
+def test_a_lock_of_an_older_form_says_so(tmp_path: Path) -> None:
+    content = json.loads(made().model_dump_json())
+    del content["format"]
+    (tmp_path / "LOCK.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match="this is no lock: format"):
         read_lock(tmp_path / "LOCK.json")
+
+
+def test_a_lock_that_another_made_meanwhile_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the writing: nothing is replaced, and nothing half written is left."""
+    monkeypatch.setattr("bench.prereg.require_new", lambda path: path.write_text("theirs"))
+    with pytest.raises(UserError, match="it cannot be written"):
+        write_lock(made(), tmp_path / "LOCK.json")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("LOCK.json", "theirs")]
+
+
+def test_a_field_that_is_not_there_is_not_an_empty_one() -> None:
+    """As of a suite of a version that had no such field: the digests differ, and the run does not follow."""
+    lock, other = made(), plan()
+    gone = {name: value for name, value in other["suite"].items() if value is not None}
+    assert gone != other["suite"]
+    said = follow(lock, other | {"suite": gone, "suite_digest": digest_json(gone)})
+    assert not said.followed
+    assert (said.differs or "").endswith(" of the suite: in the lock alone")
+    more = {**other["suite"], "new": None}
+    said = follow(lock, other | {"suite": more, "suite_digest": digest_json(more)})
+    assert said.differs == "new of the suite: not in the lock"
 
 
 def test_a_run_and_a_score_of_the_locked_plan_follow_it() -> None:
@@ -175,8 +217,10 @@ def test_a_run_goes_on_with_its_lock_alone(tmp_path: Path) -> None:
         claim(RunFolder(tmp_path / "with"), plan(), None)
     claim(RunFolder(tmp_path / "without"), plan(), None)
     before = (tmp_path / "without" / "run.json").read_bytes()
-    for name, given in (("with", other), ("without", lock)):
+    its = f"Give the lock {lock.lock[:12]} that it began with"
+    for name, given, remedy in (("with", other, its), ("without", lock, "Leave it out")):
         with pytest.raises(UserError, match="began without it") as caught:
             claim(RunFolder(tmp_path / name), plan(), given)
         assert caught.value.where == "--lock"
+        assert caught.value.remedy == f"{remedy} to finish that run, or choose another --out"
     assert (tmp_path / "without" / "run.json").read_bytes() == before

@@ -110,6 +110,10 @@ def run(
         typer.Option("--workers", min=1, help="Threads that decode, and on a CPU as many that find faces."),
     ] = 2,
     no_cache: NoCache = False,
+    measure_latency: Annotated[
+        bool,
+        typer.Option("--measure-latency", help="Then measure how fast each model is, one target at a time."),
+    ] = False,
     lock: LockFile = None,
     tracking_uri: Tracking = None,
     no_upload: NoUpload = False,
@@ -127,7 +131,7 @@ def run(
     asked = slice_ or (), bins or (), metric or (), control or (), attributes or ()
     question = ask(Words(suite, data or (), targets, root, labels, aligned, *asked))
     choices = choose(model, weights, tracking_uri)
-    seeking = oracle, detect_every, not no_cache, locked
+    seeking = oracle, detect_every, not no_cache, locked, measure_latency
     options = workflow.RunOptions(out, device, precision, batch, workers, tuple(zoo or ()), *seeking)
     with voice.progress("rows") as progress:
         folder = workflow.predict(question, choices, options, progress, voice.say, voice.warn)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +31,7 @@ _SHOWN = 8
 _STYLE = {"pass": "green", "fail": "red", "inconclusive": "yellow"}
 _ROW = (
     "dataset", "condition", "severity", "where", "slice", "value", "reference", "metric", "kind", "estimate",
-    "low", "high", "level", "n", "clusters", "cluster_unit", "status", "warning",
+    "low", "high", "level", "n", "clusters", "cluster_unit", "status", "warning", "unit", "stage", "hardware",
 )  # fmt: skip
 
 
@@ -50,24 +51,33 @@ def print_gate(found: Gate, recorded: Recorded | None = None) -> None:
     """
     console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
     against = f", against {found.baseline}" if found.baseline else ""
-    console.print(
-        fmt.plain(f"{found.policy.policy.policy}: {found.model} of {found.run.path}{against}"), markup=False
-    )
+    title = f"{found.policy.policy.policy}: {found.model} of {found.run.path}{against}"
+    console.print(_said(fmt.plain(title)), markup=False)
     for note in found.notes:
-        console.print(fmt.plain(f"Note: {note}."), markup=False)
+        console.print(_said(fmt.plain(f"Note: {note}.")), markup=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("Line", "Verdict", "Rule and numbers"):
         table.add_column(name, overflow="fold")
     for number, rule in enumerate(found.policy.policy.rules):
         verdict = found.verdict_of(number)
         style = _STYLE[verdict]
-        table.add_row(str(found.policy.line(number)), Text(verdict, style), Text(asked(rule)))
+        table.add_row(str(found.policy.line(number)), Text(verdict, style), Text(_said(asked(rule))))
         for text in _lines(found, number):
-            table.add_row("", "", Text(f"  {text}"))
+            table.add_row("", "", Text(_said(f"  {text}")))
     console.print(table)
     if recorded is not None:
-        console.print(fmt.plain(_told(found, recorded)), markup=False)
+        if recorded.place.release is not None and not recorded.place.shown:
+            text = f"Note: nothing but --version says that the run is of {recorded.place.release.uri}."
+            console.print(_said(fmt.plain(text)), markup=False)
+        console.print(_said(fmt.plain(_told(found, recorded))), markup=False)
     console.print(f"Verdict: {found.verdict}", markup=False)
+
+
+def _said(text: str) -> str:
+    """Text that the runner of a job of GitHub takes for no command, wherever a line of it is broken."""
+    if os.environ.get("GITHUB_ACTIONS") != "true":
+        return text
+    return text.replace("::", ": :").replace("##[", "## [")
 
 
 def _told(found: Gate, recorded: Recorded) -> str:
@@ -112,7 +122,8 @@ def as_json(found: Gate, recorded: Recorded | None = None) -> str:
             for number, rule in enumerate(rules)
         ],
     }
-    return json.dumps(content, indent=2, allow_nan=False)
+    # The same value, in which a runner finds no command.
+    return json.dumps(content, indent=2, allow_nan=False).replace("##[", "##\\u005b")
 
 
 def _recorded(recorded: Recorded) -> dict[str, Any]:
@@ -121,6 +132,7 @@ def _recorded(recorded: Recorded) -> dict[str, Any]:
         "run": recorded.place.run,
         "version": release.uri if release else None,
         "alias": release.alias if release else None,
+        "shown": recorded.place.shown if release else None,
         "moved": recorded.moved,
         "problem": str(recorded.problem) if recorded.problem else None,
     }

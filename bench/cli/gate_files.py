@@ -6,10 +6,10 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from bench.errors import UserError
+from bench.folder import save
 from bench.gate.sentences import asked, one_line, sentence
 
 if TYPE_CHECKING:
@@ -28,25 +28,13 @@ def publish(found: Gate, junit: Path | None, summary: Path | None) -> None:
     UserError for a place that cannot be written.
     """
     if junit is not None:
-        _write(junit, as_junit(found), "w")
+        save(junit, as_junit(found))
     step = os.environ.get("GITHUB_STEP_SUMMARY")
     places = [summary, Path(step) if step else None]
     for path in dict.fromkeys(place.resolve() for place in places if place is not None):
-        _write(path, as_markdown(found), "a")
+        save(path, as_markdown(found), "add")
     if os.environ.get("GITHUB_ACTIONS") == "true":
         print(*as_annotations(found), sep="\n", file=sys.stderr)
-
-
-def _write(path: Path, text: str, mode: Literal["a", "w"]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise UserError(
-            str(path), f"it cannot be written: {error.strerror}", "A file in a folder that can be written",
-            "Name another",
-        ) from None  # fmt: skip
 
 
 def as_junit(found: Gate) -> str:
@@ -133,7 +121,7 @@ def _cell(text: str) -> str:
 
 
 def _data(text: str) -> str:
-    return one_line(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return one_line(text).replace("##[", "## [").replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.gate.ground import Ground, Held, Row, metric_of, number, place_of
+from bench.gate.decidable import metric_of
+from bench.gate.ground import Ground, Held, Row, number, place_of
 from bench.judge.gates import Intervals, Verdict, clusters_to_settle, differences, one_sided
 
 if TYPE_CHECKING:

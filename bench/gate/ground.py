@@ -15,9 +15,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, listed, nearest
+from bench.gate.decidable import require_decidable
 from bench.judge.gates import Verdict
-from bench.judge.metrics import METRICS, Metric
-from bench.policy import PolicyFile, Rule
+from bench.policy import SPEEDS, PolicyFile, Rule
 from bench.report.records import Place
 from bench.spec import Suite
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from bench.report.results import Results
 
 __all__ = [
-    "Ground", "Held", "Row", "error_share", "kind_of", "metric_of", "number", "place_of", "too_many",
+    "Ground", "Held", "Row", "error_share", "kind_of", "number", "place_of", "too_many",
 ]  # fmt: skip
 
 Row = dict[str, Any]
@@ -86,16 +86,23 @@ class Ground:
         return [row for row in found if not self.results.may_lose_label(place_of(row))]
 
     def shares_clusters(self, rows: Sequence[Row]) -> bool:
-        """Whether some clusters have rows in several of these values of a slice."""
+        """Whether some clusters have rows in several of these values of a slice, as far as is known.
+
+        Nobody may know how many clusters a withheld value has, so that they may be those of others.
+        """
         first = rows[0]
         same = ("dataset", "condition", "severity", "where", "metric", "kind")
         whole = next(
             row for row in self.rows if row["slice"] is None and all(row[c] == first[c] for c in same)
         )
-        return sum(row["clusters"] or 0 for row in rows) > (whole["clusters"] or 0)
+        if any(row["clusters"] is None for row in (whole, *rows)):
+            return True
+        return sum(int(row["clusters"]) for row in rows) > int(whole["clusters"])
 
     def untested(self, number: int, rule: Rule) -> list[str]:
         """The data sets that a rule is of, by its words, and that have no such number: a note each."""
+        if rule.of_speed:  # which says so itself
+            return []
         mine = {row["dataset"] for row in self.chosen(rule, kind_of(rule))}
         named = [d.name for d in self.results.datasets if rule.data in (None, d.name)]
         return [
@@ -106,14 +113,16 @@ class Ground:
 
     def require(self, number: int, rule: Rule) -> None:
         """UserError unless the run has what a rule is about, and a number could decide it."""
+        self._known(number, "data", rule.data, {d.name for d in self.results.datasets}, "Name one of them")
+        if rule.of_speed:
+            return
         names = {row["metric"] for row in self.rows}
-        self._known(number, "metric", rule.metric, names, "Run with it as --metric")
+        self._known(number, "metric", rule.metric, {*names, *SPEEDS}, "Run with it as --metric")
         slices = {row["slice"] for row in self.rows} - {None}
         self._known(number, "slice", rule.slice, slices, "Run with it as --slice")
-        self._known(number, "data", rule.data, {d.name for d in self.results.datasets}, "Name one of them")
         conditions = {row["condition"] for row in self.rows}
         self._known(number, "condition", rule.condition, conditions, "Run a suite that has it")
-        self._require_decidable(number, rule)
+        require_decidable(self.policy, number)
         if not self.chosen(rule, kind_of(rule)):
             lost = [row for row in self.rows if row["kind"] == kind_of(rule) and self.asks(rule, row)]
             raise UserError(
@@ -131,38 +140,6 @@ class Ground:
             f"{name} {value!r} is not in the run.{nearest(value, known)}",
             f"The run has: {listed(sorted(known), 20)}", remedy,
         )  # fmt: skip
-
-    def _require_decidable(self, number: int, rule: Rule) -> None:
-        metric, (what, _) = metric_of(rule.metric), rule.requirement
-        refusal = None
-        if what == "gap_at_most" and metric.biased:
-            refusal = (
-                f"{rule.metric} grows or shrinks with the rows of a group, so that its gaps are no evidence"
-            )
-        if what == "not_worse_by" and "|" in (rule.slice or ""):
-            refusal = f"a baseline is not compared within a control ({rule.slice})"
-        if what in ("not_worse_by", "loses_at_most") and metric.direction not in ("higher", "lower"):
-            refusal = f"neither more nor less of {rule.metric} is better"
-        if refusal:
-            raise UserError(
-                self.policy.place("rules", number, what), refusal,
-                "A rule that a number of the run can decide", "Correct the rule",
-            )  # fmt: skip
-        if metric.misses != "left out" and metric.name != "precision":  # a miss is nothing that was said
-            return
-        same = ("slice", "data", "condition", "severity", "where")
-        if not any(
-            r.metric == "coverage" and r.requirement[0] in ("at_least", "not_worse_by")
-            and all(getattr(r, name) == getattr(rule, name) for name in same)
-            for r in self.policy.policy.rules
-        ):  # fmt: skip
-            of = f" by {rule.slice}" if rule.slice else ""
-            raise UserError(
-                self.policy.place("rules", number, "metric"),
-                f"{rule.metric} leaves out rows without an answer, and nothing bounds these",
-                f"Beside it the policy bounds coverage{of}, of the same data and condition, from below",
-                "Add such a rule, as 'at_least: 0.98'",
-            )  # fmt: skip
 
     @property
     def suite_of_pairs(self) -> Suite:
@@ -223,11 +200,6 @@ def too_many(share: float, limit: float, whose: str) -> str:
 def kind_of(rule: Rule) -> str:
     """The kind of the rows of Estimates that a rule without a baseline is about."""
     return _KINDS.get(rule.requirement[0], "value")
-
-
-def metric_of(name: str) -> Metric:
-    """The metric of a name such as ``recall/fear``."""
-    return METRICS[name.partition("/")[0]]
 
 
 def place_of(row: Row) -> Place:

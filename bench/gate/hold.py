@@ -16,8 +16,9 @@ from bench.folder import RunFolder
 from bench.gate.ground import Ground, Held
 from bench.gate.pairs import Pairs, model_of
 from bench.gate.rules import decide
+from bench.gate.speed import Speeds
 from bench.judge.gates import Verdict, worst
-from bench.policy import PolicyFile
+from bench.policy import PolicyFile, Rule
 from bench.report.results import read_results
 from bench.sides import Side
 
@@ -77,15 +78,17 @@ def gate(
     for number, rule in enumerate(policy.policy.rules):
         ground.require(number, rule)
     pairs = Pairs(candidate, baseline, ground, allow_environment_change=allow_environment_change)
-    findings = [
-        Finding(number, held)
-        for number, rule in enumerate(policy.policy.rules)
-        for held in (pairs.decide(number, rule) if rule.not_worse_by is not None else decide(ground, rule))
-    ]
+    speeds = Speeds(ground, baseline, allow_environment_change)
+
+    def held(number: int, rule: Rule) -> Iterator[Held]:
+        if rule.of_speed:
+            return speeds.decide(number, rule)
+        return pairs.decide(number, rule) if rule.not_worse_by is not None else decide(ground, rule)
+
+    rules = list(enumerate(policy.policy.rules))
+    findings = [Finding(number, each) for number, rule in rules for each in held(number, rule)]
     named = None if baseline is None else f"{model_of(baseline)} of {baseline.place}"
-    untested = [
-        text for number, rule in enumerate(policy.policy.rules) for text in ground.untested(number, rule)
-    ]
+    untested = [text for number, rule in rules for text in ground.untested(number, rule)]
     notes = [_locked(ground), *_notes(results, model), *pairs.notes, *untested]
     return Gate(policy, candidate.run, model, named, tuple(findings), tuple(notes), locked=ground.locked)
 

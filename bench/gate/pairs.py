@@ -12,12 +12,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bench.errors import UserError, listed
+from bench.gate.decidable import metric_of
 from bench.gate.ground import Ground, Held, Row, error_share, place_of, too_many
 from bench.gate.rules import decide_pair
-from bench.judge.gates import Verdict
+from bench.judge.gates import Verdict, clusters_unseen, unseen
 from bench.policy import Rule
 from bench.report.results import read_results
-from bench.sides import Side, compare
+from bench.sides import Side, compare, require_pairs
 
 if TYPE_CHECKING:
     from bench.judge.comparison import Compared
@@ -45,6 +46,7 @@ class Pairs:
         self._results = None if old is None else read_results(old.run.path)
         apart = []
         if old is not None and self._results is not None:
+            require_pairs(new, old)
             apart = _changed(ground.results, ground.model, self._results, model_of(old))
         self.notes = [f"candidate and baseline differ in {text}" for text in apart]
         self._undecided = [] if allow_environment_change else apart
@@ -77,13 +79,39 @@ class Pairs:
                 yield self._held(rule, each)
 
     def _held(self, rule: Rule, each: Compared) -> Held:
-        held = decide_pair(self._ground, rule, each.row, _VERDICTS[each.non_inferior or "inconclusive"])
+        held = self._equal(rule, each) or decide_pair(
+            self._ground, rule, each.row, _VERDICTS[each.non_inferior or "inconclusive"]
+        )
         errors, limit = self._errors(each.row), self._ground.policy.policy.errors_at_most
         if errors > limit:
             return Held(each.row, "inconclusive", too_many(errors, limit, "the baseline's"))
         if self._undecided and held.verdict != "inconclusive":
             why = f"the two runs differ in {listed(self._undecided)} (--allow-environment-change)"
             return replace(held, verdict="inconclusive", why=why, settle=None)
+        return held
+
+    def _equal(self, rule: Rule, each: Compared) -> Held | None:
+        """The verdict where every row is a success, or none is, under both: no variance says how well.
+
+        What may stay unseen then is what Clopper and Pearson leave to no cluster of so many; its interval
+        needs no successes and failures, as that of a share of 1. None where the two vary.
+        """
+        row, level = each.row, self._ground.results.suite.level
+        metric = metric_of(rule.metric)
+        of_all_rows = metric.misses != "left out" and metric.name != "precision"
+        if metric.kind != "proportion" or not of_all_rows or not each.new == each.old in (0, 1):
+            return None
+        most = unseen(row["clusters"], level)
+        shown = {"low": -most, "high": most, "level": 2 * level - 1, "side": "two-sided"}
+        said = [text for text in (row["warning"] or "").split("; ") if not text.startswith("no interval")]
+        row = {
+            **row, **shown, "method": "clopper-pearson-clustered",
+            "warning": "; ".join(filter(None, said)) or None,
+        }  # fmt: skip
+        margin = rule.requirement[1]
+        held = self._ground.held(row, "pass" if most < margin else "inconclusive", exact=True)
+        if held.verdict == "inconclusive" and held.why is None:
+            held = replace(held, settle=clusters_unseen(margin, level))
         return held
 
 

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bench.gate.decidable import metric_of
 from bench.gate.gaps import gaps
-from bench.gate.ground import Ground, Held, Row, kind_of, metric_of, number
+from bench.gate.ground import Ground, Held, Row, kind_of, number
 from bench.judge.gates import Verdict, above, below, clusters_to_settle
 
 if TYPE_CHECKING:

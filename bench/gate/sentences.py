@@ -19,7 +19,9 @@ _ASKED = {
     "gap_at_most": "gap at most {0:g}",
     "loses_at_most": "loses at most {0:g}",
     "not_worse_by": "worse than the baseline by less than {0:g}",
+    "no_slower_than": "at most {0:g} times as slow as the baseline",
 }
+_UNITS = {"ms": " ms", "targets/s": " targets/s", "ratio": " times"}
 
 
 def asked(rule: Rule) -> str:
@@ -29,20 +31,32 @@ def asked(rule: Rule) -> str:
     >>> asked(Rule(metric="uar", slice="sex", at_least=0.6))
     'UAR by sex: at least 0.6'
     """
-    what, bound = rule.requirement
     by = f" by {rule.slice}" if rule.slice else ""
     data = f" on {rule.data}" if rule.data else ""
     if rule.condition is not None:
         severity = "" if rule.severity is None else f", severity {rule.severity}"
         where = f", on the {rule.where}" if rule.where else ""
         data += f" under {fmt.short(rule.condition.replace('_', ' '), 60)}{severity}{where}"
-    return one_line(f"{fmt.heading(rule.metric)}{by}{data}: {_ASKED[what].format(bound)}")
+    return one_line(f"{_named(rule.metric, rule.stage)}{by}{data}: {_required(rule)}")
+
+
+def _required(rule: Rule) -> str:
+    """What a rule requires, with the unit of what is measured, and the device that it is meant for."""
+    what, bound = rule.requirement
+    text = _ASKED[what].format(bound)
+    if rule.of_speed and what != "no_slower_than":
+        text += " targets/s" if rule.metric == "throughput" else " ms"
+    return text + (f" on {fmt.short(rule.device, 60)}" if rule.device else "")
+
+
+def _named(metric: str, stage: str | None) -> str:
+    return fmt.heading(metric) + (f" of {fmt.STAGES[stage]}" if stage else "")
 
 
 def sentence(rule: Rule, held: Held) -> str:
     """One verdict with the numbers that it rests on, and with what would settle it."""
-    row, (what, bound) = held.row, rule.requirement
-    text = f"{_where(row)}: {_value(row, what)}; {_ASKED[what].format(bound)}"
+    row, (what, _) = held.row, rule.requirement
+    text = f"{_where(row)}: {_value(row, what)}; {_required(rule)}"
     if held.exempt is not None:
         ends = f"exempt, {held.exempt}"
     elif held.verdict != "inconclusive":
@@ -73,14 +87,16 @@ def _where(row: dict[str, Any]) -> str:
         of = f" of {row['slice']}" if row["value"] is None else f" of {row['slice']} {row['value']}"
         of += f" against {row['reference']}" if row["kind"] == "contrast" else ""
     condition = fmt.condition(row["condition"], row["severity"], row["where"])
-    return f"{fmt.heading(row['metric'])}{of}, {row['dataset']}, {condition}"
+    return f"{_named(row['metric'], row.get('stage'))}{of}, {row['dataset']}, {condition}"
 
 
 def _value(row: dict[str, Any], what: str) -> str:
     if row["status"] == "suppressed":
         return "withheld"
     if row["estimate"] is None or math.isnan(row["estimate"]):
-        return "undefined"
+        return "not measured" if row["kind"] == "speed" else "undefined"
+    if row["kind"] == "speed":
+        return _speed(row)
     sign = fmt.signed if row["kind"] == "difference" else fmt.number
     number = sign(row["estimate"], 3)
     if row["low"] is not None and not math.isnan(row["low"]):
@@ -88,3 +104,11 @@ def _value(row: dict[str, Any], what: str) -> str:
     said = {"loses_at_most": "loses ", "not_worse_by": f"new {fmt.MINUS} old "}.get(what, "")
     size = "" if row["clusters"] is None else f" ({fmt.clusters(row['clusters'], row['cluster_unit'], ' ')})"
     return f"{said}{number}{size}"
+
+
+def _speed(row: dict[str, Any]) -> str:
+    """A latency, throughput or ratio of them with its interval, and what it was measured on."""
+    ends = [fmt.DASH if math.isnan(row[end]) else fmt.measured(row[end]) for end in ("low", "high")]
+    number = f"{fmt.measured(row['estimate'])} [{', '.join(ends)}]{_UNITS[row['unit']]}"
+    of = "stretches" if row["metric"] == "throughput" else "calls"
+    return f"{number} ({row['n']} {of}, {row['hardware']})"

@@ -20,7 +20,8 @@ from bench.judge.infer import clopper_pearson
 from bench.judge.rows import Floats
 
 __all__ = [
-    "Intervals", "Verdict", "above", "below", "clusters_to_settle", "differences", "one_sided", "worst",
+    "Intervals", "Verdict", "above", "below", "clusters_to_settle", "clusters_unseen", "differences",
+    "one_sided", "unseen", "worst",
 ]  # fmt: skip
 
 Verdict = Literal["pass", "fail", "inconclusive"]
@@ -125,3 +126,25 @@ def clusters_to_settle(estimate: float, end: float, bound: float, clusters: int)
         return None
     needed = int(np.ceil(clusters * ((estimate - end) / distance) ** 2 - 1e-9))
     return needed if needed < 1_000_000 else None
+
+
+def unseen(clusters: int, level: float) -> float:
+    """The largest difference of two shares that may stay unseen where no cluster has any, (0, 1).
+
+    1 - (1 - level)^(1/G): the one-sided limit of Clopper and Pearson for none of G clusters, about 3 / G at
+    95 %. A cluster counts as one, for its rows may go together, and as much as any other: that models differ
+    on it must not go by its size.
+
+    >>> round(unseen(60, 0.95), 4), round(unseen(10**9, 0.95), 4)
+    (0.0487, 0.0)
+    """
+    return float(-np.expm1(np.log1p(-level) / clusters))
+
+
+def clusters_unseen(margin: float, level: float) -> int:
+    """How many clusters without any difference bring what may stay unseen below a margin.
+
+    >>> clusters_unseen(0.05, 0.95), unseen(59, 0.95) < 0.05, unseen(58, 0.95) < 0.05
+    (59, True, False)
+    """
+    return int(np.floor(np.log1p(-level) / np.log1p(-min(margin, 1 - 1e-12)))) + 1

@@ -30,7 +30,7 @@ from bench.predict.rows import Hearings, Rows, frame_rows, prediction_rows
 from bench.predict.scene import Scene
 from bench.tables.places import given_places
 
-__all__ = ["Batch", "Chunk", "Heard"]
+__all__ = ["Batch", "Chunk", "Heard", "given_of"]
 
 _HOPELESS = 32  # clips in one batch, none of them answered
 
@@ -43,7 +43,7 @@ class Batch:
         first = stores[0]
         names = first.cell.targets.table["target"].take(list(first.rows(number))).to_pylist()
         self.hearings = [Hearings(store.cell.model, names) for store in stores]
-        self.given = [_given(store.cell, first.rows(number), names) for store in stores]
+        self.given = [given_of(store.cell, first.rows(number), names) for store in stores]
         self.persons: dict[tuple[int, int], Persons] = {}
         self.errors: list[list[Exception]] = [[] for _ in stores]
         self.answered = [0] * len(stores)
@@ -101,7 +101,7 @@ class Batch:
                 )
 
 
-def _given(cell: Cell, rows: range, names: Sequence[str]) -> list[Given]:
+def given_of(cell: Cell, rows: range, names: Sequence[str]) -> list[Given]:
     """What is known beforehand of the faces of some rows, whose targets are named, under the condition."""
     harm, table = cell.harm, cell.targets.table.slice(rows.start, len(rows))
     done = find_perturbation(harm.name, harm.label) if harm.where == "frame" else None

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import av
 import torch
 
 from bench.errors import UserError
+from bench.latency import Hardware
 
 __all__ = [
-    "PRECISIONS", "choose_device", "choose_precision", "describe_environment", "is_out_of_memory",
-    "keep_freed_memory", "kind_of", "strict_numbers", "versions",
+    "PRECISIONS", "choose_device", "choose_precision", "cpu_name", "describe_environment",
+    "describe_hardware", "is_out_of_memory", "keep_freed_memory", "kind_of", "strict_numbers", "synchronize",
+    "versions",
 ]  # fmt: skip
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -93,6 +98,34 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         # PyAV may be built against any FFmpeg, and that is what decodes.
         "libavcodec": ".".join(map(str, av.library_versions["libavcodec"])),
     }
+
+
+def describe_hardware(device: torch.device, workers: int) -> Hardware:
+    """What a latency goes by of this machine, as this process may use it."""
+    cpu = cpu_name()
+    return Hardware(
+        device=torch.cuda.get_device_name(device) if device.type == "cuda" else cpu,
+        cpu=cpu,
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        threads=torch.get_num_threads(),
+        workers=workers,
+    )
+
+
+def cpu_name(listing: Path = Path("/proc/cpuinfo")) -> str:
+    """The model of the CPU as its maker calls it, where the system says so; else its architecture."""
+    try:
+        text = listing.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = re.search(r"^model name\s*:\s*(\S.*?)\s*$", text, re.MULTILINE)
+    return found[1] if found else platform.processor() or platform.machine()
+
+
+def synchronize(device: torch.device) -> None:
+    """Wait until all that was asked of a device is done; a CPU is never behind."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def kind_of(device: torch.device) -> str:

@@ -25,7 +25,7 @@ from bench.predict.film import Alter
 from bench.predict.media import unusable
 from bench.predict.sound import Hear, Recording, load_sound
 
-__all__ = ["WINDOW", "Item", "Medium", "Reader", "chunks"]
+__all__ = ["WINDOW", "Item", "Medium", "Reader", "chunks", "read_medium"]
 
 WINDOW = 32
 _BYTES_AHEAD = 1 << 26
@@ -149,7 +149,7 @@ class Reader:
     def _items(self, number: int) -> Iterator[object]:
         """The windows of a medium, and at last what went wrong."""
         try:
-            yield from _windows(self._medium(number), self._device)
+            yield from read_medium(self._medium(number), self._device)
         except GeneratorExit:  # nobody reads on
             raise
         except BaseException as error:  # travels to the reader, which raises it there
@@ -215,7 +215,7 @@ def _size(item: object) -> int:
     return item.frames.nbytes + (item.sound.samples.nbytes if item.sound is not None else 0)
 
 
-def _windows(medium: Medium, device: torch.device) -> Iterator[Clip]:
+def read_medium(medium: Medium, device: torch.device) -> Iterator[Clip]:
     """The windows of a medium, each with the whole of its sound, where its model listens."""
     sound = None if medium.sound_rate is None else _sound(medium, medium.sound_rate, device)
     for pixels, index, times in windows(medium.source, medium.target, medium.sampling, WINDOW, medium.alter):

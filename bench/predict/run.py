@@ -21,7 +21,7 @@ import torch
 from bench.folder import RunFolder
 from bench.predict.ahead import ahead
 from bench.predict.batch import Batch, Chunk
-from bench.predict.cell import Store
+from bench.predict.cell import Cell, Store
 from bench.predict.datasets.media import media_path
 from bench.predict.device import describe_environment, keep_freed_memory, strict_numbers
 from bench.predict.face_cache import FaceCache
@@ -30,7 +30,7 @@ from bench.predict.reader import Item, Medium, Reader
 from bench.predict.voices import Voices
 from bench.tables import Targets
 
-__all__ = ["Options", "predict_cells"]
+__all__ = ["Options", "media_of", "predict_cells"]
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> 
     # keep something from layer to layer, so that one thread alone calls it, beside the one that writes.
     finders = options.workers if options.device.type == "cpu" else 1
     threads = torch.get_num_threads()
-    with Reader(len(rows), _media(group[0], rows), options.device, options.workers) as reader:
+    with Reader(len(rows), media_of(group[0].cell, rows), options.device, options.workers) as reader:
         calls = (chunk.detect for chunk in _read(reader, lacking, group, options))
         with closing(ahead(calls, finders, max(1, threads // finders))) as detected:
             asked = (ask for chunk in detected for ask in chunk.ask())
@@ -131,12 +131,12 @@ def _decoded_together(stores: Sequence[Store]) -> Iterator[list[Store]]:
         yield sorted(group, key=lambda store: store.cell.harm.label)
 
 
-def _media(store: Store, rows: Sequence[int]) -> Callable[[int], Medium]:
-    """What to decode for the i-th of some rows of the targets, as the store's model samples it."""
-    targets, pipeline = store.cell.targets, store.cell.model.pipeline
+def media_of(cell: Cell, rows: Sequence[int]) -> Callable[[int], Medium]:
+    """What to decode for the i-th of some rows of the targets, as the cell's model samples it."""
+    targets, pipeline = cell.targets, cell.model.pipeline
     names = {"target", "media", "media_bytes", "audio"} & set(targets.table.column_names)
     columns = {name: targets.table[name] for name in names}
-    harm, seed = store.cell.harm, store.cell.seed
+    harm, seed = cell.harm, cell.seed
     alter = partial(harm_film, harm=harm, seed=seed) if harm.of_film else None
     hear = partial(harm_sound, harm=harm, seed=seed) if harm.of_sound and pipeline.sound_rate else None
     voices = Voices(targets)

@@ -12,9 +12,9 @@ from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
-    "CLUSTERS", "DASH", "MINUS", "SEEN", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition", "count",
-    "estimate", "heading", "interval", "metric", "number", "percent", "plain", "probability", "short",
-    "signed", "spanned", "wrapped",
+    "CLUSTERS", "DASH", "MINUS", "SEEN", "STAGES", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition",
+    "count", "estimate", "heading", "interval", "measured", "metric", "number", "percent", "plain",
+    "probability", "short", "signed", "spanned", "wrapped",
 ]  # fmt: skip
 
 THIN = "\u202f"
@@ -24,7 +24,11 @@ WITHHELD, UNDEFINED = "withheld", "undefined"
 # The head over ``sdd80``, in every table.
 SEEN = "Smallest difference found in 4 of 5 studies"
 CLUSTERS = {"person": "persons", "video": "videos", "clip": "clips"}
+STAGES = {"decode": "decoding", "front_end": "the front-end", "model": "the model"}
+"""The stages of a call, in words."""
 _METRICS = {
+    "latency_p50": "latency (median)",
+    "latency_p95": "latency (95th percentile)",
     "accuracy": "accuracy (WAR)",
     "uar": "UAR",
     "macro_f1": "macro F1",
@@ -80,6 +84,18 @@ def signed(value: float, digits: int) -> str:
     """
     text = number(value, digits)
     return f"+{text}" if value > 0 and float(text) else text
+
+
+def measured(value: float) -> str:
+    """A measured amount with three digits that count; NaN reads "undefined".
+
+    >>> measured(3.2049), measured(0.3786), measured(402.82), measured(12345.6)
+    ('3.20', '0.379', '403', '12346')
+    """
+    if math.isnan(value):
+        return UNDEFINED
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 2
+    return number(value, max(0, digits))
 
 
 def count(value: float | None, separator: str = THIN) -> str:

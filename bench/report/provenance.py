@@ -13,6 +13,7 @@ from bench.report import format as fmt
 from bench.report.entries import Entry
 from bench.report.records import Model
 from bench.report.results import Results, Row, unique
+from bench.report.speed import speed_table
 from bench.report.table import Group, Line, Table, words
 
 __all__ = ["methods", "provenance", "sights", "warnings"]
@@ -77,6 +78,7 @@ def provenance(results: Results) -> tuple[Table, ...]:
     cells = [(f"{cell.model}, {cell.dataset}, {words(cell.place)}", cell.key) for cell in results.cells]
     tables = (
         sights(results),
+        speed_table(results),
         Table("What each model rests on", ("What", "sha256"), models),
         Table(
             "Digests of the targets",

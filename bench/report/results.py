@@ -18,6 +18,7 @@ from bench.digest import digest_file
 from bench.errors import UserError
 from bench.folder import RunFolder
 from bench.judge.metrics import FUNNEL
+from bench.latency import Measured, read_latency
 from bench.prereg import Followed
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.spec import Facts, Suite
@@ -36,7 +37,7 @@ _LEADING = (
     "uar", "accuracy", "macro_f1", "ccc_valence", "ccc_arousal", "ccc_dominance", "au_f1", "au_icc",
     "au_auroc",
 )  # fmt: skip
-_FILES = ("curves.parquet", "estimates.parquet", "run.json")
+_FILES = ("curves.parquet", "estimates.parquet", "latency.json", "run.json")
 _NUMBERS = tuple(f.name for f in ESTIMATES if str(f.type) in ("double", "int64") and f.name != "severity")
 
 
@@ -46,7 +47,8 @@ class Results:
 
     ``differences`` are those of kind gap, contrast and spread; ``curves`` are the points of curves;
     ``perturbations`` are those of a run, by name; ``oracle`` is the stage that was given, None in most runs;
-    ``lock`` what the run says of the locked plan that it was given, None where there was none.
+    ``lock`` what the run says of the locked plan that it was given, None where there was none; ``latency``
+    what was measured of speed, empty where that was not asked for.
     """
 
     run: Path
@@ -66,6 +68,7 @@ class Results:
     perturbations: dict[str, Perturbation] = field(default_factory=dict[str, Perturbation])
     oracle: str | None = None
     lock: Followed | None = None
+    latency: tuple[Measured, ...] = ()
 
     @cached_property
     def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
@@ -227,6 +230,7 @@ def read_results(run: Path) -> Results:
             },
             oracle=info.get("oracle"),
             lock=Followed.model_validate(info["lock"]) if "lock" in info else None,
+            latency=read_latency(folder.latency),
         )
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]

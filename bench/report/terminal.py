@@ -26,6 +26,7 @@ from bench.report.primary import untestable
 from bench.report.records import Dataset, Place
 from bench.report.results import Results, Row, read_results
 from bench.report.selection import folded, gap_rows, headline_rows, slicing_metric
+from bench.report.speed import speed_json, speed_lines
 from bench.tables import STATUSES
 
 __all__ = ["as_json", "cautions", "summarise"]
@@ -67,7 +68,8 @@ def summarise(run: Path, console: Console) -> None:
         matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
         told = " ".join((_GAPS, *differences.families(gaps), *matched))
         _print(console, Text(fmt.plain(told), style="dim"))
-    for text in (text for data in results.datasets for text in untestable(results, data)):
+    missing = [text for data in results.datasets for text in untestable(results, data)]
+    for text in [*missing, *speed_lines(results)]:
         _print(console, Text(fmt.plain(text)))
 
 
@@ -79,7 +81,7 @@ def cautions(run: Path) -> list[str]:
 def as_json(run: Path) -> dict[str, Any]:
     """The summary as plain JSON values: models, notes, headline estimates, states of slices, gaps, statuses.
 
-    And all conditions, what models rely on and the funnel over all rows, where there are any.
+    And speed, all conditions, what models rely on and the funnel over all rows, where there are any.
     What is withheld or undefined is null beside its status. ``report`` is null while there is none.
     """
     results = read_results(run)
@@ -117,6 +119,7 @@ def as_json(run: Path) -> dict[str, Any]:
             for cell in results.cells
             if (counts := steps(results, (cell.model, cell.dataset, cell.place), (None, None)))
         ],
+        "speed": speed_json(results),
         "statuses": [
             {
                 "model": cell.model, "dataset": cell.dataset, "condition": cell.place.condition,

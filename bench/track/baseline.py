@@ -159,19 +159,20 @@ class _Files:
         for name in names:
             if name not in there or there[name].is_dir:
                 continue
-            inside, size = f"{folder}/{name}".lstrip("/"), there[name].file_size or 0
-            if size > _LARGEST:
+            inside, size = f"{folder}/{name}".lstrip("/"), there[name].file_size
+            if size is None or size > _LARGEST:
+                found = "an unknown number of bytes" if size is None else f"{size:,} bytes"
                 raise UserError(
-                    self.origin, f"{inside} has {size:,} bytes",
+                    self.origin, f"{inside} has {found}",
                     f"Files of up to {_LARGEST:,} bytes", "Name the folder of the baseline's run",
                 )  # fmt: skip
             download(self.source, inside, self.store, place / name)
 
 
 def _rebuild_plan(run: Run, files: _Files, rebuilt: RunFolder) -> str:
-    """Copy plan and estimates, the plan cut to the run's one model; returns the model's name."""
+    """Copy plan, estimates and latencies, the plan cut to the run's one model; returns the model's name."""
     model = str(run.data.params["model"])
-    files.fetch(("run.json", "estimates.parquet"), "", rebuilt.path)
+    files.fetch(("run.json", "estimates.parquet", "latency.json"), "", rebuilt.path)
     if not rebuilt.estimates.is_file():
         raise _damaged(files.origin, "it has no estimates.parquet")
     try:

@@ -3,7 +3,7 @@
 One parent per model and suite, one child per data set, condition and place (frame or crop), severity as
 step. Suppressed rows and undefined numbers are left out. No attribute of a person, no medium, no row of
 the targets and no absolute local path is sent; what a model said (``predictions.parquet``,
-``frames.parquet``) and ``cell.json`` go as they are.
+``frames.parquet``), how fast it was (``latency.json``) and ``cell.json`` go as they are.
 """
 
 from __future__ import annotations
@@ -234,7 +234,7 @@ def _shared_files(run: Path, record: dict[str, Any], cells: list[dict[str, Any]]
     texts = sorted({_written(cell["environment"]) for cell in cells if cell.get("environment")})
     if texts:
         files["environment.json"] = _written([json.loads(text) for text in texts])
-    for name in ("report.html", "curves.parquet"):
+    for name in ("report.html", "curves.parquet", "latency.json"):
         if (run / name).is_file():
             files[name] = run / name
     return files

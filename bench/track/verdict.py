@@ -63,11 +63,15 @@ class Release:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the verdict on a run is recorded: a store, the MLflow run, and the version, if one is named."""
+    """Where the verdict on a run is recorded: a store, the MLflow run, and the version, if one is named.
+
+    ``shown``: whether the run itself says that it is of the version, whose weights were fetched for it.
+    """
 
     uri: str
     run: str
     release: Release | None = None
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,9 +93,8 @@ def find_place(run: RunFolder, model: str, uri: str, release: Release | None = N
     version, and where the folder says that another version was run; a store that does not answer is passed
     over, for ``record`` tells of it.
     """
-    if release is not None:
-        _require_same_version(run, model, release)
-    place = Place(uri, _run_id(run, model, uri), release)
+    shown = release is not None and _is_of(run, model, release)
+    place = Place(uri, _run_id(run, model, uri), release, shown)
     require_there(uri)
     with suppress(TrackError), session(uri, _REMEDY) as client:
         find_run(client, place.run, f"Send the run again: affectbench track {run.path}")
@@ -136,7 +139,8 @@ def _run_id(run: RunFolder, model: str, uri: str) -> str:
     sent = _sent(run)
     here = [entry for entry in sent if same(entry["uri"], uri)][-1:]  # the last one is the newest
     found = [made["parent"] for entry in here for made in entry["runs"] if made["name"] == _name(run, model)]
-    if found and here[0]["estimates"] == digest_file(run.estimates):
+    judged = run.estimates.is_file()
+    if found and judged and here[0]["estimates"] == digest_file(run.estimates):
         return str(found[0])
     elsewhere = listed({entry["uri"] for entry in sent})
     where = "anywhere" if not sent else "there as it is now" if here else f"there, but to {elsewhere}"
@@ -169,8 +173,11 @@ def _sent(run: RunFolder) -> list[dict[str, Any]]:
         ) from None  # fmt: skip
 
 
-def _require_same_version(run: RunFolder, model: str, release: Release) -> None:
-    """UserError where the model was fetched from the registry as another model or version."""
+def _is_of(run: RunFolder, model: str, release: Release) -> bool:
+    """Whether the model was fetched as this version; UserError where it was fetched as another.
+
+    Of weights that came from elsewhere, and of predictions, nobody can say.
+    """
     entry = next(entry for entry in run.plan["models"] if entry["name"] == model)
     origin = re.fullmatch(r"models:/([^/@]+)[/@].*, version (\d+)", entry.get("origin") or "")
     if origin is not None and origin.groups() != (release.name, release.version):
@@ -178,3 +185,4 @@ def _require_same_version(run: RunFolder, model: str, release: Release) -> None:
             release.uri, f"the run is of models:/{origin[1]}/{origin[2]}", "The version that was run",
             "Name that one, or run this one",
         )  # fmt: skip
+    return origin is not None

@@ -178,7 +178,7 @@ def test_tables_that_were_changed_after_the_run_are_refused(
         (
             ("both", "--new", "new", "--old", "new"),
             "error: --old: 'new' is the new model, too. Two models of one run, or two runs. Name another model with "
-            "--new or --old.",
+            "--new or --old, or another run.",
         ),
         (
             ("later", "before", "--margin", "-1"),

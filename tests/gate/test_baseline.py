@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
@@ -17,6 +18,7 @@ from bench.track import Unreachable, baseline
 from bench.track.baseline import fetch_baseline
 from bench.track.store import session
 from tests.gate.conftest import Tracked, invoke, register, track
+from tests.gate.test_speed import plant
 
 pytestmark = pytest.mark.usefixtures("_no_settings")
 RULES = """policy: p
@@ -238,7 +240,35 @@ def test_large_files_are_refused_before_they_are_fetched(
     files = baseline._Files("it", artifact(tracked, tracked.child, ".").as_uri(), tracked.uri)
     with pytest.raises(UserError, match=rf"it: clean/predictions.parquet has {size:,} bytes"):
         files.fetch(("predictions.parquet",), "clean", tracked.folder / "x")
+    info = SimpleNamespace(is_dir=False, file_size=None)
+    monkeypatch.setattr(baseline._Files, "within", lambda *_: {"predictions.parquet": info})
+    with pytest.raises(UserError, match="has an unknown number of bytes"):
+        files.fetch(("predictions.parquet",), "clean", tracked.folder / "x")
     assert fetched == []
+
+
+def test_latencies_travel_with_their_run(tracked: Tracked, tmp_path: Path) -> None:
+    """A baseline in MLflow is held by its speed, too."""
+    for name, slower in (("old", 1.0), ("new", 1.2)):
+        shutil.copytree(tracked.folder / name, tmp_path / name)
+        plant(tmp_path / name, name, slower)
+    (tmp_path / "old" / "track.json").unlink()
+    sent = track(tmp_path / "old", tracked.uri)
+    path = tmp_path / "policy.yaml"
+    path.write_text("policy: p\nrules:\n  - {metric: latency_p50, no_slower_than: 1.6}\n")
+    words = (
+        "gate",
+        tmp_path / "new",
+        "--policy",
+        path,
+        "--json",
+        "--tracking-uri",
+        tracked.uri,
+        "--baseline",
+    )
+    by_run, by_folder = (json.loads(invoke(*words, one).output) for one in (sent["parent"], tmp_path / "old"))
+    assert by_run["verdict"] == by_folder["verdict"] == "pass"
+    assert by_run["rules"] == by_folder["rules"]
 
 
 @pytest.mark.parametrize("word", ["../../../out", "/out", "..", ""])

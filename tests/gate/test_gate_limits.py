@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -91,6 +93,27 @@ def test_names_out_of_tables_are_no_markup(hostile: Path) -> None:
     rows = [line for line in summary.read_text().splitlines() if line.startswith("| ")]
     assert len(rows) == 3
     assert "<b>" not in summary.read_text()
+
+
+def test_names_are_no_commands_of_a_runner(hostile: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a job of GitHub without the action, wherever a line of the table is broken."""
+    text = (hostile / "T.csv").read_text().replace("[/m]::warning::x", "##[add-mask]x ::add-mask::y")
+    (hostile / "T.csv").write_text(text)
+    shutil.rmtree(hostile / "new")
+    score(hostile, "new")
+    path = policy(hostile, "metric: accuracy, slice: sex, at_least: 0.99")
+    words = ["gate", str(hostile / "new"), "--policy", str(path)]
+    assert "::add-mask::" in CliRunner().invoke(app, words).output.replace("\n", "")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    for more in ([], ["--json"]):
+        done = CliRunner().invoke(app, [*words, *more])
+        lines = [line.strip() for line in done.stdout.splitlines()]
+        assert not any(line.startswith("::") or "##[" in line for line in lines)
+        assert "##[" not in done.stderr
+    assert "##[add-mask]x" in done.stdout.replace("##\\u005b", "##[")
+    found = json.loads(done.stdout)
+    assert any("##[add-mask]x" in number["value"] for number in found["rules"][0]["numbers"])
 
 
 def test_a_gap_of_one_value_says_why_it_is_inconclusive(hostile: Path) -> None:

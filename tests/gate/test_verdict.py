@@ -102,7 +102,14 @@ def test_the_verdict_is_on_run_and_version(recorder: Recorder, verdict: str) -> 
 
 def test_without_version_and_baseline_the_run_alone_is_tagged(recorder: Recorder) -> None:
     done = recorder.gate("pass", "--json")
-    recorded = {"run": recorder.run_id, "version": None, "alias": None, "moved": None, "problem": None}
+    recorded = {
+        "run": recorder.run_id,
+        "version": None,
+        "alias": None,
+        "shown": None,
+        "moved": None,
+        "problem": None,
+    }
     assert json.loads(done.output)["recorded"] == recorded
     on_run, on_version = recorder.tags()
     assert (on_run["affectbench.gate.baseline"], on_version) == ("none", {})
@@ -233,7 +240,22 @@ def test_another_version_than_the_one_that_was_run_is_refused(recorder: Recorder
     number = recorder.version.rpartition("/")[2]
     plan["models"][0]["origin"] = f"models:/fer@candidate, version {number}"
     path.write_text(json.dumps(plan))
-    assert recorder.gate("pass", "--version", recorder.version).exit_code == 0
+    done = recorder.gate("pass", "--version", recorder.version)
+    assert done.exit_code == 0
+    assert "nothing but --version says" not in " ".join(done.output.split())
+
+
+def test_a_version_that_the_run_did_not_fetch_is_said_to_be_named_alone(recorder: Recorder) -> None:
+    said = " ".join(recorder.gate("pass", "--version", recorder.version).output.split())
+    assert f"nothing but --version says that the run is of {recorder.version}" in said
+    found = json.loads(recorder.gate("pass", "--version", recorder.version, "--json").output)["recorded"]
+    assert found["shown"] is False
+    assert json.loads(recorder.gate("pass", "--json").output)["recorded"]["shown"] is None
+
+
+def test_a_run_without_estimates_is_refused_and_no_error_of_the_program(recorder: Recorder) -> None:
+    (recorder.run / "estimates.parquet").unlink()
+    assert "not sent there as it is now" in refusal(recorder.gate("pass"))
 
 
 def test_a_release_is_read_from_its_uri() -> None:

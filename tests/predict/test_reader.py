@@ -63,7 +63,7 @@ def test_every_item_comes_once_in_order_and_what_waits_is_bounded(
     seed: int, workers: int, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     media = Media(seed, 40)
-    monkeypatch.setattr(reader, "_windows", media.windows)
+    monkeypatch.setattr(reader, "read_medium", media.windows)
     monkeypatch.setattr(reader, "_BYTES_AHEAD", 1000)
     monkeypatch.setattr(reader, "_MEDIA_AHEAD", 4)
     monkeypatch.setattr(reader, "_SMALL", small)
@@ -92,7 +92,7 @@ def test_sound_counts_among_what_waits(monkeypatch: pytest.MonkeyPatch) -> None:
         begun.append(medium.target)
         yield replace(window(medium.target, 0, 1), sound=Sound(torch.zeros(1000), 8000))
 
-    monkeypatch.setattr(reader, "_windows", with_sound)
+    monkeypatch.setattr(reader, "read_medium", with_sound)
     monkeypatch.setattr(reader, "_BYTES_AHEAD", 9_000)
     monkeypatch.setattr(reader, "_SMALL", 0)
     with Reader(50, Media(0, 50).medium, CPU, 1) as ahead:
@@ -121,7 +121,7 @@ def test_small_media_are_decoded_many_at_once_by_one_thread_at_a_time(
             assert [place for place, _ in ahead.read(range(320))] == list(range(320))
         return sum(one != other for one, other in pairwise(threads))
 
-    monkeypatch.setattr(reader, "_windows", still)
+    monkeypatch.setattr(reader, "read_medium", still)
     # Threads take 1, 2, 4, 8 media before they take 16.
     assert changes(1) <= 8 + 320 // 16 < changes(0)
 
@@ -129,7 +129,7 @@ def test_small_media_are_decoded_many_at_once_by_one_thread_at_a_time(
 @pytest.mark.parametrize("small", [0, 1 << 16])
 def test_a_reader_left_early_ends_its_threads(small: int, monkeypatch: pytest.MonkeyPatch) -> None:
     media = Media(1, 200)
-    monkeypatch.setattr(reader, "_windows", media.windows)
+    monkeypatch.setattr(reader, "read_medium", media.windows)
     monkeypatch.setattr(reader, "_BYTES_AHEAD", 10)
     monkeypatch.setattr(reader, "_SMALL", small)
     before = threading.active_count()
@@ -143,7 +143,7 @@ def test_what_goes_wrong_in_a_thread_is_raised_where_it_is_read(monkeypatch: pyt
         yield window("0", 0, 1)
         raise OSError("the disk is gone")
 
-    monkeypatch.setattr(reader, "_windows", fail)
+    monkeypatch.setattr(reader, "read_medium", fail)
     with Reader(3, Media(0, 3).medium, CPU, 2) as ahead:
         items = ahead.read(range(3))
         assert isinstance(next(items)[1], Clip)

@@ -186,7 +186,7 @@ def test_the_sound_is_the_originals(film: Callable[..., Path], name: str) -> Non
     path = film("a.mp4", frames=30, tone=440.0)
     alter = partial(FILM_PERTURBATIONS[name], severity=5, seed=0)
     plain, other = (
-        next(reader._windows(reader.Medium("x", path, Sampling(), 8000, alter=each), CPU))
+        next(reader.read_medium(reader.Medium("x", path, Sampling(), 8000, alter=each), CPU))
         for each in (None, alter)
     )
     assert plain.sound is not None

@@ -325,7 +325,7 @@ def test_the_window_hears_the_whole_sound(film: Callable[..., Path]) -> None:
     path = film("a.mp4", frames=60, tone=440.0)
     late: Perturbation[Recording] = SOUND_PERTURBATIONS["desynchronisation"]
     medium = reader.Medium("x", path, Sampling(), RATE, hear=lambda recording: late(recording, 1, 0))
-    found = list(reader._windows(medium, CPU))
+    found = list(reader.read_medium(medium, CPU))
     assert len(found) == 2
     assert found[0].sound is found[1].sound
     samples = load_sound(path, RATE)
