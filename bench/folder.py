@@ -5,7 +5,7 @@
     RUN/run.json                              the plan, written first; a folder with another plan is refused
     RUN/targets/<dataset>.parquet
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
-    RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where a metric that has one is asked for
+    RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where metrics have any
     RUN/latency.json                          where 'run --measure-latency' measured
     RUN/judged.json                           the digests of these files, written after them
     RUN/audit.html  audit.md  audit.json  audit.pdf   the audit report, where one was asked for
@@ -154,7 +154,7 @@ class RunFolder:
 
     @property
     def curves(self) -> Path:
-        """The Curves table, present where ECE or AURC is asked for."""
+        """The Curves table, present where the metrics asked for have curves or grids."""
         return self.path / "curves.parquet"
 
     @property

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
-NAMES = ("startup", "throughput", "memory", "mlflow_logging", "bootstrap", "ten_million")
+NAMES = ("startup", "throughput", "memory", "mlflow_logging", "bootstrap", "ten_million", "report")
 STILLS = "ferplus/data/FER2013Test"
 REAL = (("intel_samples",), (STILLS, "--aligned"), (STILLS, "--aligned", "--threads", "1"))
 """Real media under AFFECTBENCH_SHARED/data, and how to read them."""

@@ -7,6 +7,7 @@ for a final report, what nobody signs: no context, auditor, independence, signat
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from bench.context import ContextFile
@@ -14,6 +15,9 @@ from bench.errors import UserError, listed
 from bench.gate.hold import Gate, gate
 from bench.policy import PolicyFile
 from bench.posture import Posture, posture
+from bench.report.alone import of_model
+from bench.report.page import Plots
+from bench.report.plots import plot_parts
 from bench.report.records import Model
 from bench.report.results import Results, read_results
 from bench.sides import Side, compare
@@ -57,6 +61,11 @@ class Case:
     date: str | None
     final: bool
 
+    @cached_property
+    def drawn(self) -> dict[str, Plots]:
+        """The figures of each data set with their tables, drawn once."""
+        return {data.name: plot_parts(self.results, data) for data in self.results.datasets}
+
     @property
     def model(self) -> Model:
         """The system under test."""
@@ -93,7 +102,7 @@ def _of_one(results: Results, system: Side) -> Results:
             f"An audit report is of one system. The run has: {listed(names)}",
             f"Name one with {system.option}",
         )  # fmt: skip
-    return results.of_model(system.model or names[0])
+    return of_model(results, system.model or names[0])
 
 
 def _require_signed(asked: Asked, found: Posture | None) -> None:

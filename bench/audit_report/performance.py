@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from bench.audit_report.case import Case
-from bench.report import differences, notes, page
+from bench.report import notes, page
 from bench.report.parts import Part, Section
 from bench.report.primary import untestable
 from bench.report.records import Dataset
 from bench.report.results import Results
-from bench.report.selection import follows_frames, gap_metrics, headline_metrics
+from bench.report.selection import follows_frames, headline_metrics
 from bench.report.table import headline, misses
 
 __all__ = ["disparity", "groups", "overall", "robustness"]
@@ -39,12 +39,12 @@ _IMPACT = (
 
 def overall(case: Case) -> Section:
     """Section 6: the headline, every metric over all rows, calibration, misses."""
-    results = case.results
-    lead = Part(
-        "Headline", (notes.COVERED_BY_INTERVALS,), tables=(headline(results, headline_metrics(results)),)
-    )
-    parts = [lead, *_each(case, page.overall_parts), *_each(case, _missed)]
-    curves = _each(case, page.curve_parts)
+    results, drawn = case.results, case.drawn
+    lead = headline(results, headline_metrics(results))
+    parts = [Part("Headline", (notes.COVERED_BY_INTERVALS,), tables=(lead,))]
+    parts += _each(case, lambda results, data: page.overall_parts(results, data, drawn[data.name]))
+    parts += _each(case, _missed)
+    curves = _each(case, lambda _, data: drawn[data.name]["calibration"])
     parts += curves or [Part("Calibration and abstention", (_NO_CALIBRATION,))]
     return Section("s6", "6 Overall accuracy, calibration, failures to process", parts=tuple(parts))
 
@@ -57,32 +57,42 @@ def _missed(results: Results, data: Dataset) -> list[Part]:
 
 
 def groups(case: Case) -> Section:
-    """Section 7: every slice, single and intersectional."""
-    parts = _each(case, page.slice_parts) or [Part("Groups", (_NO_GROUPS,))]
+    """Section 7: every slice, single and intersectional, and who is not answered at all."""
+    drawn = case.drawn
+    parts = _each(case, lambda results, data: page.slice_parts(results, data, drawn[data.name]))
+    parts = [*parts, *_sliced(case, "coverage")] or [Part("Groups", (_NO_GROUPS,))]
     parts.append(Part("States of groups", notes.states(case.results)))
     return Section("s7", "7 Performance by persons and groups", parts=tuple(parts))
 
 
 def disparity(case: Case) -> Section:
-    """Section 8: gaps beside what chance makes of them, contrasts, criteria of fairness."""
-    parts = [*_each(case, _gaps), *_each(case, page.difference_parts)]
+    """Section 8: gaps beside what chance makes of them, contrasts, criteria of fairness, power."""
+    gaps = [_gaps(case, part) for part in _sliced(case, "gaps")]
+    parts = [*gaps, *_each(case, page.difference_parts), *_sliced(case, "power")]
     if not parts:
         parts = [Part("Differences", (_NO_GAPS,))]
     parts.append(Part("How to read these numbers", (_IMPACT, notes.DIFFERENCES[3])))
     return Section("s8", "8 Disparities and potentially discriminatory impacts", parts=tuple(parts))
 
 
-def _gaps(results: Results, data: Dataset) -> list[Part]:
-    table = differences.gap_table(results, data, gap_metrics(results, data))
-    if not (table.groups or table.notes):
-        return []
-    return [Part("Gaps", (notes.GAPS, *untestable(results, data)), tables=(table,))]
+def _sliced(case: Case, kind: str) -> list[Part]:
+    """Figures of a kind that is of groups; none where the run has none."""
+    drawn = case.drawn
+    return _each(case, lambda results, data: drawn[data.name][kind] if results.slices(data.name) else ())
+
+
+def _gaps(case: Case, part: Part) -> Part:
+    """The gaps with what they mean, and with the primary ones that could not be tested."""
+    lost = [text for data in case.results.datasets for text in untestable(case.results, data)]
+    return replace(part, text=(notes.GAPS, *part.text, *lost))
 
 
 def robustness(case: Case) -> Section:
     """Section 9: conditions, across data sets, over time, and by group."""
     results = case.results
-    parts = [*_each(case, page.condition_parts), *_each(case, page.robustness_parts)]
+    drawn = case.drawn
+    parts = _each(case, lambda results, data: page.condition_parts(results, data, drawn[data.name]))
+    parts += _each(case, page.robustness_parts)
     lacking = [] if parts else [_NO_CONDITIONS]
     lacking += [_ONE_SET] if len(results.datasets) == 1 else []
     followed = any(follows_frames(name) for data in results.datasets for name in _known(results, data))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
+from bench.judge.audit_grids import GRIDS, check_grids, wanted_grids
 from bench.judge.audit_probabilities import gives, rows_of
 from bench.judge.invariants import Finding
 from bench.judge.planned import PlannedCell
@@ -73,12 +74,34 @@ def audit_curves(path: Path, cells: Sequence[PlannedCell], suite: Suite, rows: S
     found.strange += [f"{_words(part)}: it is of no cell" for part in curves if part[:_KEY] not in known]
     for cell in (cell for cell in cells if cell.joins):
         mine = {part: group for part, group in curves.items() if part[:_KEY] == cell.key}
+        _audit_grids(found, cell, suite, rows, mine)
+        mine = {part: group for part, group in mine.items() if part[-1] not in GRIDS}
         wanted = set(_wanted(cell, rows))
         for words, parts in (("are missing", wanted - set(mine)), ("should not be", set(mine) - wanted)):
             found.strange += sorted(f"{_words(part)}: its points {words}" for part in parts)
         if wanted & set(mine):
             _audit_cell(found, cell, suite, {part: mine[part] for part in mine if part in wanted})
     return found
+
+
+def _audit_grids(
+    found: CurveAudit, cell: PlannedCell, suite: Suite, rows: Sequence[Row], curves: dict[Part, list[Row]]
+) -> None:
+    """Hold the grids of a cell against those that it should have, and against their counts made again."""
+    mine = {part: points for part, points in curves.items() if part[-1] in GRIDS}
+    wanted = {(*cell.key, None, None, name) for name in wanted_grids(cell, rows)}
+    for words, parts in (("are missing", wanted - set(mine)), ("should not be", set(mine) - wanted)):
+        found.strange += sorted(f"{_words(part)}: its points {words}" for part in parts)
+    there = {part[-1]: mine[part] for part in sorted(wanted & set(mine), key=str)}
+    for name, checked in zip(there, check_grids(cell, suite, there), strict=True):
+        words = _words((*cell.key, name))
+        found.points += len(there[name])
+        found.withheld += checked.withheld
+        found.numbers += checked.numbers
+        found.compared[f"kind {name}"] = found.compared.get(f"kind {name}", 0) + len(checked.numbers) // 3
+        found.strange += [f"{words}: its points are not one per place"] * checked.strange
+        found.leaking += [words] * checked.leaking
+        found.few += [words] * checked.few
 
 
 def _wanted(cell: PlannedCell, rows: Sequence[Row]) -> Iterator[Part]:

@@ -1,13 +1,14 @@
 """Curves of one run: points of reliability and of risk-coverage diagrams, and which of them are withheld.
 
-Made where ECE or AURC is asked for by name, of the whole and of every slice value whose number is reportable.
-A value's bin with few people is withheld, and so is every bin that it follows from, beside the whole's bins
-and the sums over them that are shown as numbers: the memberships are combinations of attributes by bins, and
-``disclosure`` solves for what follows, for the bins of values that are withheld altogether too. Bins of a
-second width would cut those of the first to pieces of a few people, so that where anything can be withheld
-the risk-coverage curves of values have the steps of the reliability bins, and only those points that follow
-from shown bins and the sums over all. The whole is always shown, in the steps of AURC: whoever knows that one
-value alone has rows between two of them knows these rows of it.
+Grids of clean cells stand beside them (``bench.judge.grids``). Curves are made where ECE or AURC is asked
+for by name, of the whole and of every slice value whose number is reportable. A value's bin with few people
+is withheld, and so is every bin that it follows from, beside the whole's bins and the sums over them that
+are shown as numbers: the memberships are combinations of attributes by bins, and ``disclosure`` solves for
+what follows, for the bins of values that are withheld altogether too. Bins of a second width would cut
+those of the first to pieces of a few people, so that where anything can be withheld the risk-coverage
+curves of values have the steps of the reliability bins, and only those points that follow from shown bins
+and the sums over all. The whole is always shown, in the steps of AURC: whoever knows that one value alone
+has rows between two of them knows these rows of it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import pyarrow as pa
 
 from bench.judge.atoms import combine
 from bench.judge.disclosure import Numbers, cover
+from bench.judge.grids import grid_points
 from bench.judge.kernels import CALIBRATION_BINS, CALIBRATION_EDGES, LOGIT_EDGES, Moments
 from bench.judge.membership import count_clusters, find_people, tabulate
 from bench.judge.metrics import METRICS
@@ -52,13 +54,16 @@ class Curves:
         floor: int,
     ) -> None:  # fmt: skip
         """Take the curves of one cell; ``key`` names it, ``judged`` has the sheets of its metrics."""
+        named = {name: key[name] for name in ("model", "dataset", "condition", "severity", "where")}
+        if key["condition"] == "clean":
+            whole = {"slice": None, "value": None}
+            self._blocks.append([{**named, **whole, **p} for p in grid_points(sums, judged, floor)])
         asked = {RELIABILITY: judged.get("ece"), RISK_COVERAGE: judged.get("aurc")}
         sheets = {curve: found for curve, found in asked.items() if found is not None}
         if not sheets:
             return
         hidden = [sheet.hidden for sheet in next(iter(sheets.values()))]
         bins = withheld_bins(cut, _bins(sums), hidden, floor)
-        named = {name: key[name] for name in ("model", "dataset", "condition", "severity", "where")}
         block = []
         for index, one in enumerate(cut.slices):
             for value, text in enumerate(one.values):

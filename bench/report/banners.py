@@ -126,9 +126,9 @@ def _untrue(results: Results) -> list[str]:
 def _unsayable(results: Results) -> list[str]:
     """What a model cannot say, or not on this scale, from what the estimates over all rows say of it."""
     found: dict[str, list[str]] = {}
-    for row in results.rows:
-        for text in (row["warning"] or "").split("; ") if row["slice"] is None else ():
+    for dataset, model, slice_, warning in results.rows.groups("dataset", "model", "slice", "warning"):
+        for text in (warning or "").split("; ") if slice_ is None else ():
             if _FOREMOST.match(text):
                 sentence = text if text.endswith("?") else f"{text}."
-                found.setdefault(f"on {row['dataset']} {sentence}", []).append(row["model"])
+                found.setdefault(f"on {dataset} {sentence}", []).append(model)
     return [f"{', '.join(unique(models))}: {text}" for text, models in found.items()]

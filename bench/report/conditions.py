@@ -1,6 +1,6 @@
-"""Conditions: what their severities stand for, and a metric and the misses under each of them.
+"""Conditions: what their severities stand for, and a metric and the misses under each of them, as tables.
 
-Where every condition has one severity they stand in one table and one figure, else each has its own part.
+Where every condition has one severity they stand below one another, else each has its own group.
 Severities at which people may no longer see the label are marked: a loss there says nothing of a model alone.
 """
 
@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.errors import listed
-from bench.report import figures
 from bench.report import format as fmt
-from bench.report.drawing import Figure
 from bench.report.entries import Entry, counted_over, coverage, estimated, shown
 from bench.report.records import Place
 from bench.report.results import Results, unique
 from bench.report.table import Group, Line, Table, words
 
-__all__ = ["MOVEMENT", "condition_table", "draw", "movement_table", "unperturbed"]
+__all__ = [
+    "MOVEMENT", "condition_table", "families", "movement_table", "one_severity_each", "unperturbed",
+]  # fmt: skip
 
 MOVEMENT = (
     "How outputs go from frame to frame under each condition, and what that is worse by than on clean media. "
@@ -33,7 +33,7 @@ _MILDER = (
 def condition_table(results: Results, dataset: str, metric: str) -> Table:
     """Each condition and severity: its amount, one metric over all rows, with coverage, per model."""
     places = results.places(dataset)
-    flat = figures.one_severity_each(places)
+    flat = one_severity_each(places)
     groups = []
     for title in [""] if flat else unique(_family(place) for place in places):
         lines = [
@@ -55,7 +55,7 @@ def movement_table(results: Results, dataset: str, metrics: Sequence[str]) -> Ta
     worse = {
         (row["model"], place, row["metric"]): row
         for place in places
-        for row in results.differences_at(dataset, place)
+        for row in results.differences_at(dataset, place, "degradation")
         if row["kind"] == "degradation" and row["slice"] is None
     }
     groups = []
@@ -72,11 +72,15 @@ def movement_table(results: Results, dataset: str, metrics: Sequence[str]) -> Ta
     return Table(caption, ("Condition", "n", *columns), tuple(groups))
 
 
-def draw(results: Results, dataset: str, metric: str) -> list[Figure]:
-    """A metric along the severities of each perturbation, or all conditions below one another."""
-    if figures.one_severity_each(results.places(dataset)):
-        return figures.condition_forests(results, dataset, metric)
-    return figures.severity_curves(results, dataset, metric)
+def one_severity_each(places: Sequence[Place]) -> bool:
+    """Whether every condition has one severity, so that there is no curve to draw."""
+    perturbed = [(place.condition, place.where) for place in places if place.severity]
+    return len(perturbed) == len(set(perturbed))
+
+
+def families(places: Sequence[Place]) -> list[tuple[str, str]]:
+    """Every perturbation with where it acts, whatever the severity, in order."""
+    return unique((place.condition, place.where) for place in places if place.severity)
 
 
 def unperturbed(results: Results, dataset: str) -> tuple[str, ...]:

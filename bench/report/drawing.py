@@ -15,14 +15,19 @@ from typing import TYPE_CHECKING
 
 import matplotlib.style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure as Canvas
+from matplotlib.patches import Rectangle
 
 from bench.shipped import shipped
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["COLOURS", "GREY", "MARKERS", "SOFT", "Figure", "as_svg", "draw_key", "styled"]
+__all__ = [
+    "COLOURS", "GREY", "MARKERS", "SOFT", "Figure", "as_svg", "draw_key", "draw_mark", "draw_withheld",
+    "shade", "styled",
+]  # fmt: skip
 
 GREY, SOFT = "#8a929b", "#59616b"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -55,6 +60,29 @@ def draw_key(axes: Axes, name: str, height: float, number: int) -> None:
     colour, marker, inside = COLOURS[number], MARKERS[number], axes.transAxes
     axes.text(1.09, height, name, transform=inside, va="center")
     drawn = axes.plot([1.05], [height], transform=inside, color=colour, marker=marker)
+    drawn[0].set_clip_on(False)
+
+
+def shade(share: float) -> tuple[float, float, float]:
+    """White to the darkest blue, evenly lighter and darker to any eye, for a share in [0, 1]."""
+    ends = zip(to_rgb("#ffffff"), to_rgb("#08306b"), strict=True)
+    red, green, blue = (start + (end - start) * share for start, end in ends)
+    return red, green, blue
+
+
+def draw_withheld(axes: Axes, corner: tuple[float, float], side: float) -> None:
+    """A square that is hatched and has no number, from its lower corner."""
+    square = Rectangle(corner, side, side, facecolor="#f4f6f8", edgecolor=GREY, hatch="xxxx", linewidth=0)
+    axes.add_patch(square)
+
+
+def draw_mark(
+    axes: Axes, at: tuple[float, float], colour: str, marker: str, *, filled: bool, size: float = 5
+) -> None:
+    """A mark at a point, hollow where it is not filled."""
+    face = colour if filled else "white"
+    drawn = axes.plot([at[0]], [at[1]], color=colour, marker=marker, markerfacecolor=face, linestyle="none")
+    drawn[0].set_markersize(size)
     drawn[0].set_clip_on(False)
 
 

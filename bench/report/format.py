@@ -227,6 +227,8 @@ def plain(text: str) -> str:
     >>> plain("a\x1b[31mb")
     'a\ufffd[31mb'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join("\ufffd" if unicodedata.category(c) in _INVISIBLE and c != "\n" else c for c in text)
 
 

@@ -161,7 +161,8 @@ def withheld(results: Results) -> str:
 
 def _revealing(results: Results) -> str:
     """Which slices were asked for together where a value is withheld: one may be for the sake of another."""
-    holding = {row["dataset"] for row in results.rows if row["status"] == "suppressed"}
+    states = results.rows.groups("dataset", "status")
+    holding = {dataset for dataset, status in states if status == "suppressed"}
     data_sets = [data.name for data in results.datasets if data.name in holding]
     together = unique(tuple(name for name, _ in results.slices(data)) for data in data_sets)
     named = "; ".join(", ".join(names) for names in together if len(names) > 1)

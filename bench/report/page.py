@@ -6,14 +6,11 @@ number in it was made by ``bench.report.format``. The page describes: it calls n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from bench.report import (
     conditions,
-    curves,
     differences,
-    figures,
-    funnel,
     notes,
     odds,
     provenance,
@@ -24,9 +21,10 @@ from bench.report import (
 )
 from bench.report.banners import banners
 from bench.report.parts import Page, Part, Section
+from bench.report.plots import plot_parts
 from bench.report.primary import untestable
 from bench.report.records import Dataset
-from bench.report.results import Results
+from bench.report.results import Results, unique
 from bench.report.selection import (
     asked_metrics,
     follows_frames,
@@ -37,7 +35,7 @@ from bench.report.selection import (
 )
 
 __all__ = [
-    "condition_parts", "curve_parts", "difference_parts", "overall_parts", "page", "robustness_parts",
+    "Plots", "condition_parts", "difference_parts", "overall_parts", "page", "robustness_parts",
     "slice_parts",
 ]  # fmt: skip
 
@@ -45,18 +43,24 @@ _AFFECT = ("valence", "arousal", "dominance")
 # So many metrics stand side by side in one table of slices.
 _ABREAST = 3
 
+Plots = Mapping[str, tuple[Part, ...]]
+
 
 def page(results: Results) -> Page:
     """Arrange a run: the answers of the first screen, a section per data set, then what stands behind."""
     named = results.suite.suite
+    drawn = {data.name: plot_parts(results, data) for data in results.datasets}
     return Page(
         title=f"affectbench report: {named}",
         about=results.suite.about,
         banners=banners(results),
         facts=notes.measured(results),
-        summary=_summary(results),
+        summary=_summary(results, drawn),
         sections=(
-            *(_section(results, data, f"data-{i}") for i, data in enumerate(results.datasets, 1)),
+            *(
+                _section(results, data, f"data-{i}", drawn[data.name])
+                for i, data in enumerate(results.datasets, 1)
+            ),
             *_reliance(results),
             Section("not-measured", "What was not measured", parts=(_unmeasured(results),)),
             Section("method", "How to read these numbers", parts=_method(results)),
@@ -70,7 +74,7 @@ def page(results: Results) -> Page:
     )
 
 
-def _summary(results: Results) -> tuple[Part, ...]:
+def _summary(results: Results, drawn: Mapping[str, Plots]) -> tuple[Part, ...]:
     metrics = headline_metrics(results)
     text = (notes.COVERED_BY_INTERVALS, *notes.elsewhere(metrics, asked_metrics(results)))
     parts = [Part("Headline", text, tables=(table.headline(results, metrics),))]
@@ -80,10 +84,12 @@ def _summary(results: Results) -> tuple[Part, ...]:
         if (found := table.extremes(results, mine, side)).groups:
             parts.append(Part(f"{side} reportable slices", (told,), tables=(found,)))
     if any(results.slices(name) for name in leading):
-        gaps = tuple(differences.gap_table(results, d, gap_metrics(results, d)) for d in results.datasets)
+        gaps = [part for data in results.datasets for part in drawn[data.name]["gaps"]]
         lost = [text for data in results.datasets for text in untestable(results, data)]
-        shown = tuple(t for t in gaps if t.groups or t.notes)
-        parts.append(Part("Gaps", (notes.GAPS, *lost), tables=shown))
+        said = unique(text for part in gaps for text in part.text)
+        figures = tuple(figure for part in gaps for figure in part.figures)
+        shown = tuple(t for part in gaps for t in part.tables if t.groups or t.notes)
+        parts.append(Part("Gaps", (notes.GAPS, *said, *lost), figures, shown))
         states = table.slice_states(results, leading)
         parts.append(Part("State of the slices", (notes.STATES,), tables=(states,)))
     every = [table.misses(results, d.name, [results.reference(d.name)]) for d in results.datasets]
@@ -93,21 +99,23 @@ def _summary(results: Results) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _section(results: Results, data: Dataset, anchor: str) -> Section:
+def _section(results: Results, data: Dataset, anchor: str, drawn: Plots) -> Section:
     parts = (
         *_rank_parts(results, data),
-        *overall_parts(results, data),
-        *slice_parts(results, data),
+        *overall_parts(results, data, drawn),
+        *slice_parts(results, data, drawn),
         *difference_parts(results, data),
-        *curve_parts(results, data),
-        *condition_parts(results, data),
+        *(drawn["power"] if results.slices(data.name) else ()),
+        *(drawn["coverage"] if results.slices(data.name) else ()),
+        *drawn["calibration"],
+        *condition_parts(results, data, drawn),
         *robustness_parts(results, data),
     )
     return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), parts)
 
 
-def overall_parts(results: Results, data: Dataset) -> list[Part]:
-    """Every metric over all rows, the recall of each class, and at which step targets are lost."""
+def overall_parts(results: Results, data: Dataset, drawn: Plots) -> list[Part]:
+    """Every metric over all rows, what is taken for what, and at which step targets are lost."""
     classes, affect, units = _kinds(results, data)
     parts = []
     if classes:
@@ -121,12 +129,7 @@ def overall_parts(results: Results, data: Dataset) -> list[Part]:
         caption = f"Valence and arousal on {data.name}: every metric over all rows"
         shown = table.overall(results, data.name, affect, caption)
         parts.append(Part("Valence and arousal", notes.affect(results), tables=(shown,)))
-    recall, drawn = table.class_recall(results, data.name), figures.recall_forest(results, data.name)
-    if recall and drawn:
-        parts.append(Part("Recall of each class", figures=(drawn,), tables=(recall,)))
-    if lost := funnel.funnel_tables(results, data):
-        parts.append(Part("Funnel", funnel.TOLD, tables=lost))
-    return parts
+    return [*parts, *drawn["affect"], *drawn["confusion"], *drawn["funnel"]]
 
 
 def _kinds(results: Results, data: Dataset) -> tuple[list[str], list[str], list[str]]:
@@ -145,13 +148,12 @@ def _rank_parts(results: Results, data: Dataset) -> list[Part]:
     return [Part("Ranks", ranks.told(results), tables=tables)] if tables else []
 
 
-def slice_parts(results: Results, data: Dataset) -> list[Part]:
-    """Every slice of every model, as a figure and as tables."""
+def slice_parts(results: Results, data: Dataset, drawn: Plots) -> list[Part]:
+    """Every slice of every model, as figures and as tables."""
     if not results.slices(data.name):
         return []
-    metric, (classes, affect, units) = slicing_metric(results, data), _kinds(results, data)
-    drawn = tuple(figures.slice_forests(results, data.name, metric)) if metric else ()
-    parts = [Part("Slices", (notes.MARKS,), figures=drawn)]
+    parts = list(drawn["groups"])
+    classes, affect, units = _kinds(results, data)
     with_ccc = [
         names for column in _AFFECT for end in ("", "_covered") if (names := _ccc(affect, column + end))
     ]
@@ -191,38 +193,12 @@ def _differences(results: Results, data: Dataset, metrics: Sequence[str]) -> lis
     return [Part("Differences between values", text, tables=tables)]
 
 
-def curve_parts(results: Results, data: Dataset) -> list[Part]:
-    """Calibration and selective prediction, over all rows and by slice."""
-    names = [model.name for model in results.models]
-    whole = {name: curves.panels(results, data.name, name, None) for name in names}
-    shown = [panel for found in whole.values() for panel in found]
-    if not shown:
+def condition_parts(results: Results, data: Dataset, drawn: Plots) -> list[Part]:
+    """The conditions over all rows, what follows frames under them, then the conditions by group."""
+    metric, first = slicing_metric(results, data), drawn["robustness"]
+    if metric is None or not first:
         return []
-    drawn = tuple(
-        curves.draw(panel, results, data.name, name) for name, found in whole.items() for panel in found
-    )
-    tables = curves.tables(shown, f" on {data.name}, over all rows")
-    parts = [Part("Calibration and selective prediction", curves.CURVES, drawn, tables)]
-    for name in names:
-        cut = [(s, curves.panels(results, data.name, name, s)) for s, _ in results.slices(data.name)]
-        drawn = tuple(curves.draw(panel, results, data.name, name) for _, found in cut for panel in found)
-        tables = tuple(t for s, found in cut for t in curves.tables(found, f" of {name} by {s}"))
-        if drawn:
-            parts.append(Part(f"Calibration and selective prediction of {name} by slice", (), drawn, tables))
-    return parts
-
-
-def condition_parts(results: Results, data: Dataset) -> list[Part]:
-    """The metric that leads under each condition, and what follows frames there."""
-    metric, places = slicing_metric(results, data), results.places(data.name)
-    if metric is None or len(places) < 2:
-        return []
-    curves = tuple(conditions.draw(results, data.name, metric))
-    shown = [conditions.condition_table(results, data.name, metric)]
-    missed = table.misses(results, data.name, [place for place in places if place.severity])
-    tables = (*shown, *([missed] if missed.groups else []))
-    text = (*notes.conditions(results), *conditions.unperturbed(results, data.name))
-    return [Part("Conditions", text, curves, tables), *_movement_parts(results, data, metric)]
+    return [first[0], *_movement_parts(results, data, metric), *first[1:]]
 
 
 def _movement_parts(results: Results, data: Dataset, leading: str) -> list[Part]:

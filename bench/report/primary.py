@@ -20,12 +20,13 @@ _WHY = (FEW, "no gap", "no test")
 
 def untestable(results: Results, data: Dataset) -> tuple[str, ...]:
     """A sentence on the primary tests of a data set that were not made; nothing where all were."""
-    places = results.places(data.name)
+    places, tested = results.places(data.name), results.primary_gaps
+    if not results.suite.primary and not tested:
+        return ()
     lost: dict[tuple[str, str, str], list[Place]] = {}
     for place in places:
-        gaps = [row for row in results.differences_at(data.name, place) if row["kind"] == "gap"]
-        for model in (model.name for model in results.models if results.at(model.name, data.name, place)):
-            mine = [row for row in gaps if row["model"] == model]
+        for model in (model.name for model in results.models if results.has(model.name, data.name, place)):
+            mine = tested.get((model, data.name, place), [])
             for test, why in dict.fromkeys(_unmade(mine, results.suite.primary)):
                 lost.setdefault((test, why, model), []).append(place)
     whose: dict[tuple[str, str, str], list[str]] = {}
@@ -37,9 +38,9 @@ def untestable(results: Results, data: Dataset) -> tuple[str, ...]:
 
 
 def _unmade(gaps: Sequence[Row], primary: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """The primary tests of one cell that have no p, each with the reason, as the judge counts them."""
+    """The primary tests of one cell that have no p, each with why, as the judge counts them."""
     made = set()
-    for row in (row for row in gaps if row["role"] == "confirmatory"):
+    for row in gaps:
         # A test of recall is one of each recall/fear.
         made |= {f"gap/{name}/{row['slice']}" for name in (row["metric"], row["metric"].partition("/")[0])}
         if row["p"] is None:

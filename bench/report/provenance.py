@@ -32,9 +32,11 @@ _METHODS = {
 def methods(results: Results) -> Table:
     """Which method made the intervals of which metric, and what it does."""
     used: dict[str, list[str]] = {}
-    for row in results.rows:
-        if row["method"] and row["low"] is not None:
-            used.setdefault(row["method"], []).append(_stem(row))
+    for (method, _), places in results.rows.groups("method", "metric").items():
+        # A method may be named beside an interval that is not there.
+        found = next((results.rows[place] for place in places if results.rows.has("low", place)), None)
+        if method and found is not None:
+            used.setdefault(method, []).append(_stem(found))
     lines = tuple(
         Line(
             method, (Entry(", ".join(unique(found)), "text"), Entry(_METHODS.get(method, "as named"), "text"))

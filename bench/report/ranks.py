@@ -25,8 +25,8 @@ _DOUBLES = "Doubles of known quality are not ranked."
 
 def rank_rows(results: Results, data: Dataset, place: Place) -> dict[tuple[str, str], Row]:
     """The ranks under a condition by model and metric, in file order."""
-    rows = results.differences_at(data.name, place)
-    return {(row["model"], row["metric"]): row for row in rows if row["kind"] == "rank"}
+    rows = results.differences_at(data.name, place, "rank")
+    return {(row["model"], row["metric"]): row for row in rows}
 
 
 def told(results: Results) -> tuple[str, ...]:

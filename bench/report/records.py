@@ -18,6 +18,16 @@ class Place:
     where: str = ""
     severity: int = 0
 
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Place:
+        """The condition of a cell's record or of a row of Estimates or Curves."""
+        return cls.at(record["condition"], record["severity"], record["where"])
+
+    @classmethod
+    def at(cls, condition: str, severity: int | None, where: str | None) -> Place:
+        """The condition of these three columns; clean acts nowhere."""
+        return cls(condition, (where or "") if severity else "", severity or 0)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -36,6 +46,18 @@ class Model:
     digests: tuple[tuple[str, str], ...] = ()
     sampling: dict[str, Any] | None = None
     front: dict[str, Any] | None = None
+
+    @classmethod
+    def of(cls, entry: dict[str, Any]) -> Model:
+        """The model of an entry of ``run.json``."""
+        digests = [("weights", digest) for digest in entry["weights_sha256"]]
+        digests += sorted((entry.get("code_sha256") or {}).items())
+        if entry.get("predictions_sha256"):
+            digests.append(("predictions", entry["predictions_sha256"]))
+        return cls(
+            entry["name"], entry["entry"], entry["checkpoint"], entry["double"], entry.get("origin"),
+            tuple(digests), entry.get("sampling"), entry.get("front"),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,6 +78,12 @@ class Perturbation:
     unit: str
     destroys_label_from: int | None = None
 
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Perturbation:
+        """What ``run.json`` says of a perturbation; older runs hold the numbers alone, and a unit of them."""
+        amounts = tuple(record.get("amounts") or [f"{level:g}" for level in record["levels"]])
+        return cls(amounts, record["unit"], record["destroys_label_from"])
+
 
 @dataclass(frozen=True)
 class Cell:
@@ -73,3 +101,17 @@ class Cell:
     environment: dict[str, Any] = field(default_factory=dict)
     perturbable: int | None = None
     unperturbed: int = 0
+
+    @classmethod
+    def of(cls, record: dict[str, Any]) -> Cell:
+        """The cell of the content of a ``cell.json``."""
+        return cls(
+            model=record["model"],
+            dataset=record["dataset"],
+            place=Place.of(record),
+            key=record["key"],
+            statuses=dict(record["statuses"]),
+            environment=dict(record.get("environment") or {}),
+            perturbable=record.get("perturbable"),
+            unperturbed=record.get("unperturbed", 0),
+        )

@@ -73,12 +73,8 @@ def taken(results: Results, data: Dataset) -> list[Taken]:
     for each in INPUTS:
         here = [place for place in places if place.condition == each.condition]
         place = max(here, key=lambda place: (place.severity, place.where != "crop"), default=None)
-        rows = results.differences_at(data.name, place) if place else []
-        losses = {
-            (row["model"], row["metric"], (row["slice"], row["value"])): row
-            for row in rows
-            if row["kind"] == "degradation"
-        }
+        rows = results.differences_at(data.name, place, "degradation") if place else []
+        losses = {(row["model"], row["metric"], (row["slice"], row["value"])): row for row in rows}
         found.append(Taken(each, place, losses))
     return found if any(one.place for one in found) else []
 

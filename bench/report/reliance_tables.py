@@ -193,9 +193,9 @@ def _unchanged(results: Results, loss: Row) -> Iterator[str]:
     """How many decisions are as on clean media, where the loss of a metric of labels has no interval."""
     if METRICS[loss["metric"].partition("/")[0]].key.kernel != "confusion":
         return
-    names = ("model", "dataset", "condition", "where", "severity", "slice")
-    for row in results.differences:
-        if row["metric"] == "stability" and all(row[name] == loss[name] for name in names):
+    names = ("condition", "where", "severity", "slice")
+    for row in results.of_kind("stability", loss["dataset"], loss["model"], "stability"):
+        if all(row[name] == loss[name] for name in names):
             yield f"Unchanged decisions: {fmt.estimate(row)}."
 
 

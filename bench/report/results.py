@@ -7,11 +7,13 @@ from here can show one, whatever the file holds.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from bench.digest import digest_file
@@ -21,6 +23,7 @@ from bench.judge.metrics import FUNNEL
 from bench.latency import Measured, read_latency
 from bench.prereg import Followed
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
+from bench.report.rows import EstimateRows, Row
 from bench.spec import Facts, Suite
 from bench.tables import ESTIMATES, read_table
 from bench.tables.curves import CURVES
@@ -30,7 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Results", "Row", "read_results", "unique"]
 
-Row = dict[str, Any]
 _T = TypeVar("_T")
 # What ranks slices and leads the report, best known first; higher is better in each of them.
 _LEADING = (
@@ -38,7 +40,7 @@ _LEADING = (
     "au_auroc",
 )  # fmt: skip
 _FILES = ("curves.parquet", "estimates.parquet", "latency.json", "run.json")
-_NUMBERS = tuple(f.name for f in ESTIMATES if str(f.type) in ("double", "int64") and f.name != "severity")
+_PLACE = ("condition", "severity", "where")
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Results:
     models: tuple[Model, ...]
     datasets: tuple[Dataset, ...]
     cells: tuple[Cell, ...]
-    rows: tuple[Row, ...]
-    differences: tuple[Row, ...]
+    rows: EstimateRows
+    differences: EstimateRows
     curves: tuple[Row, ...]
     digests: dict[str, str]
     perturbations: dict[str, Perturbation] = field(default_factory=dict[str, Perturbation])
@@ -71,22 +73,36 @@ class Results:
     latency: tuple[Measured, ...] = ()
 
     @cached_property
-    def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]]:
-        index: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], Row]] = {}
-        for row in self.rows:
-            inner = index.setdefault((row["model"], row["dataset"], _place(row)), {})
-            inner[(row["slice"], row["value"], row["metric"])] = row
-        return index
+    def _index(self) -> dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]]:
+        found: dict[tuple[str, str, Place], dict[tuple[str | None, str | None, str], int]] = {}
+        for (model, dataset, *place), mine in self.rows.groups("model", "dataset", *_PLACE).items():
+            inner = found.setdefault((model, dataset, Place.at(*place)), {})
+            inner.update(zip(self.rows.keys(mine, "slice", "value", "metric"), mine, strict=True))
+        return found
 
     def at(self, model: str, dataset: str, place: Place) -> list[Row]:
         """The estimates of one cell, in file order."""
-        return list(self._index.get((model, dataset, place), {}).values())
+        return self.rows.take(self._index.get((model, dataset, place), {}).values())
+
+    def has(self, model: str, dataset: str, place: Place) -> bool:
+        """Whether there is any estimate of a cell."""
+        return (model, dataset, place) in self._index
+
+    @cached_property
+    def primary_gaps(self) -> dict[tuple[str, str, Place], list[Row]]:
+        """The gaps whose tests are confirmatory, by cell, in file order."""
+        found: dict[tuple[str, str, Place], list[Row]] = {}
+        places = self.differences.groups("kind", "role").get(("gap", "confirmatory"), [])
+        for row in self.differences.take(places):
+            found.setdefault((row["model"], row["dataset"], Place.of(row)), []).append(row)
+        return found
 
     def find(
         self, cell: tuple[str, str, Place], metric: str, part: tuple[str | None, str | None]
     ) -> Row | None:
         """One estimate: of a (model, data set, place), a metric and a (slice, value), both None overall."""
-        return self._index.get(cell, {}).get((*part, metric))
+        found = self._index.get(cell, {}).get((*part, metric))
+        return None if found is None else self.rows[found]
 
     def points(
         self, cell: tuple[str, str, Place], part: tuple[str | None, str | None], curve: str
@@ -98,19 +114,55 @@ class Results:
     def _points(self) -> dict[tuple[object, ...], list[Row]]:
         found: dict[tuple[object, ...], list[Row]] = {}
         for row in self.curves:
-            key = (row["model"], row["dataset"], _place(row), row["slice"], row["value"], row["curve"])
+            key = (row["model"], row["dataset"], Place.of(row), row["slice"], row["value"], row["curve"])
             found.setdefault(key, []).append(row)
         return found
 
-    def differences_at(self, dataset: str, place: Place) -> list[Row]:
-        """The gaps, contrasts and spreads of all models on a data set under one condition, in file order."""
-        return [row for row in self.differences if row["dataset"] == dataset and _place(row) == place]
+    def differences_at(self, dataset: str, place: Place, kind: str | None = None) -> list[Row]:
+        """The estimates that are no values of all models on a data set under one condition, in file order.
+
+        Of one kind, or of all.
+        """
+        found = self._differences_at.get((dataset, place), {})
+        kept = [found.get(kind, [])] if kind else found.values()
+        return self.differences.take(sorted(chain.from_iterable(kept)))
+
+    def of_kind(self, kind: str, dataset: str, model: str, metric: str) -> list[Row]:
+        """The estimates of a kind that is no value, of one model and metric on a data set, in file order."""
+        return self.differences.take(self._of_kind.get((kind, dataset, model, metric), []))
+
+    @cached_property
+    def _differences_at(self) -> dict[tuple[str, Place], dict[str, list[int]]]:
+        found: dict[tuple[str, Place], dict[str, list[int]]] = {}
+        for (dataset, kind, *place), mine in self.differences.groups("dataset", "kind", *_PLACE).items():
+            found.setdefault((dataset, Place.at(*place)), {}).setdefault(kind, []).extend(mine)
+        return found
+
+    def beside(self, row: Row, kind: str, metric: str) -> list[Row]:
+        """The estimates of a kind and metric of the same cell as a row, of all slices, in file order."""
+        key = (kind, metric, *(row[name] for name in ("dataset", "model", *_PLACE)))
+        return self.differences.take(self._beside.get(key, []))
+
+    @cached_property
+    def _beside(self) -> dict[tuple[Any, ...], list[int]]:
+        return self.differences.groups("kind", "metric", "dataset", "model", *_PLACE)
+
+    @cached_property
+    def _of_kind(self) -> dict[tuple[Any, ...], list[int]]:
+        return self.differences.groups("kind", "dataset", "model", "metric")
 
     def places(self, dataset: str) -> list[Place]:
         """The conditions of a data set: clean first, then by name, where and severity."""
-        found = {_place(row) for row in self.rows if row["dataset"] == dataset}
-        found |= {cell.place for cell in self.cells if cell.dataset == dataset}
-        return sorted(found, key=lambda place: (place.severity > 0, place))
+        return list(self._places.get(dataset, []))
+
+    @cached_property
+    def _places(self) -> dict[str, list[Place]]:
+        found: dict[str, set[Place]] = {}
+        for _, dataset, place in self._index:
+            found.setdefault(dataset, set()).add(place)
+        for cell in self.cells:
+            found.setdefault(cell.dataset, set()).add(cell.place)
+        return {name: sorted(mine, key=lambda p: (p.severity > 0, p)) for name, mine in found.items()}
 
     def reference(self, dataset: str) -> Place:
         """The condition whose slices are shown: clean, or the first one where clean was not run."""
@@ -173,22 +225,13 @@ class Results:
         found = self.perturbations.get(place.condition)
         return bool(found and found.destroys_label_from and place.severity >= found.destroys_label_from)
 
-    def of_model(self, name: str) -> Results:
-        """The results of one model alone, as if no other had been run; without its ranks among them."""
-        mine = [row for row in self.differences if row["model"] == name and row["kind"] != "rank"]
-        return replace(
-            self,
-            models=tuple(model for model in self.models if model.name == name),
-            cells=tuple(cell for cell in self.cells if cell.model == name),
-            rows=tuple(row for row in self.rows if row["model"] == name),
-            differences=tuple(mine),
-            curves=tuple(row for row in self.curves if row["model"] == name),
-        )
-
     def cell(self, model: str, dataset: str, place: Place) -> Cell | None:
         """The record of one cell, None where a score has none."""
-        wanted = (model, dataset, place)
-        return next((c for c in self.cells if (c.model, c.dataset, c.place) == wanted), None)
+        return self._records.get((model, dataset, place))
+
+    @cached_property
+    def _records(self) -> dict[tuple[str, str, Place], Cell]:
+        return {(cell.model, cell.dataset, cell.place): cell for cell in self.cells}
 
 
 def unique(items: Iterable[_T]) -> list[_T]:
@@ -204,8 +247,8 @@ def read_results(run: Path) -> Results:
     if not table.schema.equals(ESTIMATES):
         raise _unreadable(folder.estimates, "the columns are not those of Estimates")
     try:
-        rows = table.to_pylist()
-        cells = tuple(_cell(cell.facts) for cell in folder.cells() if cell.facts)
+        values = pc.equal(table["kind"], "value")
+        cells = tuple(Cell.of(cell.facts) for cell in folder.cells() if cell.facts)
         return Results(
             run=run,
             kind=info["kind"],
@@ -214,20 +257,17 @@ def read_results(run: Path) -> Results:
             suite_digest=info["suite_digest"],
             device=info["device"],
             precision=info["precision"],
-            models=tuple(_model(entry) for entry in info["models"]),
+            models=tuple(Model.of(entry) for entry in info["models"]),
             datasets=tuple(
                 Dataset(d["name"], d["digest"], d["rows"], Facts.model_validate(d["facts"]))
                 for d in info["datasets"]
             ),
             cells=cells,
-            rows=tuple(_withheld(row) for row in rows if row["kind"] == "value"),
-            differences=tuple(_withheld(row) for row in rows if row["kind"] != "value"),
+            rows=EstimateRows(table.filter(values)),
+            differences=EstimateRows(table.filter(pc.invert(values))),
             curves=_curves(folder.curves),
             digests={name: digest_file(run / name) for name in _FILES if (run / name).is_file()},
-            perturbations={
-                name: Perturbation(_amounts(one), one["unit"], one["destroys_label_from"])
-                for name, one in info.get("perturbations", {}).items()
-            },
+            perturbations={name: Perturbation.of(one) for name, one in info.get("perturbations", {}).items()},
             oracle=info.get("oracle"),
             lock=Followed.model_validate(info["lock"]) if "lock" in info else None,
             latency=read_latency(folder.latency),
@@ -235,46 +275,6 @@ def read_results(run: Path) -> Results:
     except (KeyError, TypeError, ValidationError) as error:
         cause = str(error).splitlines()[0]
         raise _unreadable(run / "run.json", f"a field is missing or wrong: {cause}") from None
-
-
-def _amounts(record: dict[str, Any]) -> tuple[str, ...]:
-    """What people say of each severity; older runs hold the numbers alone, and a unit of them."""
-    return tuple(record.get("amounts") or [f"{level:g}" for level in record["levels"]])
-
-
-def _model(entry: dict[str, Any]) -> Model:
-    digests = [("weights", digest) for digest in entry["weights_sha256"]]
-    digests += sorted((entry.get("code_sha256") or {}).items())
-    if entry.get("predictions_sha256"):
-        digests.append(("predictions", entry["predictions_sha256"]))
-    return Model(
-        entry["name"], entry["entry"], entry["checkpoint"], entry["double"], entry.get("origin"),
-        tuple(digests), entry.get("sampling"), entry.get("front"),
-    )  # fmt: skip
-
-
-def _cell(record: dict[str, Any]) -> Cell:
-    return Cell(
-        model=record["model"],
-        dataset=record["dataset"],
-        place=_place(record),
-        key=record["key"],
-        statuses=dict(record["statuses"]),
-        environment=dict(record.get("environment") or {}),
-        perturbable=record.get("perturbable"),
-        unperturbed=record.get("unperturbed", 0),
-    )
-
-
-def _place(record: dict[str, Any]) -> Place:
-    severity = record["severity"] or 0
-    return Place(record["condition"], (record["where"] or "") if severity else "", severity)
-
-
-def _withheld(row: Row) -> Row:
-    if row["status"] != "suppressed":
-        return row
-    return {**row, **dict.fromkeys(_NUMBERS), "warning": None}
 
 
 def _curves(path: Path) -> tuple[Row, ...]:

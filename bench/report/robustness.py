@@ -52,17 +52,12 @@ def degradation_table(results: Results, data: Dataset, metric: str) -> Table:
         each = [row for row in rows if row["slice"] is None and row["severity"] is not None]
         families = unique((row["condition"], row["where"]) for row in each)
         if len(families) == len(each):
-            lines = tuple(
-                _line(results, row, [r for r in rows if _place(r) == _place(row)], _words(row))
-                for row in each
-            )
+            lines = tuple(_line(results, row, _words(row)) for row in each)
             groups += [Group(lines, model.name)] if lines else []
             continue
         for condition, where in families:
             lines = tuple(
-                _line(
-                    results, row, [r for r in rows if _place(r) == _place(row)], f"severity {row['severity']}"
-                )
+                _line(results, row, f"severity {row['severity']}")
                 for row in each
                 if (row["condition"], row["where"]) == (condition, where)
             )
@@ -172,8 +167,8 @@ def worst_of(results: Results, data: Dataset, model: str, metric: str) -> str | 
 
 def _worst_place(results: Results, worst: Row) -> str:
     """The worst condition, and those that take as much, if any; an interval is that of the first."""
-    rows = [row for row in results.differences if row["kind"] == "degradation" and row["slice"] is None]
-    rows = [r for r in rows if all(r[n] == worst[n] for n in ("model", "dataset", "metric"))]
+    rows = results.of_kind("degradation", worst["dataset"], worst["model"], worst["metric"])
+    rows = [row for row in rows if row["slice"] is None]
     tied = [row for row in rows if row["severity"] is not None and _equal(row, worst)]
     tied = [row for row in tied if _place(row) != _place(worst)]
     first, *others = [f"{_words(r)}{_mark(results, r)}" for r in (worst, *tied)]
@@ -187,10 +182,7 @@ def _equal(one: Row, other: Row) -> bool:
 
 
 def _rows(results: Results, data: Dataset, model: str, kind: str, metric: str) -> list[Row]:
-    return [
-        row for row in results.differences
-        if (row["dataset"], row["model"], row["kind"], row["metric"]) == (data.name, model, kind, metric)
-    ]  # fmt: skip
+    return results.of_kind(kind, data.name, model, metric)
 
 
 def _place(row: Row) -> tuple[str | None, ...]:
@@ -208,12 +200,13 @@ def _over_all(condition: str, where: str | None) -> str:
     return f"{condition.replace('_', ' ')}, on the {where or 'frame'}"
 
 
-def _line(results: Results, row: Row, here: Sequence[Row], head: str) -> Line:
-    of = [r for r in results.rows if r["metric"] == row["metric"] and r["slice"] is None and _beside(r, row)]
-    same = [r for r in results.differences if r["kind"] == "stability" and r["slice"] is None]
-    same = [r for r in same if _beside(r, row) and r["metric"] == "stability"]
+def _line(results: Results, row: Row, head: str) -> Line:
+    place = Place(row["condition"], row["where"] or "", row["severity"] or 0)
+    of = results.find((row["model"], row["dataset"], place), row["metric"], (None, None))
+    same = [r for r in results.beside(row, "stability", "stability") if r["slice"] is None]
+    here = results.beside(row, "degradation", row["metric"])
     entries = (
-        estimated(of[0] if of else None), estimated(row), Entry(fmt.probability(row["p_adjusted"])),
+        estimated(of), estimated(row), Entry(fmt.probability(row["p_adjusted"])),
         _seen(row), *_most(here), estimated(same[0] if same else None),
     )  # fmt: skip
     return Line(head + _mark(results, row), entries)
@@ -227,14 +220,8 @@ def _mark(results: Results, row: Row) -> str:
 
 def _flips(results: Results, row: Row) -> Entry:
     """How often the decision changes from one severity to the next, a dash where there is one severity."""
-    found = [r for r in results.differences if r["metric"] == "severity_flips" and r["slice"] is None]
-    found = [r for r in found if _beside(r, row)]
+    found = [r for r in results.beside(row, "stability", "severity_flips") if r["slice"] is None]
     return estimated(found[0]) if found else Entry(fmt.DASH)
-
-
-def _beside(one: Row, other: Row) -> bool:
-    names = ("model", "dataset", "condition", "where", "severity")
-    return all(one[name] == other[name] for name in names)
 
 
 def _most(rows: Sequence[Row]) -> tuple[Entry, Entry]:
@@ -254,11 +241,9 @@ def _errors(results: Results, row: Row) -> list[Entry]:
     """Errors over those of the reference model under the condition of a row, plain and lost alone."""
     if not results.suite.reference:
         return []
-    names = ("model", "dataset", "condition", "where")
-    found = [
-        [r for r in results.differences if r["kind"] == kind and all(r[n] == row[n] for n in names)]
-        for kind in ("mce", "relative_mce")
-    ]
+    names = ("condition", "where")
+    both = (results.of_kind(k, row["dataset"], row["model"], "accuracy") for k in ("mce", "relative_mce"))
+    found = [[r for r in rows if all(r[n] == row[n] for n in names)] for rows in both]
     return [estimated(rows[0] if rows else None) for rows in found]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,9 @@ from bench.context import read_context
 from bench.folder import RunFolder
 from bench.policy import read_policy
 from bench.report.render import render
+from bench.report.rows import EstimateRows, Row
 from bench.sides import Side
+from bench.tables.estimates import estimates_table
 from tests.gate.conftest import runs  # noqa: F401 - a fixture
 from tests.report.fake_run import hostile
 from tests.report.reading import Reader
@@ -98,6 +100,11 @@ def audited(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:  # no
         return open_case(asked(runs / "new", folder, context, policy, **words))
 
     return make
+
+
+def as_rows(rows: Iterable[Row]) -> EstimateRows:
+    """Rows of Estimates as results hold them."""
+    return EstimateRows(estimates_table([dict(row) for row in rows]))
 
 
 def asked(run: Path, folder: Path, context: str | None, policy: str | None = None, **words: Any) -> Asked:

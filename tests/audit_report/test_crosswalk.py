@@ -16,16 +16,15 @@ from bench.folder import RunFolder
 from bench.prereg import Followed, LockedPolicy
 from bench.report.results import Row
 from bench.sides import Side
-from tests.audit_report.conftest import CONTEXT, POLICY, SIGNED, Made
+from tests.audit_report.conftest import CONTEXT, POLICY, SIGNED, Made, as_rows
 
 Without = Callable[[Case], Case]
 
 
 def rows(case: Case, keep: Callable[[Row], bool]) -> Case:
     """The case with some of its rows of Estimates."""
-    kept = {
-        name: tuple(r for r in getattr(case.results, name) if keep(r)) for name in ("rows", "differences")
-    }
+    names = ("rows", "differences")
+    kept = {name: as_rows(r for r in getattr(case.results, name) if keep(r)) for name in names}
     return replace(case, results=replace(case.results, **kept))
 
 
@@ -51,7 +50,7 @@ def planted(case: Case) -> Case:
     )  # fmt: skip
     kept = [r for r in case.results.rows if r["metric"] != "coverage" or r["slice"] is not None]
     results = replace(
-        case.results, rows=(*kept, *more), differences=(*case.results.differences, *lost), lock=lock,
+        case.results, rows=as_rows([*kept, *more]), differences=as_rows([*case.results.differences, *lost]), lock=lock,
     )  # fmt: skip
     return replace(case, results=results, gate=replace(case.gate, locked=True))
 

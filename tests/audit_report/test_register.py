@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from bench.audit_report.case import open_case
 from bench.audit_report.register import findings, register
 from bench.folder import RunFolder
-from tests.audit_report.conftest import CONTEXT, POLICY, Made, asked, read_audit
+from tests.audit_report.conftest import CONTEXT, POLICY, Made, as_rows, asked, read_audit
 
 
 def test_a_row_for_every_failed_and_undecided_number_and_every_untested_thing(audited: Made) -> None:
@@ -35,7 +35,7 @@ def test_ids_are_of_a_form_and_each_once(audited: Made) -> None:
 
 def test_ids_rest_on_no_number(audited: Made) -> None:
     case = audited(policy=POLICY)
-    rows = tuple({**row, "estimate": (row["estimate"] or 0) / 2} for row in case.results.rows)
+    rows = as_rows({**row, "estimate": (row["estimate"] or 0) / 2} for row in case.results.rows)
     moved = replace(case, results=replace(case.results, rows=rows))
     assert {one.id for one in findings(moved)} == {one.id for one in findings(case)}
     commented = POLICY.replace("policy: shop", "# a line more\npolicy: shop")

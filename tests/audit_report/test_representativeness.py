@@ -13,7 +13,7 @@ from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, PERTUR
 from bench.report.format import DASH
 from bench.report.records import Cell, Perturbation, Place
 from bench.report.table import Table
-from tests.audit_report.conftest import CONTEXT, Made, read_audit
+from tests.audit_report.conftest import CONTEXT, Made, as_rows, read_audit
 
 # Of the pose, the time and the occlusion of a face no operating condition is declared; nor of sound.
 OTHER = {
@@ -74,9 +74,9 @@ def test_an_output_that_the_model_does_not_give_is_not_tested(audited: Made) -> 
     row = next(r for r in case.results.rows if r["slice"] is None and r["metric"] == "accuracy")
     for estimate, state in ((0.4, "tested"), (None, "not tested")):
         more = {**row, "metric": "ccc_valence", "estimate": estimate}
-        run = replace(case.results, rows=(*case.results.rows, more))
+        run = replace(case.results, rows=as_rows([*case.results.rows, more]))
         assert {one.name: one.state for one in covered(replace(case, results=run))}["valence"] == state
-    silent = tuple(r for r in case.results.rows if r["metric"] == "coverage")
+    silent = as_rows(r for r in case.results.rows if r["metric"] == "coverage")
     bare = replace(case, results=replace(case.results, rows=silent))
     assert {one.name: one.state for one in covered(bare)}["emotion"] == "not tested"
 

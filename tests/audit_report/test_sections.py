@@ -13,7 +13,7 @@ from bench.audit_report.data import data
 from bench.audit_report.limits import SECURITY
 from bench.audit_report.sections import audit_page
 from bench.report.parts import Section
-from tests.audit_report.conftest import CONTEXT, POLICY, Made, asked, read_audit
+from tests.audit_report.conftest import CONTEXT, POLICY, Made, as_rows, asked, read_audit
 from tests.gate.conftest import score_locked
 
 GOLDEN = {
@@ -110,7 +110,7 @@ def test_agreement_of_annotators_stands_by_slice_and_withheld_where_it_is(audite
             "status": "suppressed",
         },
     ]
-    rated = replace(case, results=replace(case.results, rows=(*case.results.rows, *planted)))
+    rated = replace(case, results=replace(case.results, rows=as_rows([*case.results.rows, *planted])))
     tables = [table for part in data(rated).parts for table in part.tables]
     table = next(t for t in tables if t.caption == "Agreement of annotators on T")
     shown = {line.head: line.entries[0].text for line in table.groups[0].lines}

@@ -27,10 +27,11 @@ def test_an_honest_run_is_agreed_with(run: RunFolder) -> None:
     found = audit(run.path)
     assert found.agrees, (found.differences[:3], faults(found))
     rows = pq.read_table(run.estimates).to_pylist()
-    suppressed = [r for r in rows if r["status"] == "suppressed"]
+    points = pq.read_table(run.curves).to_pylist()
+    suppressed = [r for r in (*rows, *points) if r["status"] == "suppressed"]
     assert found.withheld == len(suppressed) > 0
     counted = sum(found.compared.values()) + found.undefined + found.withheld
-    assert counted + sum(found.not_audited.values()) == len(rows)
+    assert counted + sum(found.not_audited.values()) == len(rows) + len(points)
     known = {"accuracy", "uar", "macro_f1", "coverage", "ccc_valence", "pcc_valence_covered", "rmse_valence"}
     assert known | {f"recall/{label}" for label in LABELS} <= set(found.compared)
     assert not known & set(found.not_audited)
@@ -59,7 +60,8 @@ def test_metrics_asked_for_by_name_and_unavailable_ones(tmp_path: Path) -> None:
         "coverage",
         *(f"recall/{label}" for label in LABELS),
     }
-    assert set(found.compared) == metrics | {"kind gap", "kind contrast", "kind ratio", "kind spread"}
+    kinds = {"kind gap", "kind contrast", "kind ratio", "kind spread", "kind confusion"}
+    assert set(found.compared) == metrics | kinds
 
 
 def test_swapped_targets_are_found(run: RunFolder) -> None:

@@ -188,7 +188,7 @@ def test_a_file_that_cannot_be_read_is_found(both: dict[bool, Path], tmp_path: P
 
 
 def test_a_run_without_curves_is_not_asked_for_any(tmp_path: Path, no_report: None) -> None:
-    run = finished(tmp_path, public=True, metrics=("accuracy",))
+    run = finished(tmp_path, public=True, metrics=("coverage",))
     assert not run.curves.exists()
     found = audit(run.path)
     assert found.agrees

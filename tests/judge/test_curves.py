@@ -98,7 +98,8 @@ def test_the_whole_has_the_steps_of_aurc_also_where_values_have_those_of_reliabi
 
 def test_what_is_not_asked_for_or_cannot_be_made_is_not_there() -> None:
     cell = graded_cell(3, 600, 50)
-    assert curves_of(cell, metrics=("accuracy", "brier"))[0].empty
+    assert set(curves_of(cell, metrics=("accuracy", "brier"))[0]["curve"]) == {"confusion"}
+    assert curves_of(cell, metrics=("brier",))[0].empty
     assert set(curves_of(cell, metrics=("aurc",))[0]["curve"]) == {"risk_coverage"}
     hard = make_cell(cell.targets, {"predicted": ["fear"] * len(cell.targets)})
     assert curves_of(hard)[0].empty

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from bench.errors import UserError
-from bench.report.curves import draw, panels
 from bench.report.format import DASH
+from bench.report.plots.calibration import draw, panels
 from bench.report.render import render
 from bench.report.results import read_results
 from bench.spec import Facts

@@ -9,7 +9,9 @@ import matplotlib
 import numpy as np
 import pytest
 
-from bench.report.figures import recall_forest, severity_curves, slice_forests
+from bench.report.plots.confusion import recall_forest
+from bench.report.plots.groups import slice_forests
+from bench.report.plots.severities import severity_curves
 from bench.report.results import read_results
 from bench.spec import Facts
 from tests.report import fake_run

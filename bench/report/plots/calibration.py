@@ -1,4 +1,4 @@
-"""Curves of a report: reliability and risk-coverage diagrams with the tables of their numbers.
+"""Calibration: reliability and risk-coverage diagrams with the tables of their numbers.
 
 Drawn where ECE or AURC was asked for, under the condition whose slices are shown: of all rows per model, and
 of the values of each slice. A withheld point breaks the line and reads "withheld" in the table; a value of
@@ -18,6 +18,8 @@ from matplotlib.ticker import MaxNLocator
 from bench.report import format as fmt
 from bench.report.drawing import COLOURS, GREY, MARKERS, SOFT, Figure, as_svg, draw_key, styled
 from bench.report.entries import Entry, shown, state_of
+from bench.report.parts import Part
+from bench.report.records import Dataset
 from bench.report.results import Results, Row
 from bench.report.table import Group, Line, Table
 from bench.tables.curves import RELIABILITY, RISK_COVERAGE
@@ -25,7 +27,7 @@ from bench.tables.curves import RELIABILITY, RISK_COVERAGE
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["CURVES", "Panel", "draw", "panels", "tables"]
+__all__ = ["CURVES", "Panel", "calibration_parts", "draw", "panels", "tables"]
 
 CURVES = (
     "Reliability: the rows of each bin of confidence, the largest probability, against how many of them are "
@@ -57,6 +59,25 @@ class Panel:
     points: dict[str, tuple[list[Row], ...]]
     rows: dict[str, tuple[Row | None, ...]]
     left_out: tuple[str, ...] = ()
+
+
+def calibration_parts(results: Results, data: Dataset) -> tuple[Part, ...]:
+    """The curves of all rows of every model, then of the values of the slices of each, with their tables."""
+    names = [model.name for model in results.models]
+    whole = {name: panels(results, data.name, name, None) for name in names}
+    shown = [panel for found in whole.values() for panel in found]
+    if not shown:
+        return ()
+    drawn = tuple(draw(panel, results, data.name, name) for name, found in whole.items() for panel in found)
+    told = tables(shown, f" on {data.name}, over all rows")
+    parts = [Part("Calibration and selective prediction", CURVES, drawn, told)]
+    for name in names:
+        cut = [(s, panels(results, data.name, name, s)) for s, _ in results.slices(data.name)]
+        drawn = tuple(draw(panel, results, data.name, name) for _, found in cut for panel in found)
+        told = tuple(t for s, found in cut for t in tables(found, f" of {name} by {s}"))
+        if drawn:
+            parts.append(Part(f"Calibration and selective prediction of {name} by slice", (), drawn, told))
+    return tuple(parts)
 
 
 def panels(results: Results, dataset: str, model: str, slice_: str | None) -> list[Panel]:
