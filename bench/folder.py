@@ -7,7 +7,7 @@
     RUN/cells/<model>/<dataset>/<condition>/  predictions.parquet, frames.parquet, cell.json (written last)
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where metrics have any
     RUN/latency.json                          where 'run --measure-latency' measured
-    RUN/judged.json                           the digests of these files, written after them
+    RUN/judged.json                           the digests of these files and of the plan, written after them
     RUN/audit.html  audit.md  audit.json  audit.pdf   the audit report, where one was asked for
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
@@ -32,6 +32,7 @@ from bench.tables import Targets, read_targets
 __all__ = ["CellFolder", "RunFolder", "save", "write_json", "write_text"]
 
 _PLAN, _JUDGED = "run.json", "judged.json"
+_PLAN_DIGEST = "run_sha256"
 
 
 @dataclass(frozen=True)
@@ -163,17 +164,20 @@ class RunFolder:
         return self.path / "latency.json"
 
     def seal(self) -> None:
-        """Write down which estimates, curves, latencies and report the run was judged with."""
+        """Write down which plan, estimates, curves, latencies and report the run was judged with."""
         write_json(self.path / _JUDGED, self._judged())
 
     def require_sealed(self) -> None:
-        """UserError unless estimates, curves, latencies and report are those that the run was judged with."""
+        """UserError unless plan, estimates, curves, latencies and report are those it was judged with."""
         try:
             sealed = json.loads((self.path / _JUDGED).read_text(encoding="utf-8"))
         except (OSError, ValueError):
             sealed = None
-        if sealed != self._judged():
-            changed = "estimates, curves, latencies or report were changed"
+        judged = self._judged()
+        if isinstance(sealed, dict) and _PLAN_DIGEST not in sealed:
+            del judged[_PLAN_DIGEST]  # as runs were sealed before the plan was
+        if sealed != judged:
+            changed = "plan, estimates, curves, latencies or report were changed"
             raise UserError(
                 str(self.path), f"there is no readable {_JUDGED}" if sealed is None else changed,
                 "What was judged, as it was written",
@@ -182,6 +186,7 @@ class RunFolder:
 
     def _judged(self) -> dict[str, str | None]:
         files = {"estimates": self.estimates, "curves": self.curves, "report": self.report}
+        files["run"] = self.path / _PLAN
         files |= {"latency": self.latency} if self.latency.is_file() else {}
         return {f"{n}_sha256": digest_file(path) if path.is_file() else None for n, path in files.items()}
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import data, suite, zoo
+from bench.cli import data, evidence, key, suite, zoo
 from bench.cli.flags import (
     Aligned,
     Attributes,
@@ -37,6 +37,7 @@ app = typer.Typer(
 app.add_typer(zoo.app, name="zoo")
 app.add_typer(suite.app, name="suite")
 app.add_typer(data.app, name="data")
+app.add_typer(key.app, name="key")
 
 Out = Annotated[Path, typer.Option("--out", help="The run's folder: new, empty, or of the same run.")]
 SuiteName = Annotated[
@@ -250,16 +251,7 @@ def report(
         Voice(quiet=quiet, json=json).say(f"audit report: {path}")
 
 
-@app.command()
-def audit(run: Annotated[Path, typer.Argument(help="A finished run's folder.")], json: Json = False) -> None:
-    """Recompute a run's numbers by another way, and check its files; exit 1 where they disagree."""
-    from bench.cli.audit import as_json, as_text
-    from bench.judge.audit import audit as recompute
-
-    found = recompute(run)
-    typer.echo(as_json(found) if json else as_text(found))
-    if not found.agrees:
-        raise typer.Exit(1)
+app.command()(evidence.audit)
 
 
 @app.command()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bench.judge.audit import Audit, Difference
 
-__all__ = ["as_json", "as_text"]
+__all__ = ["as_json", "as_text", "line"]
 
 _SHOWN = 20
 _CELL = ("model", "dataset", "condition", "severity", "where")
@@ -26,12 +26,12 @@ def as_text(found: Audit) -> str:
     if found.undefined:
         lines.append(f"undefined      {found.undefined} values, on both sides")
     if found.largest is not None:
-        lines.append(f"largest        {_line(found.largest)}")
+        lines.append(f"largest        {line(found.largest)}")
     for method, (checked, count) in found.intervals.items():
         said = "no interval, rightly" if method == "none" else method
         lines.append(f"intervals      {said}: {checked} of {count} made again")
     if found.widest is not None:
-        lines.append(f"largest        {_line(found.widest)} of intervals")
+        lines.append(f"largest        {line(found.widest)} of intervals")
     if found.withheld:
         lines.append(f"withheld       {found.withheld} values: not compared")
     for name, count in sorted(found.not_audited.items()):
@@ -53,7 +53,7 @@ def _reasons(found: Audit) -> str:
 
 
 def _offending(found: Audit) -> list[str]:
-    lines = [_line(difference) for difference in found.differences[:_SHOWN]]
+    lines = [line(difference) for difference in found.differences[:_SHOWN]]
     if len(found.differences) > _SHOWN:
         lines.append(f"... and {len(found.differences) - _SHOWN} more")
     for finding in found.findings:
@@ -88,7 +88,8 @@ def as_json(found: Audit) -> str:
     return json.dumps(content, indent=2, allow_nan=False)
 
 
-def _line(difference: Difference) -> str:
+def line(difference: Difference) -> str:
+    """A number beside the audit's, and what it is of."""
     row = difference.row
     names = [*(row[n] for n in _CELL if row[n] not in (None, 0)), row["slice"] or "all rows", row["value"]]
     at = " / ".join(str(name) for name in names if name is not None)

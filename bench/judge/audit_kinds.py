@@ -37,9 +37,15 @@ Key = tuple[Any, ...]
 
 
 class Recomputed:
-    """A run by the plain path: what each row of its estimates should hold."""
+    """A run by the plain path: what each row of its estimates should hold.
 
-    def __init__(self, cells: Iterable[PlannedCell], suite: Suite, rows: Sequence[Row]) -> None:
+    ``read`` gives the values of a cell: of its row tables, unless they are to come from elsewhere.
+    """
+
+    def __init__(
+        self, cells: Iterable[PlannedCell], suite: Suite, rows: Sequence[Row],
+        read: Callable[[PlannedCell, Suite, Iterable[str]], CellValues] = CellValues,
+    ) -> None:  # fmt: skip
         self.suite = suite
         asked: dict[Key, set[str]] = {}
         self._shown: dict[tuple[Any, ...], list[str]] = {}
@@ -51,7 +57,7 @@ class Recomputed:
         planned = list(cells)
         self._runs = {cell.name[:2] for cell in planned}
         self._media = {cell.name[1]: cell.facts.media_kind for cell in planned}
-        self._cells = {c.key: CellValues(c, suite, asked.get(c.key, ())) for c in planned if c.joins}
+        self._cells = {c.key: read(c, suite, asked.get(c.key, ())) for c in planned if c.joins}
         self._kinds: dict[str, Callable[[Row], Value | None]] = {
             "value": self._value, "gap": self._gap, "contrast": self._contrast, "ratio": self._ratio,
             "degradation": self._degradation, "degradation_contrast": self._degradation_contrast,

@@ -20,7 +20,7 @@ from bench.judge.planned import FUNNEL, LABEL_METRICS, PlannedCell
 from bench.spec import Facts, Suite, members
 from bench.tables.frame import grouped
 
-__all__ = ["Finding", "check_run"]
+__all__ = ["Finding", "check_against_targets", "check_run"]
 
 Row = dict[str, Any]
 _NUMBERS = (
@@ -53,6 +53,36 @@ def check_run(
         Finding("withheld rows carry no number", len(suppressed), tuple(map(_shown, leaking))),
         Finding("values of few people are withheld", len(values), tuple(_too_few(cells, suite, values))),
     ]
+
+
+def check_against_targets(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> list[Finding]:
+    """Check what targets alone can tell of estimates; cells of which they are not there are passed over."""
+    there = [cell for cell in cells if cell.targets is not None]
+    keys = {cell.key for cell in there}
+    values = [
+        row for row in rows if row["kind"] == "value" and tuple(row[n] for n in PlannedCell.KEY) in keys
+    ]
+    return [
+        Finding(
+            "slices have the values of the targets", len(there), tuple(_other_values(there, suite, values))
+        ),
+        Finding("values of few people are withheld", len(values), tuple(_too_few(there, suite, values))),
+    ]
+
+
+def _other_values(cells: Sequence[PlannedCell], suite: Suite, rows: Sequence[Row]) -> Iterator[str]:
+    """Slices and values that the estimates of a cell have and its targets have not, or the reverse."""
+    found: dict[tuple[Any, ...], set[tuple[str | None, str | None]]] = {}
+    for row in rows:
+        found.setdefault(tuple(row[n] for n in PlannedCell.KEY), set()).add((row["slice"], row["value"]))
+    wanted: dict[str, set[tuple[str | None, str | None]]] = {}
+    for cell in cells:
+        if cell.name[1] not in wanted:
+            wanted[cell.name[1]] = set(_parts(cell, suite))
+        differ = wanted[cell.name[1]] ^ found.get(cell.key, set())
+        if differ:
+            names = [" ".join(filter(None, part)) or "all rows" for part in differ]
+            yield f"{_at(cell.name)}: targets and estimates differ in {listed(names, 3)}"
 
 
 def _missing(folder: RunFolder, cells: Sequence[PlannedCell], suite: Suite) -> Iterator[str]:

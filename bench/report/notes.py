@@ -87,7 +87,7 @@ def elsewhere(shown: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
 def led(metrics: Sequence[str]) -> str:
     """Where the gaps of the metric that leads, and of primary tests, stand."""
     named = ", ".join(map(fmt.metric, metrics))
-    return f"The gaps of {named} stand under Gaps; here are those of other metrics."
+    return f"The gaps of {named} stand with the gaps against chance; here are those of other metrics."
 
 
 def measured(results: Results) -> tuple[tuple[str, str], ...]:

@@ -24,11 +24,11 @@ GOLDEN = {
     "4 Evaluation data": ["Data set T", "Representativeness: declared against tested", "Leakage", "Consent, access and special categories"],
     "5 Plan laid down before": ["Metrics", "Thresholds"],
     "6 Overall accuracy, calibration, failures to process": [
-        "Headline", "All rows", "Failures to process and abstention", "Calibration and abstention",
+        "Headline", "All rows", "What is taken for what", "Failures to process and abstention", "Calibration and abstention",
     ],
-    "7 Performance by persons and groups": ["Slices", "Slices of new", "States of groups"],
+    "7 Performance by persons and groups": ["Slices", "Slices of new", "Coverage by slice", "States of groups"],
     "8 Disparities and potentially discriminatory impacts": [
-        "Gaps", "Differences between values", "How to read these numbers",
+        "Gaps against chance", "Differences between values", "What could have been seen", "How to read these numbers",
     ],
     "9 Robustness": ["Not tested"],
     "10 Security": ["Attacks"],

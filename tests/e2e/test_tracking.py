@@ -68,7 +68,7 @@ def test_estimates_that_were_changed_after_the_run_are_not_sent(
     done = affectbench(*words, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert " ".join(done.stderr.split()) == (
-        "error: RUN: estimates, curves or report were changed. What was judged, as it was written. "
+        "error: RUN: plan, estimates, curves, latencies or report were changed. What was judged, as it was written. "
         "Run 'affectbench report RUN', which judges anew."
     )
     assert not (tmp_path / "later.db").exists()
