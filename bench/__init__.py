@@ -14,6 +14,7 @@ vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite
 ``synth``           clips drawn here, with known labels
 ``workflow``        the steps of a command, in order; ``sides`` those of a comparison
 ``gate``            a policy held against a finished run: pass, fail or inconclusive
+``audit_report``    one system of a run beside the use that is declared for it, sections 0 to 18
 ``evidence``        a finished run as one signed file, and what such a file proves
 ``leaderboard``     finished runs side by side, as a site that needs no server
 ``cli``             parse, call one function, print

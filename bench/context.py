@@ -7,6 +7,7 @@ harmless. It is refused where a field is missing or unknown to us, and where sha
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +19,8 @@ from bench.spec import Name, Record, Word
 
 __all__ = [
     "BIOMETRIC", "INFERENCES", "Context", "ContextFile", "Deployer", "Evidence", "Exclusion", "InView",
-    "Input", "Operation", "Output", "Purpose", "Requirer", "Role", "Sector", "UseException", "read_context",
+    "Input", "Operation", "Output", "Purpose", "Requirer", "Response", "Role", "Sector", "UseException",
+    "read_context",
 ]  # fmt: skip
 
 UNKNOWN = "unknown"
@@ -99,6 +101,14 @@ class Operation(Record):
     language: tuple[Word, ...]
 
 
+class Response(Record):
+    """What the provider answers to a finding of the audit report: what is done, by whom, until when."""
+
+    mitigation: Word
+    owner: str = ""
+    due: str = ""
+
+
 class Context(Record):
     """The declared deployment of a system, with the fields of the posture.
 
@@ -106,7 +116,7 @@ class Context(Record):
     is used to infer an emotion is declared as ``emotion``, too. ``deployer`` and ``purpose`` list every one
     that holds. ``placed_on_market`` is a date, ``not_yet`` or ``unknown``. ``population`` gives shares by
     attribute; an attribute without shares is unknown. Auditor, independence and signatory may wait for the
-    final report.
+    final report; so may ``findings``, answers to the findings of a draft by their ids, which bear on nothing.
     """
 
     sector: Sector
@@ -126,6 +136,7 @@ class Context(Record):
     auditor: str = ""
     independence: str = ""
     signatory: str = ""
+    findings: dict[str, Response] = Field(default_factory=dict)
 
     @property
     def placed(self) -> date | None:
@@ -136,7 +147,8 @@ class Context(Record):
     @property
     def unknown(self) -> tuple[str, ...]:
         """The fields declared unknown, in whole or in part, and the signatures not yet given."""
-        return tuple(name for name in type(self).model_fields if _unknown(getattr(self, name)))
+        names = (name for name in type(self).model_fields if name != "findings")
+        return tuple(name for name in names if _unknown(getattr(self, name)))
 
     @field_validator("deployer", "persons", "inputs", "outputs", "purpose", "member_states")
     @classmethod
@@ -156,6 +168,16 @@ class Context(Record):
                 raise ValueError(
                     f"'placed_on_market' is {value!r}. Allowed: a date as 2026-08-02, 'not_yet' or 'unknown'"
                 ) from None
+        return value
+
+    @field_validator("findings")
+    @classmethod
+    def _of_a_report(cls, value: dict[str, Response]) -> dict[str, Response]:
+        for name in value:
+            if re.fullmatch("F-[0-9a-f]{8}", name) is None:
+                raise ValueError(
+                    f"{name!r} is no id of a finding. Ids are as F-0123abcd, as an audit report prints them"
+                )
         return value
 
     @field_validator("population")
@@ -193,7 +215,7 @@ class ContextFile(Read[Context]):
 
 
 _RECORDS: dict[str, type[Record]] = {
-    "in_view": InView, "exception": UseException, "operating_conditions": Operation,
+    "findings": Response, "in_view": InView, "exception": UseException, "operating_conditions": Operation,
 }  # fmt: skip
 
 

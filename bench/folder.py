@@ -8,6 +8,7 @@
     RUN/estimates.parquet  RUN/report.html  RUN/curves.parquet, where metrics have any
     RUN/latency.json                          where 'run --measure-latency' measured
     RUN/judged.json                           the digests of these files and of the plan, written after them
+    RUN/audit.html  audit.md  audit.json  audit.pdf   the audit report, where one was asked for
 
 A cell exists if and only if its ``cell.json`` exists. Everything is written under a temporary name and moved
 into place, so a killed command leaves nothing half done under a final name.
@@ -28,7 +29,7 @@ from bench.digest import digest_bytes, digest_file, digest_json
 from bench.errors import UserError
 from bench.tables import Targets, read_targets
 
-__all__ = ["CellFolder", "RunFolder", "save", "write_json", "write_text"]
+__all__ = ["CellFolder", "RunFolder", "save", "write_file", "write_json"]
 
 _PLAN, _JUDGED = "run.json", "judged.json"
 _PLAN_DIGEST = "run_sha256"
@@ -235,18 +236,18 @@ class RunFolder:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     """Write JSON for people (indented, sorted) and move it into place."""
-    write_text(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    write_file(path, json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
 
 
-def write_text(path: Path, text: str, *, new: bool = False) -> None:
-    """Write text under another name and move it into place, the folder made where there is none.
+def write_file(path: Path, content: str | bytes, *, new: bool = False) -> None:
+    """Write a file under another name and move it into place, the folder made where there is none.
 
     ``new``: FileExistsError where something is there, also if it came there meanwhile.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        partial.write_text(text, encoding="utf-8")
+        partial.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
         if new:
             _link(partial, path)
         else:
@@ -277,7 +278,7 @@ def save(path: Path, text: str, how: Literal["replace", "new", "add"] = "replace
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
         else:
-            write_text(path, text, new=how == "new")
+            write_file(path, text, new=how == "new")
     except OSError as error:
         raise UserError(
             str(path), f"it cannot be written: {error.strerror}", "A file in a folder that can be written",

@@ -25,7 +25,7 @@ from pydantic import Field, ValidationError, model_validator
 from scipy.special import bdtr, ndtri, stdtrit
 
 from bench.errors import UserError
-from bench.folder import write_text
+from bench.folder import write_file
 from bench.spec import Record
 
 __all__ = [
@@ -260,4 +260,4 @@ def read_latency(path: Path) -> tuple[Measured, ...]:
 def write_latency(path: Path, measured: tuple[Measured, ...]) -> None:
     """Write latencies as JSON, a line for each model and data set, and move the file into place."""
     lines = [json.dumps(one.model_dump(mode="json"), ensure_ascii=False, allow_nan=False) for one in measured]
-    write_text(path, '{"measured": [\n' + ",\n".join(lines) + "\n]}\n")
+    write_file(path, '{"measured": [\n' + ",\n".join(lines) + "\n]}\n")

@@ -1,4 +1,4 @@
-"""The commands that make, judge and audit runs: run, score, report, audit, track, demo."""
+"""The command line: what makes runs (run, score, demo), what sends them (track), and where all else is."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import data, evidence, key, suite, zoo
+from bench.cli import data, evidence, finished, key, suite, zoo
 from bench.cli.flags import (
     Aligned,
     Attributes,
     Bins,
     Controls,
     DataRoots,
+    Json,
     Labels,
     LockFile,
     Metrics,
+    Quiet,
     Root,
     Slices,
     Table,
+    Tracking,
 )
 from bench.cli.show import Voice, show_version
 
@@ -42,16 +45,8 @@ Out = Annotated[Path, typer.Option("--out", help="The run's folder: new, empty, 
 SuiteName = Annotated[
     str | None, typer.Option("--suite", help="A suite: a name or a YAML file; over --data or --targets.")
 ]
-Tracking = Annotated[
-    str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
-]
-Store = Annotated[
-    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default: ./mlflow.db.")
-]
 NoUpload = Annotated[bool, typer.Option("--no-upload", help="Log numbers to MLflow, but no artifacts.")]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Seek all faces anew, and keep none for later.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]
 Zoos = Annotated[list[Path] | None, typer.Option("--zoo", help="A folder of private models. May repeat.")]
 
 
@@ -193,122 +188,8 @@ def score(
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 
-@app.command()
-def report(
-    run: Annotated[Path, typer.Argument(help="A run's folder.")], quiet: Quiet = False, json: Json = False
-) -> None:
-    """Judge a run's predictions again and write its report again."""
-    from bench.folder import RunFolder
-
-    Voice(quiet=quiet, json=json).conclude(RunFolder(run), "off", upload=False)
-
-
-app.command()(evidence.audit)
-
-
-@app.command()
-def compare(
-    new: Annotated[Path, typer.Argument(help="A finished run's folder.")],
-    old: Annotated[Path | None, typer.Argument(help="Another; without it, two models of one run.")] = None,
-    new_model: Annotated[
-        str | None, typer.Option("--new", help="The new model, if the run has several.")
-    ] = None,
-    old_model: Annotated[
-        str | None, typer.Option("--old", help="The old model, if the run has several.")
-    ] = None,
-    margin: Annotated[
-        float | None,
-        typer.Option("--margin", help="How much worse is not yet worse, in units of the metric."),
-    ] = None,
-    slice_: Slices = None,
-    metric: Metrics = None,
-    json: Json = False,
-) -> None:
-    """Compare a new model with an old one on the same targets, paired by person."""
-    from bench.cli.compare import as_json, print_comparison, read_margin
-    from bench.folder import RunFolder
-    from bench.question import Question, reread
-    from bench.sides import Side
-    from bench.sides import compare as compare_sides
-    from bench.spec import Suite
-
-    sides = Side("--new", RunFolder(new), new_model), Side("--old", RunFolder(old or new), old_model)
-    question = Question(Suite(**sides[0].run.plan["suite"]), {}, lambda kind, name: f"--{kind} {name}")
-    suite = reread(question, slice_ or (), metric or (), {}).suite
-    found = compare_sides(*sides, suite, read_margin(margin))
-    if json:
-        typer.echo(as_json(found, margin))
-    else:
-        print_comparison(found, margin, (new, old or new))
-
-
-@app.command()
-def gate(
-    run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
-    policy: Annotated[Path, typer.Option("--policy", help="What the model must keep: a YAML file.")],
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            "--baseline",
-            metavar="RUN|RUN_ID|models:/NAME@alias",
-            help="What it may not be worse than: a run's folder, or what MLflow has of one.",
-        ),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option("--model", help="The model that is gated, if the run has several.")
-    ] = None,
-    baseline_model: Annotated[
-        str | None, typer.Option("--baseline-model", help="The baseline's model, if that run has several.")
-    ] = None,
-    allow_environment_change: Annotated[
-        bool,
-        typer.Option(
-            "--allow-environment-change", help="Decide though device, torch, CUDA or precision differ."
-        ),
-    ] = False,
-    inconclusive: Annotated[
-        str | None,
-        typer.Option(
-            "--inconclusive", metavar="pass|fail", help="What an inconclusive verdict exits with. Default: 3."
-        ),
-    ] = None,
-    junit: Annotated[Path | None, typer.Option("--junit", help="Write JUnit XML here.")] = None,
-    summary: Annotated[Path | None, typer.Option("--summary", help="Add Markdown to this file.")] = None,
-    tracking_uri: Store = None,
-    record: Annotated[bool, typer.Option("--record", help="Tag the run in MLflow with the verdict.")] = False,
-    version: Annotated[
-        str | None,
-        typer.Option(
-            "--version", metavar="models:/NAME/VERSION", help="Tag this model version too, with --record."
-        ),
-    ] = None,
-    alias: Annotated[
-        str | None, typer.Option("--alias", help="Move this alias to the version if the run passes.")
-    ] = None,
-    json: Json = False,
-) -> None:
-    """Hold a run against a policy: exit 0 if it passes, 1 if it fails, 3 if the data do not decide."""
-    from bench.cli.gate_command import Recording, Shown, Words, hold
-
-    words = Words(run, policy, model, baseline, baseline_model, allow_environment_change)
-    recording = Recording(tracking_uri, record, version, alias)
-    raise typer.Exit(hold(words, recording, Shown(inconclusive, junit, summary, json)))
-
-
-@app.command()
-def leaderboard(
-    runs: Annotated[list[Path], typer.Argument(help="Finished runs.", metavar="RUN...")],
-    out: Annotated[Path, typer.Option("--out", help="The site: a new folder, or that of a leaderboard.")],
-    metric: Annotated[str | None, typer.Option("--metric", help="What models are ranked by.")] = None,
-    title: Annotated[str | None, typer.Option("--title", help="The title of the site.")] = None,
-    card: Annotated[
-        list[str] | None, typer.Option("--card", metavar="NAME=FILE", help="What its authors say.")
-    ] = None,
-) -> None:
-    """Put the models of finished runs side by side, as a site that needs no server."""
-    from bench.cli.leaderboard import publish
-
-    publish(runs, out, metric, title, card or ())
+for command in (finished.report, evidence.audit, finished.compare, finished.gate, finished.leaderboard):
+    app.command()(command)
 
 
 @app.command()

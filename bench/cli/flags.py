@@ -49,3 +49,11 @@ Aligned = Annotated[
 LockFile = Annotated[
     Path | None, typer.Option("--lock", help="The plan that 'suite lock' locked before this run.")
 ]
+Tracking = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI|off", help="MLflow; default: ./mlflow.db.")
+]
+Store = Annotated[
+    str | None, typer.Option("--tracking-uri", metavar="URI", help="MLflow; default: ./mlflow.db.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but warnings and errors.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of tables.")]

@@ -25,7 +25,7 @@ from bench.track import default_uri
 from bench.track.baseline import fetch_baseline, is_reference
 from bench.track.verdict import Place, Recorded, Release, find_place, record, was_sent_as
 
-__all__ = ["Recording", "Shown", "Words", "hold"]
+__all__ = ["Recording", "Shown", "Words", "find_baseline", "hold"]
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def hold(words: Words, recording: Recording, shown: Shown) -> int:
     policy, new = read_policy(words.policy), Side("--model", RunFolder(words.run), words.model)
     place = recording.place(new)
     with TemporaryDirectory(prefix="affectbench-") as folder:
-        old = _baseline(words, recording, new, Path(folder))
+        old = find_baseline(words.baseline, words.baseline_model, recording, new, Path(folder))
         found = gate(policy, new, old, allow_environment_change=words.allow_environment_change)
     publish(found, shown.junit, shown.summary)
     recorded = None if place is None else record(place, _tags(found, old), passed=found.verdict == "pass")
@@ -103,20 +103,25 @@ def hold(words: Words, recording: Recording, shown: Shown) -> int:
     return exits[found.verdict]
 
 
-def _baseline(words: Words, recording: Recording, new: Side, folder: Path) -> Side | None:
-    """The baseline's side: a run folder, or one rebuilt from MLflow."""
-    if words.baseline is None:
+def find_baseline(
+    words: str | None, model: str | None, recording: Recording, new: Side, folder: Path
+) -> Side | None:
+    """The baseline's side: a run folder, or one rebuilt from MLflow into ``folder``; None if none is named.
+
+    UserError where it is the candidate itself.
+    """
+    if words is None:
         return None
     option = "--baseline-model"
-    if not is_reference(words.baseline):
-        return Side(option, RunFolder(Path(words.baseline)), words.baseline_model)
-    fetched = fetch_baseline(words.baseline, recording.uri, new.run, folder)
+    if not is_reference(words):
+        return Side(option, RunFolder(Path(words)), model)
+    fetched = fetch_baseline(words, recording.uri, new.run, folder)
     if was_sent_as(new.run, model_of(new), fetched.run_id):
         raise UserError(
             "--baseline", f"{fetched.origin} is the candidate itself", "An earlier model",
             "Name another run or version",
         )  # fmt: skip
-    return Side(option, fetched.run, words.baseline_model, fetched.origin)
+    return Side(option, fetched.run, model, fetched.origin)
 
 
 def _tags(found: Gate, old: Side | None) -> dict[str, str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from bench.cli.gate import asked, one_line, sentence
 from bench.folder import save
+from bench.gate.sentences import asked, one_line, sentence
 
 if TYPE_CHECKING:
     from bench.gate.hold import Gate

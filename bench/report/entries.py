@@ -6,7 +6,7 @@ A reason comes from the ``warning`` of the estimate's row; nothing here finds on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from bench.report import format as fmt
 from bench.report.results import Row, unique
@@ -24,11 +24,18 @@ _REASONS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry of a table: its text, what it is, which decides how it looks, and a footnote or none."""
+    """One entry of a table: its text, what it is, which decides how it looks, and a footnote or none.
+
+    ``value``, ``low`` and ``high`` are what the text rounds, where it is of one number: None of what is
+    withheld or undefined. Data formats give them; two entries of one text are equal without them.
+    """
 
     text: str
     kind: str = "number"
     note: str = ""
+    value: float | None = field(default=None, compare=False)
+    low: float | None = field(default=None, compare=False)
+    high: float | None = field(default=None, compare=False)
 
 
 def state_of(row: Row | None) -> str:
@@ -57,7 +64,9 @@ def estimated(row: Row | None, digits: int = 3) -> Entry:
     """An estimate with its interval, with the reason where one of them is not there; a dash for no row."""
     if row is None:
         return Entry(fmt.DASH)
-    return Entry(fmt.estimate(row, digits), note=reason(row) if row["low"] is None else "")
+    note = reason(row) if row["low"] is None else ""
+    numbers = {"value": row["estimate"], "low": row["low"], "high": row["high"]}
+    return Entry(fmt.estimate(row, digits), note=note, **numbers)
 
 
 def shown(row: Row | None, digits: int = 3) -> Entry:
@@ -69,7 +78,7 @@ def shown(row: Row | None, digits: int = 3) -> Entry:
     if state == "unavailable":
         return Entry(state, state, found.note)
     mark = f"{MARK} " if state == "insufficient" else ""
-    return Entry(mark + found.text, state, found.note)
+    return replace(found, text=mark + found.text, kind=state)
 
 
 def counted(row: Row | None, name: str) -> Entry:
@@ -77,8 +86,9 @@ def counted(row: Row | None, name: str) -> Entry:
     if row is not None and row["status"] == "suppressed":
         return Entry(fmt.WITHHELD, "suppressed")
     if row is not None and name == "clusters":
-        return Entry(fmt.clusters(row["clusters"], row["cluster_unit"]))
-    return Entry(fmt.count(row[name] if row is not None else None))
+        return Entry(fmt.clusters(row["clusters"], row["cluster_unit"]), value=row["clusters"])
+    number = row[name] if row is not None else None
+    return Entry(fmt.count(number), value=number)
 
 
 def counted_over(rows: Sequence[Row | None], name: str) -> Entry:
@@ -105,4 +115,5 @@ def coverage(row: Row | None) -> Entry:
     """The share of an estimate's rows that have an answer."""
     if row is None or row["status"] == "suppressed":
         return counted(row, "n")
-    return Entry(fmt.number(row["coverage"]) if row["coverage"] is not None else fmt.DASH)
+    share = row["coverage"]
+    return Entry(fmt.DASH if share is None else fmt.number(share), value=share)

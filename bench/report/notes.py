@@ -16,8 +16,8 @@ from bench.spec import members
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
-    "conditions", "elsewhere", "intervals", "led", "measured", "of_dataset", "states", "units", "unmeasured",
-    "withheld",
+    "conditions", "elsewhere", "intervals", "led", "measured", "of_dataset", "states", "unavailable", "units",
+    "unmeasured", "withheld",
 ]  # fmt: skip
 
 COVERED_BY_INTERVALS = "Intervals cover the sampling of subjects, not retraining or seeds."
@@ -87,7 +87,7 @@ def elsewhere(shown: Sequence[str], asked: Sequence[str]) -> tuple[str, ...]:
 def led(metrics: Sequence[str]) -> str:
     """Where the gaps of the metric that leads, and of primary tests, stand."""
     named = ", ".join(map(fmt.metric, metrics))
-    return f"The gaps of {named} stand in the summary, under Gaps; here are those of other metrics."
+    return f"The gaps of {named} stand with the gaps against chance; here are those of other metrics."
 
 
 def measured(results: Results) -> tuple[tuple[str, str], ...]:
@@ -217,8 +217,8 @@ def intervals(results: Results) -> tuple[str, ...]:
     return tuple(text for text in found if text)
 
 
-def unmeasured(results: Results) -> tuple[str, ...]:
-    """What the suite asked for and nobody could measure, and what this report leaves out."""
+def unavailable(results: Results) -> tuple[str, ...]:
+    """What the suite asked for and nobody could measure."""
     found = []
     for data in results.datasets:
         present = {name.partition("/")[0] for name in results.metrics(data.name)} | set(
@@ -234,8 +234,13 @@ def unmeasured(results: Results) -> tuple[str, ...]:
                 void = [fmt.metric(row["metric"]) for row in rows if state_of(row) == state]
                 if void:
                     found.append(f"On {data.name} {state} over all rows for {model.name}: {', '.join(void)}.")
+    return tuple(found)
+
+
+def unmeasured(results: Results) -> tuple[str, ...]:
+    """What could not be measured, and what the report of a run leaves out."""
     return (
-        *found,
+        *unavailable(results),
         "Left out by this report: tests of differences between models; recall of each class by slice, slices "
         "under further conditions, and differences of all pairs, which stand in estimates.parquet.",
     )

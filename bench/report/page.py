@@ -34,7 +34,10 @@ from bench.report.selection import (
     slicing_metric,
 )
 
-__all__ = ["page"]
+__all__ = [
+    "Plots", "condition_parts", "difference_parts", "overall_parts", "page", "robustness_parts",
+    "slice_parts",
+]  # fmt: skip
 
 _AFFECT = ("valence", "arousal", "dominance")
 # So many metrics stand side by side in one table of slices.
@@ -97,11 +100,24 @@ def _summary(results: Results, drawn: Mapping[str, Plots]) -> tuple[Part, ...]:
 
 
 def _section(results: Results, data: Dataset, anchor: str, drawn: Plots) -> Section:
-    metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
-    affect = [name for name in metrics if _is_affect(name)]
-    units = [name for name in metrics if name.startswith("au_")]
-    classes = [name for name in metrics if not _is_affect(name) and name not in units]
-    parts = _rank_parts(results, data)
+    parts = (
+        *_rank_parts(results, data),
+        *overall_parts(results, data, drawn),
+        *slice_parts(results, data, drawn),
+        *difference_parts(results, data),
+        *(drawn["power"] if results.slices(data.name) else ()),
+        *(drawn["coverage"] if results.slices(data.name) else ()),
+        *drawn["calibration"],
+        *condition_parts(results, data, drawn),
+        *robustness_parts(results, data),
+    )
+    return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), parts)
+
+
+def overall_parts(results: Results, data: Dataset, drawn: Plots) -> list[Part]:
+    """Every metric over all rows, what is taken for what, and at which step targets are lost."""
+    classes, affect, units = _kinds(results, data)
+    parts = []
     if classes:
         caption = f"Categories on {data.name}: every metric over all rows"
         parts.append(Part("All rows", tables=(table.overall(results, data.name, classes, caption),)))
@@ -113,14 +129,15 @@ def _section(results: Results, data: Dataset, anchor: str, drawn: Plots) -> Sect
         caption = f"Valence and arousal on {data.name}: every metric over all rows"
         shown = table.overall(results, data.name, affect, caption)
         parts.append(Part("Valence and arousal", notes.affect(results), tables=(shown,)))
-    parts += [*drawn["affect"], *drawn["confusion"], *drawn["funnel"]]
-    if results.slices(data.name):
-        parts += [*drawn["groups"], *_slice_parts(results, data, [*classes, *units], affect)]
-        parts += [*drawn["power"], *drawn["coverage"]]
-    parts += drawn["calibration"]
-    parts += _condition_parts(results, data, drawn["robustness"])
-    parts += _robustness_parts(results, data)
-    return Section(anchor, f"Data set {data.name}", notes.of_dataset(results, data), tuple(parts))
+    return [*parts, *drawn["affect"], *drawn["confusion"], *drawn["funnel"]]
+
+
+def _kinds(results: Results, data: Dataset) -> tuple[list[str], list[str], list[str]]:
+    """The metrics of categories, of affect and of action units; recalls of one class apart."""
+    metrics = [name for name in results.metrics(data.name) if not name.startswith("recall/")]
+    affect = [name for name in metrics if _is_affect(name)]
+    units = [name for name in metrics if name.startswith("au_")]
+    return [name for name in metrics if not _is_affect(name) and name not in units], affect, units
 
 
 def _rank_parts(results: Results, data: Dataset) -> list[Part]:
@@ -131,27 +148,36 @@ def _rank_parts(results: Results, data: Dataset) -> list[Part]:
     return [Part("Ranks", ranks.told(results), tables=tables)] if tables else []
 
 
-def _slice_parts(
-    results: Results, data: Dataset, classes: Sequence[str], affect: Sequence[str]
-) -> list[Part]:
-    parts = []
+def slice_parts(results: Results, data: Dataset, drawn: Plots) -> list[Part]:
+    """Every slice of every model, as figures and as tables."""
+    if not results.slices(data.name):
+        return []
+    parts = list(drawn["groups"])
+    classes, affect, units = _kinds(results, data)
     with_ccc = [
         names for column in _AFFECT for end in ("", "_covered") if (names := _ccc(affect, column + end))
     ]
     others = [name for name in affect if not any(name in names for names in with_ccc)]
-    shown = [*_abreast(classes, lambda _: ""), *with_ccc, *_abreast(others, _dimension)]
+    shown = [*_abreast([*classes, *units], lambda _: ""), *with_ccc, *_abreast(others, _dimension)]
     for model in results.models:
         cut = results.cut(model.name, data.name)
         present = [here for names in shown if (here := [name for name in names if name in cut])]
         tables = tuple(table.slice_table(results, model.name, data.name, names) for names in present)
         parts.append(Part(f"Slices of {model.name}", tables=tables))
+    return parts
+
+
+def difference_parts(results: Results, data: Dataset) -> list[Part]:
+    """Criteria of fairness and differences between the values of slices; gaps that lead stand elsewhere."""
+    if not results.slices(data.name):
+        return []
+    classes, affect, units = _kinds(results, data)
     criteria = odds.odds_tables(results, data)
-    if criteria:
-        parts.append(Part("Criteria of fairness", odds.CRITERIA, tables=criteria))
-    return [*parts, *_difference_parts(results, data, [*classes, *affect])]
+    parts = [Part("Criteria of fairness", odds.CRITERIA, tables=criteria)] if criteria else []
+    return [*parts, *_differences(results, data, [*classes, *units, *affect])]
 
 
-def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
+def _differences(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
     metric, first = slicing_metric(results, data), gap_metrics(results, data)
     if not differences.has_gaps(results, data, metrics):
         return []
@@ -167,12 +193,12 @@ def _difference_parts(results: Results, data: Dataset, metrics: Sequence[str]) -
     return [Part("Differences between values", text, tables=tables)]
 
 
-def _condition_parts(results: Results, data: Dataset, drawn: Sequence[Part]) -> list[Part]:
+def condition_parts(results: Results, data: Dataset, drawn: Plots) -> list[Part]:
     """The conditions over all rows, what follows frames under them, then the conditions by group."""
-    metric = slicing_metric(results, data)
-    if metric is None or not drawn:
+    metric, first = slicing_metric(results, data), drawn["robustness"]
+    if metric is None or not first:
         return []
-    return [drawn[0], *_movement_parts(results, data, metric), *drawn[1:]]
+    return [first[0], *_movement_parts(results, data, metric), *first[1:]]
 
 
 def _movement_parts(results: Results, data: Dataset, leading: str) -> list[Part]:
@@ -185,7 +211,8 @@ def _movement_parts(results: Results, data: Dataset, leading: str) -> list[Part]
     return [Part("From frame to frame under each condition", (conditions.MOVEMENT,), tables=tables)]
 
 
-def _robustness_parts(results: Results, data: Dataset) -> list[Part]:
+def robustness_parts(results: Results, data: Dataset) -> list[Part]:
+    """What conditions cost, over all rows and by slice."""
     metric = slicing_metric(results, data)
     if metric is None:
         return []

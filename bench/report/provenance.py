@@ -16,7 +16,7 @@ from bench.report.results import Results, Row, unique
 from bench.report.speed import speed_table
 from bench.report.table import Group, Line, Table, words
 
-__all__ = ["methods", "provenance", "warnings"]
+__all__ = ["methods", "provenance", "sights", "warnings"]
 
 _JACKKNIFE = "Leaves out one cluster at a time and sees how far the value moves; Student's t over clusters"
 _METHODS = {
@@ -79,7 +79,7 @@ def provenance(results: Results) -> tuple[Table, ...]:
     ]
     cells = [(f"{cell.model}, {cell.dataset}, {words(cell.place)}", cell.key) for cell in results.cells]
     tables = (
-        _sights(results),
+        sights(results),
         speed_table(results),
         Table("What each model rests on", ("What", "sha256"), models),
         Table(
@@ -93,7 +93,7 @@ def provenance(results: Results) -> tuple[Table, ...]:
     return tuple(table for table in tables if table.groups)
 
 
-def _sights(results: Results) -> Table:
+def sights(results: Results) -> Table:
     """Which frames and faces each model sees that the harness ran; doubles look at none."""
     aligned = [data.name for data in results.datasets if data.facts.media_kind == "aligned"]
     cropped = len(aligned) == len(results.datasets)

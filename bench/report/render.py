@@ -1,4 +1,4 @@
-"""Write the report of a run as one HTML file that needs nothing else.
+"""Write a page as one HTML file that needs nothing else; of a run, its report.
 
 No network, no script, no clock: a content security policy allows the inlined style by its digest and
 images from the page itself, nothing more. Names and labels are untrusted and always escaped; figures are
@@ -9,40 +9,43 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
+from bench.folder import write_file
 from bench.report import format as fmt
 from bench.report.page import page
+from bench.report.parts import ANSWERS, Page
 from bench.report.results import read_results
 from bench.shipped import shipped
 
-__all__ = ["breakable", "environment", "render"]
+__all__ = ["as_html", "breakable", "environment", "render"]
 
 
 def render(run: Path) -> Path:
     """Write RUN/report.html and return its path; UserError where the folder holds no finished run."""
-    style = (shipped("reports") / "static" / "report.css").read_text(encoding="utf-8")
-    html = (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            page=page(read_results(run)),
-            # The digest covers the characters between the tags, so they must enter the page as they are.
-            style=Markup(style),  # noqa: S704 - our own file
-            style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
-        )
-    )
     path = run / "report.html"
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(html, encoding="utf-8", newline="\n")
-    partial.replace(path)
+    write_file(path, as_html(page(read_results(run)), "report.html.j2", ("report.css",)))
     return path
+
+
+def as_html(content: Page, template: str, styles: Sequence[str]) -> str:
+    """A page in one of the templates, with these style sheets inlined; everything in it is escaped."""
+    folder = shipped("reports") / "static"
+    style = "".join((folder / name).read_text(encoding="utf-8") for name in styles)
+    made = environment()
+    made.globals["answers"] = ANSWERS
+    return made.get_template(template).render(
+        page=content,
+        # The digest covers the characters between the tags, so they must enter the page as they are.
+        style=Markup(style),  # noqa: S704 - our own file
+        style_digest=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
+    )
 
 
 def environment() -> jinja2.Environment:

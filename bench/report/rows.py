@@ -8,6 +8,7 @@ holds.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from typing import Any, overload
 
 import numpy as np
@@ -62,6 +63,16 @@ class EstimateRows(Sequence[Row]):
     def take(self, places: Iterable[int]) -> list[Row]:
         """The rows at some places."""
         return [self[place] for place in places]
+
+    def only(self, places: Sequence[int]) -> EstimateRows:
+        """The rows at some places alone, as a table of their own."""
+        kept, found = np.array(places, np.int64), copy(self)
+        columns = {
+            name: {key: column[kept] for key, column in getattr(self, name).items()}
+            for name in ("_codes", "_numbers", "_known")
+        }
+        vars(found).update(columns, _length=len(kept), _made={})
+        return found
 
     def groups(self, *names: str) -> dict[tuple[Any, ...], list[int]]:
         """The places of the rows by the values of some columns, each in file order."""

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.digest import digest_file
 from bench.errors import UserError
+from bench.folder import write_file
 from bench.track.content import Content, Dataset, Reading, read_contents
 from bench.track.store import artifacts_beside, public, session
 
@@ -236,6 +237,4 @@ def _remember(run: Path, memory: dict[str, Any], sent: Sent) -> None:
 
 
 def _write(run: Path, memory: dict[str, Any]) -> None:
-    partial = run / f".track.json.{os.getpid()}"
-    partial.write_text(json.dumps(memory, indent=2) + "\n", encoding="utf-8")
-    partial.replace(run / "track.json")
+    write_file(run / "track.json", json.dumps(memory, indent=2) + "\n")

@@ -27,7 +27,7 @@ def test_the_fields_are_those_of_the_facts() -> None:
     assert list(Context.model_fields) == [
         "sector", "deployer", "persons", "required_by", "in_view", "inputs", "outputs", "purpose", "exception",
         "profiling", "placed_on_market", "member_states", "population", "operating_conditions", "auditor",
-        "independence", "signatory",
+        "independence", "signatory", "findings",
     ]  # fmt: skip
 
 

@@ -145,5 +145,5 @@ def test_the_gaps_of_the_leading_metric_stand_once(planted: Results) -> None:
     text, page = read(planted.run)
     titles = [[r[0] for r in rows if len(r) == 1] for c, rows in page.tables if c.startswith("Largest minus")]
     assert titles == [["d, UAR"], ["d, macro F1"]]
-    assert "The gaps of UAR stand in the summary" in text
+    assert "The gaps of UAR stand with the gaps against chance" in text
     assert "Smallest difference found in 4 of 5 studies" in text

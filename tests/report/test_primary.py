@@ -66,7 +66,7 @@ def test_primary_gaps_stand_in_the_summary_and_those_not_testable_are_named(tmp_
     told = "gap/accuracy/race under every condition (m, n: fewer than two values hold enough)."
     assert text.count(f"Not testable on d: {told}{COUNTS}") == 1
     assert "Nothing to compare (fewer than two values hold enough): race (m, n: UAR)." in text
-    assert "The gaps of UAR, accuracy (WAR) stand in the summary" in text
+    assert "The gaps of UAR, accuracy (WAR) stand with the gaps against chance" in text
 
 
 def test_json_says_which_gaps_are_primary(tmp_path: Path) -> None:

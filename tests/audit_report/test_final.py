@@ -1,0 +1,97 @@
+"""Draft and final: what nobody answers for is a draft, and says so everywhere."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bench.audit_report.sections import audit_page
+from bench.audit_report.write import write_audit
+from bench.errors import UserError
+from tests.audit_report.conftest import CONTEXT, SIGNED, Made, asked, read_audit
+
+DATED = {"final": True, "date": "2026-11-22"}
+
+
+def test_a_signed_report_is_final(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "new", tmp_path / "new")
+    write_audit(asked(tmp_path / "new", tmp_path, CONTEXT + SIGNED, **DATED))
+    read = read_audit(tmp_path / "new")
+    assert read.json["draft"] is False
+    assert read.json["title"] == "Audit report: new"
+    facts = {fact["term"]: fact["text"] for fact in read.json["sections"][0]["facts"]}
+    assert facts["Auditor"] == "A. Auditor"
+    assert facts["Independence"] == "no stake in the provider"
+    assert facts["Signatory"] == "S. Signer"
+    assert facts["Date of this report"] == "2026-11-22"
+    assert not any("DRAFT" in text for text in (read.texts["md"], read.texts["json"]))
+    assert 'class="audit"' in read.texts["html"]
+
+
+def test_a_draft_says_so_in_title_banner_and_print(written: Path) -> None:
+    read = read_audit(written)
+    assert read.json["draft"] is True
+    assert read.json["title"].startswith("DRAFT: ")
+    assert read.json["banners"][0].startswith("DRAFT.")
+    html = read.texts["html"]
+    assert re.search(r"<title>DRAFT: ", html)
+    assert '<body class="audit draft">' in html
+    assert re.search(r"@page draft \{ @top-center \{ content: \"DRAFT", html)
+    assert read.texts["md"].startswith("# DRAFT: ")
+
+
+@pytest.mark.parametrize("name", ["auditor", "independence", "signatory"])
+def test_a_final_report_without_a_signature_is_refused(name: str, audited: Made) -> None:
+    lines = "".join(line for line in SIGNED.splitlines(keepends=True) if not line.startswith(name))
+    with pytest.raises(
+        UserError, match=rf"context\.yaml: '{name}' is not given\. A final report names auditor"
+    ):
+        audited(CONTEXT + lines, **DATED)
+    blank = re.sub(rf"(?m)^{name}: .*$", f'{name}: " "', SIGNED)
+    number = (CONTEXT + blank).splitlines().index(f'{name}: " "') + 1
+    with pytest.raises(UserError, match=rf"context\.yaml:{number}: '{name}' is not given"):
+        audited(CONTEXT + blank, **DATED)
+
+
+def test_a_final_report_without_a_posture_is_refused(audited: Made) -> None:
+    unknown = CONTEXT.replace("outputs: [emotion, valence]", "outputs: [unknown]") + SIGNED
+    with pytest.raises(UserError, match=r"context\.yaml:7: no posture can be given: 'outputs' is unknown"):
+        audited(unknown, **DATED)
+
+
+def test_a_final_report_without_context_or_date_is_refused(audited: Made) -> None:
+    with pytest.raises(UserError, match=r"--final: no context is declared\. .* Add --context FILE"):
+        audited(None, **DATED)
+    with pytest.raises(UserError, match=r"--final: the report has no date\. .* Add --date"):
+        audited(CONTEXT + SIGNED, final=True)
+
+
+def test_a_prohibited_use_may_be_signed(audited: Made) -> None:
+    """A final report of a use that would be prohibited is what an auditor may have to write."""
+    prohibited = CONTEXT.replace("persons: [customer]", "persons: [worker]").replace(
+        "[company]", "[employer]"
+    )
+    page = audit_page(audited(prohibited + SIGNED, **DATED))
+    assert page.cards[0].title == "The declared use would be prohibited"
+    assert not page.draft
+
+
+def test_a_run_changed_since_is_refused(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "new", tmp_path / "new")
+    shutil.copy(runs / "old" / "estimates.parquet", tmp_path / "new" / "estimates.parquet")
+    with pytest.raises(UserError, match=r"were changed\. What was judged, as it was written"):
+        write_audit(asked(tmp_path / "new", tmp_path, CONTEXT))
+    assert not list((tmp_path / "new").glob("audit.*"))
+
+
+def test_the_same_input_gives_the_same_bytes(runs: Path, tmp_path: Path) -> None:
+    texts = []
+    for name in ("one", "two"):
+        shutil.copytree(runs / "new", tmp_path / name / "run")
+        write_audit(asked(tmp_path / name / "run", tmp_path, CONTEXT))
+        texts.append(read_audit(tmp_path / name / "run").texts)
+    assert texts[0] == texts[1]
+    assert str(tmp_path) not in "".join(texts[0].values())

@@ -1,0 +1,166 @@
+"""What stands in which section: the golden structure, and what each says where nothing is there."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bench.audit_report.case import open_case
+from bench.audit_report.data import data
+from bench.audit_report.limits import SECURITY
+from bench.audit_report.sections import audit_page
+from bench.report.parts import Section
+from tests.audit_report.conftest import CONTEXT, POLICY, Made, as_rows, asked, read_audit
+from tests.gate.conftest import score_locked
+
+GOLDEN = {
+    "0 Identity and signatures": ["Responsibility", "Digests"],
+    "1 Summary": ["Findings by rule", "Not tested"],
+    "2 Declared purpose and context": ["Posture", "Duties and dates", "Caveats"],
+    "3 System under test": ["What is known of it"],
+    "4 Evaluation data": ["Data set T", "Representativeness: declared against tested", "Leakage", "Consent, access and special categories"],
+    "5 Plan laid down before": ["Metrics", "Thresholds"],
+    "6 Overall accuracy, calibration, failures to process": [
+        "Headline", "All rows", "What is taken for what", "Failures to process and abstention", "Calibration and abstention",
+    ],
+    "7 Performance by persons and groups": ["Slices", "Slices of new", "Coverage by slice", "States of groups"],
+    "8 Disparities and potentially discriminatory impacts": [
+        "Gaps against chance", "Differences between values", "What could have been seen", "How to read these numbers",
+    ],
+    "9 Robustness": ["Not tested"],
+    "10 Security": ["Attacks"],
+    "11 Release comparison": ["Against old of old", "Non-inferiority"],
+    "12 Instructions for use and oversight": ["Art 13(3)(b)", "Oversight"],
+    "13 Construct validity": ["What a label is"],
+    "14 Limits and threats": ["Threats to these conclusions", "Intervals"],
+    "15 Findings register": ["Findings"],
+    "16 Crosswalk": ["Evidence"],
+    "17 Monitoring and triggers": ["Triggers"],
+    "18 Reproducibility": ["Made again by", "Second opinion", "Digests and environment"],
+}  # fmt: skip
+
+
+def words(section: Section) -> str:
+    return " ".join(text for part in section.parts for text in part.text)
+
+
+@pytest.fixture(scope="module")
+def bare(audited: Made) -> dict[str, Section]:
+    """The sections of a run of one clean data set, without policy and baseline."""
+    return {section.anchor: section for section in audit_page(audited()).sections}
+
+
+def test_the_golden_structure(written: Path) -> None:
+    page = read_audit(written).json
+    assert {s["title"]: [part["title"] for part in s["parts"]] for s in page["sections"]} == GOLDEN
+
+
+def test_every_part_says_or_shows_something(written: Path) -> None:
+    parts = [part for section in read_audit(written).json["sections"] for part in section["parts"]]
+    assert all(part["text"] or part["tables"] or part["figures"] for part in parts)
+
+
+def test_every_figure_has_its_text_and_a_table_in_its_section(written: Path) -> None:
+    for section in read_audit(written).json["sections"]:
+        figures = [figure for part in section["parts"] for figure in part["figures"]]
+        assert all(figure["text"] and figure["caption"] for figure in figures)
+        assert not figures or any(part["tables"] for part in section["parts"])
+
+
+def test_what_is_not_there_is_said_to_be_not_there(bare: dict[str, Section]) -> None:
+    assert dict(bare["s3"].facts)["Model card"] == "not declared"
+    assert "No policy was given" in words(bare["s5"])
+    assert "every test is exploratory" in words(bare["s5"])
+    assert "Agreement of annotators: not tested" in words(bare["s4"])
+    assert "Calibration and selective prediction: not tested" in words(bare["s6"])
+    assert "Robustness to conditions: not tested" in words(bare["s9"])
+    assert "Across data sets: not tested" in words(bare["s9"])
+    assert set(SECURITY) <= set(bare["s10"].parts[0].text)
+    assert "Release comparison: not tested" in words(bare["s11"])
+    assert dict(bare["s13"].facts)["Label source"] == "not declared"
+    assert "not recomputed" in words(bare["s18"])
+
+
+def test_a_system_that_saw_its_data_is_named(audited: Made) -> None:
+    case = audited()
+    data = case.results.datasets[0]
+    facts = data.facts.model_copy(update={"trained_on_by": ("new",)})
+    seen = replace(case, results=replace(case.results, datasets=(replace(data, facts=facts),)))
+    sections = {section.anchor: section for section in audit_page(seen).sections}
+    assert "The system was trained on T: its numbers there do not measure new data." in words(sections["s4"])
+    assert dict(sections["s3"].facts)["Trained on data of this report"] == "T"
+
+
+def test_agreement_of_annotators_stands_by_slice_and_withheld_where_it_is(audited: Made) -> None:
+    case = audited()
+    whole = next(r for r in case.results.rows if r["slice"] is None and r["metric"] == "accuracy")
+    numbers = dict.fromkeys(("estimate", "low", "high", "n", "clusters"))
+    planted = [
+        {**whole, "metric": "label_agreement", "estimate": 0.71, "low": 0.68, "high": 0.74},
+        {**whole, "metric": "label_agreement", "slice": "sex", "value": "f", "estimate": 0.72},
+        {
+            **whole,
+            **numbers,
+            "metric": "label_agreement",
+            "slice": "sex",
+            "value": "x",
+            "status": "suppressed",
+        },
+    ]
+    rated = replace(case, results=replace(case.results, rows=as_rows([*case.results.rows, *planted])))
+    tables = [table for part in data(rated).parts for table in part.tables]
+    table = next(t for t in tables if t.caption == "Agreement of annotators on T")
+    shown = {line.head: line.entries[0].text for line in table.groups[0].lines}
+    assert shown["all rows"] == "0.710 [0.680, 0.740]"
+    assert shown["sex: f"].startswith("0.720 ")
+    assert shown["sex: x"] == "withheld"
+
+
+def test_the_instructions_quote_the_estimates(audited: Made, bare: dict[str, Section]) -> None:
+    """30 men and 30 women: the worst group with enough data is men, by hand."""
+    from tests.gate.conftest import PEOPLE, ROWS, right
+
+    men = sum(right("new", p, r) for p in range(0, PEOPLE, 2) for r in range(ROWS)) / (PEOPLE // 2 * ROWS)
+    points = {line.head: line.entries[0].text for line in bare["s12"].parts[0].tables[0].groups[0].lines}
+    assert (
+        f"least well for sex m, accuracy (WAR) {men:.3f} [" in points["(v) performance on persons or groups"]
+    )
+    whole = sum(right("new", p, r) for p in range(PEOPLE) for r in range(ROWS)) / (PEOPLE * ROWS)
+    assert f"accuracy (WAR) {whole:.3f} [" in points["(ii) accuracy and metrics"]
+    assert points["(ii) robustness"] == "not tested (section 9)"
+    assert "faith: any" in points["(iii) circumstances that create risk"]
+
+
+def test_what_is_to_be_watched_follows_from_what_was_not_tested(bare: dict[str, Section]) -> None:
+    heads = [line.head for line in bare["s17"].parts[0].tables[0].groups[0].lines]
+    assert "It is met in use: faith: any" in heads
+    assert "It is met in use: kind: rare" in heads
+    assert "It is met in use: SEX: f" not in heads
+
+
+def test_a_plan_that_was_locked_is_said_to_be(runs: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    score_locked(runs, tmp_path, policy)
+    shutil.copy(policy, tmp_path / "P.yaml")
+    page = audit_page(open_case(asked(tmp_path / "new", tmp_path, CONTEXT, POLICY)))
+    plan = page.sections[5]
+    assert dict(plan.facts)["Lock"].startswith("This run followed the lock")
+    assert "every test is exploratory" not in words(plan)
+    assert "The policy was locked before the run" in words(plan)
+    crossed = {line.head: line for line in page.sections[16].parts[0].tables[1].groups[0].lines}
+    assert crossed["AI Act Art 9(6), (8)"].entries[2].text == "evidenced"
+
+
+def test_a_plan_that_was_not_followed_says_in_what(runs: Path, tmp_path: Path) -> None:
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(POLICY)
+    score_locked(runs, tmp_path, policy, "--slice", "sex&kind")
+    page = audit_page(open_case(asked(tmp_path / "new", tmp_path, CONTEXT, POLICY)))
+    assert "did not follow the lock" in dict(page.sections[5].facts)["Lock"]
+    assert "slices of the suite" in dict(page.sections[5].facts)["Lock"]
+    assert any("did not follow the lock" in text for text in page.banners)
+    assert "every test is exploratory" in words(page.sections[5])
