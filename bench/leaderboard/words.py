@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 
+from bench.judge.metrics import METRICS
 from bench.leaderboard.boards import Board, Member, Settings
 from bench.leaderboard.standing import Pair, Rank, Standing
 from bench.report import format as fmt
@@ -20,10 +21,12 @@ __all__ = [
     "COVERED",
     "INSUFFICIENT",
     "NOTHING",
+    "best_first",
     "contaminated",
     "contamination",
     "covered",
     "estimate",
+    "first_way",
     "given",
     "kind_of",
     "pair_sentence",
@@ -46,11 +49,12 @@ COMPOSITE = (
     "behind an average. Read the columns for the use you have."
 )
 _RANKED = (
-    "Rank 1 is the best. In brackets stand the ranks that a model may truly have: from 1 + the models surely "
+    "A rank is an interval, 1 the best: the ranks that a model may truly have, from 1 + the models surely "
     "better to all but those surely worse, by intervals of all pairs of models that hold at once ({method}, "
-    "paired by {unit}, {clusters}). Models whose ranges overlap are not told apart by these data: they share "
-    "these ranks, whatever the order of the rows."
+    "paired by {unit}, {clusters}). Models that these data do not tell apart share ranks: the order of their "
+    "rows, by value, decides nothing between them."
 )
+_WIDE = "Some value has too little data: its pairs decide nothing, and ranks are as wide as that leaves them."
 _UNITS = {"person": "persons", "video": "videos", "clip": "clips"}
 
 
@@ -74,12 +78,35 @@ def estimate(row: Row | None, digits: int = 3) -> Datum:
 
 
 def rank(found: Rank | None, standing: Standing, name: str) -> Datum:
-    """A rank with its range, as "1 [1, 2]"; of what is not ranked a dash, with the reason."""
+    """A rank, as "1" or "1–3", sorting by its best; of what is not ranked a dash, with the reason."""
     if found is None:
         return Datum(fmt.DASH, "absent", note=_unranked(standing, name))
-    held = "(no range)" if found.low is None else f"[{found.low}, {found.high}]"
+    if found.low is None:
+        return Datum("not known", "rank absent", note=found.reason or "")
+    held = f"{found.low}" if found.low == found.high else f"{found.low}{fmt.DASH}{found.high}"
     mark = "" if standing.enough else f"{MARK} "
-    return Datum(f"{mark}{found.rank} {held}", "rank", float(found.rank), note=found.reason or "")
+    return Datum(f"{mark}{held}", "rank", float(found.low), note=found.reason or "")
+
+
+def best_first(found: Rank | None, value: float | None, metric: str) -> tuple[float, float]:
+    """The order of rows: by the best possible rank, then by value; what has none of either last.
+
+    >>> rows = {"b": (Rank(1, 2, None), 0.7), "a": (Rank(1, 1, None), 0.8), "baseline": (None, 0.9)}
+    >>> sorted(rows, key=lambda name: best_first(*rows[name], "accuracy"))
+    ['a', 'b', 'baseline']
+    """
+    sign = 1 if first_way(metric) == "ascending" else -1
+    low = math.inf if found is None or found.low is None else float(found.low)
+    return low, math.inf if value is None or math.isnan(value) else sign * value
+
+
+def first_way(metric: str) -> str:
+    """How a column of a metric sorts first: the best values on top.
+
+    >>> first_way("uar"), first_way("rmse_valence")
+    ('descending', 'ascending')
+    """
+    return "ascending" if METRICS[metric.partition("/")[0]].direction == "lower" else "descending"
 
 
 def _unranked(standing: Standing, name: str) -> str:
@@ -102,7 +129,7 @@ def ranked(board: Board, standing: Standing) -> tuple[str, ...]:
         if unit == "clip"
         else ()
     )
-    few = () if standing.enough else ("Some value has too little data: ranks are shown, and decide nothing.",)
+    few = () if standing.enough else (_WIDE,)
     return (text, "Doubles of known quality and baselines are not ranked.", *alone, *few)
 
 
