@@ -35,6 +35,7 @@ __all__ = [
     "render_page",
 ]
 
+_INTERVAL = re.compile(f"(\\[[-+{fmt.MINUS}]?[0-9.]+,) (?=[-+{fmt.MINUS}]?[0-9.]+\\])")
 _NUMBERS = ("number", "reportable", "insufficient", "baseline", "rank")
 
 
@@ -205,7 +206,8 @@ def _unbroken(text: str) -> str:
 
 @lru_cache(1 << 16)
 def _breaking(text: str) -> str:
-    return str(breakable(text))
+    """Text that may break within names, and not within an interval."""
+    return _INTERVAL.sub(r"\1&nbsp;", str(breakable(text)))
 
 
 def _digest(text: str) -> str:
