@@ -108,8 +108,9 @@ def _table(table: BoardTable, trained: Mapping[str, str | None]) -> SiteTable:
         Column("Run", "ascending", "text"),
     )  # fmt: skip
     rows.sort(key=lambda row: _order(row, table, metric or "accuracy"))
-    by = f" by {fmt.metric(metric)}" if metric else ""
-    caption = f"Models on {board.dataset.name}, {condition(board.reference)}, ranked{by}"
+    held = metric is not None and table.standing is not None and table.standing.refused is None
+    by = f", ranked by {fmt.metric(metric or '')}" if held else ""
+    caption = f"Models on {board.dataset.name}, {condition(board.reference)}{by}"
     notes = [words.INSUFFICIENT, *(text for name, text in _LACKING.items() if name not in beside)]
     notes += [_LARGEST] if beside else []
     return SiteTable(caption, columns, tuple(rows), FILTERS, tuple(notes))
