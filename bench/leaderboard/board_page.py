@@ -6,6 +6,7 @@ import math
 
 from bench.leaderboard import words
 from bench.leaderboard.assemble import BoardTable, Leaderboard
+from bench.leaderboard.cost import Cost
 from bench.leaderboard.index import footer
 from bench.leaderboard.tradeoff import Tradeoff, shared_places
 from bench.leaderboard.tradeoff_words import cost_datum, gap_datum, gap_ends, mean_datum, worst_datum
@@ -26,7 +27,8 @@ _COLUMNS = (
     "What scores little on clean media has little to lose: read a degradation beside the value.",
     "Cost is the time from reading a medium to the answer: the median of run --measure-latency, one clip at "
     "a time, else the mean of a whole run, as the run wrote it down (of one that was stopped, its last part "
-    "alone). Neither is compared with the other, nor numbers of different hardware with each other.",
+    "alone). Neither is compared with the other, nor numbers of different hardware or software with "
+    "each other: where they differ, the column does not sort and the figure has none.",
 )
 
 
@@ -62,7 +64,8 @@ def _table(table: BoardTable) -> SiteTable:
         Column("Model", "ascending", "text"), Column("In the figure", "ascending", "text"),
         Column("Rank", "ascending"), Column(fmt.heading(metric), words.first_way(metric)),
         Column("Largest gap", "ascending", "text"), Column("Mean degradation", "ascending"),
-        Column("Worst degradation", "ascending", "text"), Column("Cost", "ascending", "text"),
+        Column("Worst degradation", "ascending", "text"),
+        Column("Cost", "ascending" if len(_ways(table)) == 1 else "", "text"),
     )  # fmt: skip
     caption = f"Models on {board.dataset.name}: {fmt.metric(metric)}, gaps, degradations and cost"
     filters = (("double", "Show doubles"),)
@@ -92,6 +95,12 @@ def _row(table: BoardTable, number: int, side: Tradeoff) -> Record:
     return Record(head, data, ("double" if member.double else "model",))
 
 
+def _ways(table: BoardTable) -> set[str]:
+    """The ways in which costs of the board were taken: they may be compared, and sorted, where it is one."""
+    timed = (side for side in table.tradeoffs if side.cost.seconds is not None)
+    return {side.cost.alike for side in timed if not side.member.double}
+
+
 def _letter(number: int, side: Tradeoff) -> Datum:
     """What a model is called in the figure; nothing for doubles and what has no value."""
     if side.member.double or not _known(side.value):
@@ -110,14 +119,14 @@ def _drawn(table: BoardTable) -> Figure | None:
         for n, s in sides
         if s.degraded is not None
     )
-    ways = {(s.cost.how, s.cost.hardware) for _, s in sides if s.cost.seconds is not None}
+    ways = _ways(table)
     costs = tuple(
         Point(n, s.member.name, _ends(s.value), (s.cost.seconds, s.cost.low, s.cost.high))
         for n, s in sides
         if s.cost.seconds is not None and len(ways) == 1
     )
-    how, hardware = next(iter(ways), ("", ""))
-    labels = ("Largest gap", "Worst degradation", f"Seconds a clip: {how}\n{hardware}")
+    timed = next((s.cost for _, s in sides if s.cost.seconds is not None), Cost(None))
+    labels = ("Largest gap", "Worst degradation", f"Seconds a clip: {timed.how}\n{timed.hardware}")
     panels = [Panel(label, points) for label, points in zip(labels, (gaps, losses, costs), strict=True)]
     if not any(panel.points for panel in panels):
         return None

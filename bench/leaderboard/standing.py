@@ -1,8 +1,8 @@
 """Standing: how the models of a board stand to one another, pair by pair and as ranks.
 
 The mechanisms are those by which a single run ranks its models (``bench.judge.ranks``): models are paired by
-cluster, intervals of all pairs hold at once, and a rank is a range, from 1 + the models surely better to all
-but those surely worse (Mogstad, Romano, Shaikh, Wilhelm 2024, Rev. Econ. Stud. 91). Verdicts, intervals,
+cluster, intervals of all pairs hold at once, and a rank is a range, from 1 + the models found better to all
+but those found worse (Mogstad, Romano, Shaikh, Wilhelm 2024, Rev. Econ. Stud. 91). Verdicts, intervals,
 adjusted p and ranks rest on the same draws, so that none contradicts another. Doubles and withheld values are
 not ranked. Refuses, with the reason, what ranks of a run refuse.
 """

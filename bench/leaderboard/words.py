@@ -49,10 +49,10 @@ COMPOSITE = (
     "behind an average. Read the columns for the use you have."
 )
 _RANKED = (
-    "A rank is an interval, 1 the best: the ranks that a model may truly have, from 1 + the models surely "
-    "better to all but those surely worse, by intervals of all pairs of models that hold at once ({method}, "
-    "paired by {unit}, {clusters}). Models that these data do not tell apart share ranks: the order of their "
-    "rows, by value, decides nothing between them."
+    "A rank is an interval, 1 the best: from 1 + the models found better to all but those found worse, by "
+    "intervals of {level} that hold for all pairs of models at once ({method}, paired by {unit}, "
+    "{clusters}). With that confidence the true ranks of all models lie in theirs. Models that these data do "
+    "not tell apart share ranks: the order of their rows, by value, decides nothing between them."
 )
 _WIDE = "Some value has too little data: its pairs decide nothing, and ranks are as wide as that leaves them."
 _UNITS = {"person": "persons", "video": "videos", "clip": "clips"}
@@ -122,7 +122,10 @@ def ranked(board: Board, standing: Standing) -> tuple[str, ...]:
         return (f"Nothing is ranked by {fmt.metric(standing.metric)}: {standing.refused}.",)
     unit = board.dataset.facts.cluster_unit
     text = _RANKED.format(
-        method=standing.method, unit=unit, clusters=fmt.clusters(standing.clusters, unit, " ")
+        level=fmt.percent(board.settings.level),
+        method=standing.method,
+        unit=unit,
+        clusters=fmt.clusters(standing.clusters, unit, " "),
     )
     alone = (
         ("With clips as clusters independence is assumed; if persons recur, ranks look surer than they are.",)
