@@ -97,7 +97,7 @@ def _table(table: BoardTable, trained: Mapping[str, str | None]) -> SiteTable:
     rows = []
     for member in board.members:
         more = [make(sides.get(member.name)) for make in beside.values()]
-        more.append(words.contaminated(board, member, trained.get(member.name)))
+        more.append(words.contaminated(board, member, trained.get(member.name), table.shared))
         rows.append(_row(table, member, shown, more))
     rows += [_baseline(each, shown, len(beside)) for each in table.baselines]
     columns = (

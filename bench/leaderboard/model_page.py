@@ -76,7 +76,7 @@ def _seen(found: Leaderboard, submission: Submission, mine: list[tuple[BoardTabl
     trained = None if card is None else card.trained_on
     rows = []
     for table, member in mine:
-        flag, told = words.contamination(table.board, member, trained)
+        flag, told = words.contamination(table.board, member, trained, table.shared)
         said = f"“{trained}”" if trained else "nothing"
         data = (Datum(flag, "text", flag), Datum(told, "sentence"), Datum(said, "sentence"))
         rows.append(Record(Datum(table.board.dataset.name, "text", table.board.dataset.name), data))

@@ -6,6 +6,7 @@ What is withheld reads "withheld" and sorts as what is not there.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from bench.judge.metrics import METRICS
 from bench.leaderboard.boards import Board, Member, Settings
@@ -14,6 +15,7 @@ from bench.report import format as fmt
 from bench.report.entries import MARK, reason, state_of
 from bench.report.results import Row
 from bench.report.site import Datum
+from bench.spec import Facts
 
 __all__ = [
     "ABSENT",
@@ -141,15 +143,31 @@ def covered(board: Board) -> str:
     return COVERED.format(units=_UNITS[board.dataset.facts.cluster_unit])
 
 
-def contamination(board: Board, member: Member, trained_on: str | None) -> tuple[str, str]:
-    """Whether a model was trained on the data of a board: "declared", "card" or "unknown", and a sentence.
+def contamination(
+    board: Board, member: Member, trained_on: str | None, shared: Sequence[tuple[Facts, int]] = ()
+) -> tuple[str, str]:
+    """Whether a model was trained on the data of a board: "declared", "card", "shared" or "unknown", and why.
 
     By the facts of the data set, or by ``trained_on``, what the model's card says of training data, where it
-    names the data set. It is never a no: nobody can declare that data were not seen by being silent.
+    names the data set; or by those of another data set, of which ``shared`` media are the same. It is never a
+    no: nobody can declare that data were not seen by being silent.
     """
-    model, facts = member.submission.model, board.dataset.facts
     if member.double:
         return "double", "A double looks at nothing; it is handed the answers, or chance."
+    flag, told = _declared(board.dataset.facts, member, trained_on)
+    if flag != "unknown":
+        return flag, told
+    for other, count in shared:
+        known, why = _declared(other, member, trained_on)
+        if known != "unknown":
+            rows = fmt.count(board.dataset.rows, " ")
+            return "shared", f"{fmt.count(count, ' ')} of {rows} media here are those of {other.name}. {why}"
+    return flag, told
+
+
+def _declared(facts: Facts, member: Member, trained_on: str | None) -> tuple[str, str]:
+    """What is declared of a model and one data set: "declared", "card" or "unknown", and a sentence."""
+    model = member.submission.model
     if {model.name, model.entry} & set(facts.trained_on_by):
         return (
             "declared",
@@ -167,11 +185,14 @@ def _plain(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
-def contaminated(board: Board, member: Member, trained_on: str | None) -> Datum:
+def contaminated(
+    board: Board, member: Member, trained_on: str | None, shared: Sequence[tuple[Facts, int]] = ()
+) -> Datum:
     """The flag of contamination as a cell."""
-    flag, _ = contamination(board, member, trained_on)
+    flag, _ = contamination(board, member, trained_on, shared)
     text = {
         "declared": "declared: trained on it", "card": "its card names it", "unknown": "unknown",
+        "shared": "by shared media",
         "double": fmt.DASH,
     }[flag]  # fmt: skip
     return Datum(text, "text absent" if flag == "double" else "text", flag)
