@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,7 @@ __all__ = ["BoardTable", "Leaderboard", "assemble"]
 class BoardTable:
     """A board with what was made for it; ``metric`` and ``standing`` are None where no metric ranks.
 
-    ``shared``: how many of its media are those of another data set of the leaderboard, byte for byte.
+    ``shared``: on how many of its rows are media of another data set of the leaderboard, byte for byte.
     """
 
     board: Board
@@ -73,15 +74,17 @@ def _table(board: Board, asked: str | None, shared: tuple[tuple[Facts, int], ...
     return BoardTable(board, metric, standing, made, tradeoffs(board, metric), shared)
 
 
-def _media(targets: Targets) -> frozenset[str]:
-    """The digests of the media of targets, as far as these have any."""
+def _media(targets: Targets) -> Counter[str]:
+    """On how many rows each medium is, by its digest, as far as the targets have digests."""
     known = targets.table["sha256"].to_pylist() if "sha256" in targets.table.column_names else ()
-    return frozenset(digest for digest in known if digest is not None)
+    return Counter(digest for digest in known if digest is not None)
 
 
-def _shared(
-    at: int, found: Sequence[Board], media: Sequence[frozenset[str]]
-) -> tuple[tuple[Facts, int], ...]:
-    """How many media a board shares with the other data sets, those of the same name left out."""
-    each = ((board.dataset, len(media[at] & theirs)) for board, theirs in zip(found, media, strict=True))
+def _shared(at: int, found: Sequence[Board], media: Sequence[Counter[str]]) -> tuple[tuple[Facts, int], ...]:
+    """On how many rows of a board are media of the other data sets, those of the same name left out."""
+    mine = media[at]
+    each = (
+        (board.dataset, sum(mine[one] for one in mine.keys() & theirs))
+        for board, theirs in zip(found, media, strict=True)
+    )
     return tuple((data.facts, count) for data, count in each if count and data.name != found[at].dataset.name)

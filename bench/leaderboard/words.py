@@ -149,8 +149,8 @@ def contamination(
     """Whether a model was trained on the data of a board: "declared", "card", "shared" or "unknown", and why.
 
     By the facts of the data set, or by ``trained_on``, what the model's card says of training data, where it
-    names the data set; or by those of another data set, of which ``shared`` media are the same. It is never a
-    no: nobody can declare that data were not seen by being silent.
+    names the data set; or by those of another data set, whose media are on so many rows here (``shared``). It
+    is never a no: nobody can declare that data were not seen by being silent.
     """
     if member.double:
         return "double", "A double looks at nothing; it is handed the answers, or chance."
@@ -161,7 +161,10 @@ def contamination(
         known, why = _declared(other, member, trained_on)
         if known != "unknown":
             rows = fmt.count(board.dataset.rows, " ")
-            return "shared", f"{fmt.count(count, ' ')} of {rows} media here are those of {other.name}. {why}"
+            return (
+                "shared",
+                f"{fmt.count(count, ' ')} of {rows} rows here are on media of {other.name}. {why}",
+            )
     return flag, told
 
 

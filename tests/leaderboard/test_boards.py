@@ -211,9 +211,9 @@ def test_media_of_a_data_set_that_was_trained_on_count_under_any_name(tmp_path: 
     """As FER+, whose images are those of FER2013: labels of others do not make media unseen."""
     path = targets(tmp_path / "T.parquet")
     table = pq.read_table(path)
-    # All media but three are the same.
-    digests = {"old": [f"{n:064x}" for n in range(len(table))],
-               "new": [f"{n + 9000 * (n < 3):064x}" for n in range(len(table))]}  # fmt: skip
+    # All media but three are the same, and each is there twice.
+    digests = {"old": [f"{n // 2:064x}" for n in range(len(table))],
+               "new": [f"{n // 2 + 9000 * (n < 3):064x}" for n in range(len(table))]}  # fmt: skip
     for name, each in digests.items():
         write_table(table.append_column("sha256", [each]), tmp_path / f"{name}.parquet")
     for name in ("best", "worst"):
@@ -227,7 +227,7 @@ def test_media_of_a_data_set_that_was_trained_on_count_under_any_name(tmp_path: 
     flags = {m.name: contamination(new.board, m, None, new.shared) for m in new.board.members}
     assert flags["best"] == (
         "shared",
-        "597 of 600 media here are those of old. The facts of old declare that best was trained on it.",
+        "597 of 600 rows here are on media of old. The facts of old declare that best was trained on it.",
     )
     assert flags["worst"][0] == "unknown"
     assert contamination(old.board, old.board.members[0], None, old.shared)[0] == "declared"
