@@ -249,7 +249,7 @@ def read_latency(path: Path) -> tuple[Measured, ...]:
         return tuple(Measured.model_validate(one) for one in held)
     except FileNotFoundError:
         return ()
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError, ValidationError) as error:
         cause = error.errors()[0]["msg"] if isinstance(error, ValidationError) else type(error).__name__
         raise UserError(
             str(path), f"the file is damaged ({cause})", "The latencies that 'run --measure-latency' wrote",

@@ -158,7 +158,15 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [("[5,", "[-5,"), ("[5,", "["), ('"measured"', '"other"'), ("]}\n", ""), ("false", "true")]
+    "change",
+    [
+        ('{"measured"', "[" * 100_000 + '"measured"'),
+        ("[5,", "[-5,"),
+        ("[5,", "["),
+        ('"measured"', '"other"'),
+        ("]}\n", ""),
+        ("false", "true"),
+    ],
 )
 def test_a_damaged_file_is_refused(tmp_path: Path, change: tuple[str, str]) -> None:
     path = tmp_path / "latency.json"

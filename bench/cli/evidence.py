@@ -219,5 +219,9 @@ def _named(targets: tuple[str, ...], held: Any) -> dict[str, Path]:
                 "--targets", f"{text!r} does not say of which data set", f"The bundle has {', '.join(known)}",
                 "Give NAME=FILE",
             )  # fmt: skip
+        if (name or known[0]) in found:
+            raise UserError(
+                "--targets", f"there are two of {name or known[0]}", "Each data set has one", "Leave one out"
+            )  # fmt: skip
         found[name or known[0]] = Path(file)
     return found

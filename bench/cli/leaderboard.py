@@ -28,5 +28,7 @@ def publish(
         by = f"ranked by {fmt.metric(table.metric)}" if table.metric else "no metric ranks them"
         if standing is not None and standing.refused is not None:
             by = f"not ranked: {standing.refused}"
-        typer.echo(fmt.plain(f"{board.number}. {board.dataset.name}: {models} models, {by}"))
+        typer.echo(
+            fmt.plain(f"{board.number}. {board.dataset.name}: {models} model{'s' * (models != 1)}, {by}")
+        )
     typer.echo(f"leaderboard: {out / 'index.html'}")

@@ -6,13 +6,14 @@ import math
 
 from bench.leaderboard import words
 from bench.leaderboard.assemble import BoardTable, Leaderboard
-from bench.leaderboard.index import first_way, footer
+from bench.leaderboard.cost import Cost
+from bench.leaderboard.index import footer
 from bench.leaderboard.tradeoff import Tradeoff, shared_places
 from bench.leaderboard.tradeoff_words import cost_datum, gap_datum, gap_ends, mean_datum, worst_datum
 from bench.report import format as fmt
 from bench.report.drawing import Figure
 from bench.report.results import Row
-from bench.report.scatter import Panel, Point, draw_scatter
+from bench.report.scatter import Panel, Point, draw_scatter, lettered
 from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
@@ -26,7 +27,8 @@ _COLUMNS = (
     "What scores little on clean media has little to lose: read a degradation beside the value.",
     "Cost is the time from reading a medium to the answer: the median of run --measure-latency, one clip at "
     "a time, else the mean of a whole run, as the run wrote it down (of one that was stopped, its last part "
-    "alone). Neither is compared with the other, nor numbers of different hardware with each other.",
+    "alone). Neither is compared with the other, nor numbers of different hardware or software with "
+    "each other: where they differ, the column does not sort and the figure has none.",
 )
 
 
@@ -59,10 +61,11 @@ def _table(table: BoardTable) -> SiteTable:
     board, metric = table.board, table.metric or ""
     rows = tuple(_row(table, number, side) for number, side in _numbered(table))
     columns = (
-        Column("Model", "ascending", "text"), Column("No.", "ascending"), Column("Rank", "ascending"),
-        Column(fmt.heading(metric), first_way(metric)), Column("Largest gap", "ascending", "text"),
-        Column("Mean degradation", "ascending"), Column("Worst degradation", "ascending", "text"),
-        Column("Cost", "ascending", "text"),
+        Column("Model", "ascending", "text"), Column("In the figure", "ascending", "text"),
+        Column("Rank", "ascending"), Column(fmt.heading(metric), words.first_way(metric)),
+        Column("Largest gap", "ascending", "text"), Column("Mean degradation", "ascending"),
+        Column("Worst degradation", "ascending", "text"),
+        Column("Cost", "ascending" if len(_ways(table)) == 1 else "", "text"),
     )  # fmt: skip
     caption = f"Models on {board.dataset.name}: {fmt.metric(metric)}, gaps, degradations and cost"
     filters = (("double", "Show doubles"),)
@@ -70,24 +73,39 @@ def _table(table: BoardTable) -> SiteTable:
 
 
 def _numbered(table: BoardTable) -> list[tuple[int, Tradeoff]]:
-    """The models from the best value on, numbered; those without a value last."""
-    sign = 1 if first_way(table.metric or "") == "ascending" else -1
-    values = ((_ends(side.value)[0], side) for side in table.tradeoffs)
+    """The models by rank, then by value, numbered as the figure's letters are; those without either last."""
+    ranks = table.standing.ranks if table.standing else {}
     order = sorted(
-        values, key=lambda each: (math.isnan(each[0]), 0 if math.isnan(each[0]) else sign * each[0])
+        table.tradeoffs,
+        key=lambda side: words.best_first(
+            ranks.get(side.member.name), _ends(side.value)[0], table.metric or ""
+        ),
     )
-    return [(number, side) for number, (_, side) in enumerate(order, 1)]
+    return list(enumerate(order, 1))
 
 
 def _row(table: BoardTable, number: int, side: Tradeoff) -> Record:
     standing, member = table.standing, side.member
     place = words.rank(standing.ranks.get(member.name), standing, member.name) if standing else words.ABSENT
     data = (
-        Datum(str(number), key=float(number)), place, words.estimate(side.value), gap_datum(side),
-        mean_datum(side), worst_datum(side), cost_datum(side.cost),
+        _letter(number, side), place, words.estimate(side.value),
+        gap_datum(side), mean_datum(side), worst_datum(side), cost_datum(side.cost),
     )  # fmt: skip
     head = Datum(member.name, "text", member.name, f"../models/{member.submission.slug}.html")
     return Record(head, data, ("double" if member.double else "model",))
+
+
+def _ways(table: BoardTable) -> set[str]:
+    """The ways in which costs of the board were taken: they may be compared, and sorted, where it is one."""
+    timed = (side for side in table.tradeoffs if side.cost.seconds is not None)
+    return {side.cost.alike for side in timed if not side.member.double}
+
+
+def _letter(number: int, side: Tradeoff) -> Datum:
+    """What a model is called in the figure; nothing for doubles and what has no value."""
+    if side.member.double or not _known(side.value):
+        return words.NOTHING
+    return Datum(lettered(number), "text point", float(number))
 
 
 def _drawn(table: BoardTable) -> Figure | None:
@@ -101,20 +119,20 @@ def _drawn(table: BoardTable) -> Figure | None:
         for n, s in sides
         if s.degraded is not None
     )
-    ways = {(s.cost.how, s.cost.hardware) for _, s in sides if s.cost.seconds is not None}
+    ways = _ways(table)
     costs = tuple(
         Point(n, s.member.name, _ends(s.value), (s.cost.seconds, s.cost.low, s.cost.high))
         for n, s in sides
         if s.cost.seconds is not None and len(ways) == 1
     )
-    how, hardware = next(iter(ways), ("", ""))
-    labels = ("Largest gap", "Worst degradation", f"Seconds a clip: {how}\n{hardware}")
+    timed = next((s.cost for _, s in sides if s.cost.seconds is not None), Cost(None))
+    labels = ("Largest gap", "Worst degradation", f"Seconds a clip: {timed.how}\n{timed.hardware}")
     panels = [Panel(label, points) for label, points in zip(labels, (gaps, losses, costs), strict=True)]
     if not any(panel.points for panel in panels):
         return None
     caption = (
-        f"Models by {fmt.metric(table.metric or '')} and by what stands beside it; numbers are those of the "
-        "table. A hollow point is undecided: chance alone explains its gap. Lines are intervals."
+        f"Models by {fmt.metric(table.metric or '')} and by what stands beside it; letters are those of the "
+        "table. A hollow point is undecided: chance alone could make such a gap. Lines are intervals."
     )
     return draw_scatter(panels, fmt.heading(table.metric or ""), caption)
 
@@ -153,7 +171,7 @@ def _conditions(table: BoardTable) -> SiteSection:
         rows.append(Record(head, data))
     columns = (
         Column("Condition", "ascending", "text"),
-        *(Column(member.name, first_way(metric)) for member in board.members),
+        *(Column(member.name, words.first_way(metric)) for member in board.members),
     )
     caption = f"{fmt.heading(metric)} of every model under every condition"
     shown = SiteTable(caption, columns, tuple(rows), (), (words.INSUFFICIENT,))

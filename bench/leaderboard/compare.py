@@ -6,7 +6,7 @@ import math
 
 from bench.leaderboard import words
 from bench.leaderboard.assemble import BoardTable, Leaderboard
-from bench.leaderboard.index import first_way, footer
+from bench.leaderboard.index import footer
 from bench.leaderboard.standing import Pair, Standing
 from bench.report import format as fmt
 from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
@@ -51,10 +51,14 @@ def compare_page(found: Leaderboard, table: BoardTable) -> SitePage:
 
 
 def _matrix(table: BoardTable, standing: Standing) -> SiteTable:
-    sign = -1 if first_way(standing.metric) == "descending" else 1
     board = table.board
     values = {m.name: m.overall(board.reference, standing.metric) for m in board.members}
-    order = sorted(standing.ranks, key=lambda name: sign * float((values[name] or {})["estimate"]))
+    order = sorted(
+        standing.ranks,
+        key=lambda name: words.best_first(
+            standing.ranks[name], float((values[name] or {})["estimate"]), standing.metric
+        ),
+    )
     by_names = {(pair.first, pair.second): pair for pair in standing.pairs}
     slugs = {m.name: m.submission.slug for m in board.members}
     rows = []

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
+from bench.digest import canonical_json
 from bench.latency import LATENCIES, Measured, quantile
 from bench.leaderboard.boards import Board, Member
 from bench.leaderboard.sources import Source
@@ -24,7 +26,8 @@ LATENCY, WHOLE = "median, one at a time", "mean of a whole run"
 class Cost:
     """Seconds a clip with low and high, NaN where there is no interval; None with the reason where not known.
 
-    ``how`` it was taken and ``hardware`` on what: numbers are comparable where both are the same.
+    ``how`` it was taken and ``hardware`` on what, in words; ``alike`` is all that it goes by, hardware and
+    software: numbers are comparable where it is the same.
     """
 
     seconds: float | None
@@ -32,6 +35,7 @@ class Cost:
     high: float = math.nan
     how: str = ""
     hardware: str = ""
+    alike: str = ""
     reason: str | None = None
 
 
@@ -53,6 +57,7 @@ def _measured(one: Measured, board: Board) -> Cost:
     return Cost(
         found.estimate / 1000, found.low / 1000, found.high / 1000, LATENCY,
         f"{machine.device}, {threads}, {one.precision}",
+        _alike(LATENCY, one.environment, one.precision, machine.model_dump()),
     )  # fmt: skip
 
 
@@ -73,7 +78,12 @@ def _whole(board: Board, member: Member) -> Cost:
         return Cost(None, reason="faces were known from runs before: the time is too short")
     environment = facts.get("environment") or {}
     hardware = f"{environment.get('device')}, {environment.get('threads')} threads, {facts.get('precision')}"
-    return Cost(facts["seconds"] / max(1, facts["rows"]), how=WHOLE, hardware=hardware)
+    alike = _alike(WHOLE, environment, facts.get("precision"), {})
+    return Cost(facts["seconds"] / max(1, facts["rows"]), how=WHOLE, hardware=hardware, alike=alike)
+
+
+def _alike(how: str, environment: dict[str, Any], precision: str | None, machine: dict[str, Any]) -> str:
+    return canonical_json([how, environment, precision, machine])
 
 
 def _decoded_together(source: Source, board: Board, member: Member) -> int:

@@ -1,10 +1,13 @@
 """Downloads: every number of a leaderboard as one long table, in CSV, JSON and Parquet.
 
 The columns are those of Estimates behind ``board`` and ``run``; Parquet has the digests of targets and
-models in every row, JSON once at its head. Beside
-the estimates of the runs stand rows of kind ``leaderboard_rank``, ``pair`` (``model`` less ``reference``,
-intervals and adjusted p over all pairs) and ``baseline``. The ranks that runs gave among their own models are
-left out: they are of other sets of models. What is withheld is null, with its status.
+models in every row, JSON once at its head. Beside the estimates of the runs stand rows of kind
+``leaderboard_rank`` (from ``low`` to ``high``, without an estimate: a rank is an interval), ``pair``
+(``model`` less ``reference``, intervals and adjusted p over all pairs) and ``baseline``. The ranks that runs
+gave among their own models are left out: they are of other sets of models. What is withheld is null, with its
+status.
+
+In CSV alone text that a spreadsheet would run as a formula has an apostrophe in front (OWASP, CSV injection).
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -43,13 +47,22 @@ def downloads(found: Leaderboard) -> dict[str, bytes]:
     table = numbers(found)
     short = table.drop_columns(list(_DIGESTS))
     text, parquet = io.BytesIO(), io.BytesIO()
-    pacsv.write_csv(short, text)
+    pacsv.write_csv(_inert(short), text)
     pq.write_table(table, parquet, compression="zstd")
     return {
         "leaderboard.csv": text.getvalue(),
         "leaderboard.json": _as_json(found, short),
         "leaderboard.parquet": parquet.getvalue(),
     }
+
+
+def _inert(table: pa.Table) -> pa.Table:
+    """The table with an apostrophe before every text that begins as a formula does."""
+    for at, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            quoted = pc.replace_substring_regex(table[at], r"^([=+\-@\t\r\n])", r"'\1")
+            table = table.set_column(at, field, quoted)
+    return table
 
 
 def numbers(found: Leaderboard) -> pa.Table:
@@ -95,8 +108,8 @@ def _stood(table: BoardTable) -> Iterator[Row]:
     by_name = {member.name: _named(member) for member in board.members}
     for name, rank in standing.ranks.items():
         yield {
-            **shared, **by_name[name], "kind": "leaderboard_rank", "estimate": float(rank.rank),
-            "low": rank.low, "high": rank.high, "family": f"{len(standing.ranks)} models",
+            **shared, **by_name[name], "kind": "leaderboard_rank", "low": rank.low,
+             "high": rank.high, "family": f"{len(standing.ranks)} models",
             "status": "reportable" if standing.enough else "insufficient", "warning": rank.reason,
         }  # fmt: skip
     for pair in standing.pairs:

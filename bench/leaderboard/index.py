@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from bench.judge.metrics import METRICS
 from bench.leaderboard import words
 from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.baselines import Baseline
@@ -16,7 +15,7 @@ from bench.report.entries import state_of
 from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
-__all__ = ["DOWNLOADS", "FILTERS", "first_way", "footer", "index_page"]
+__all__ = ["DOWNLOADS", "FILTERS", "footer", "index_page"]
 
 FILTERS = (
     ("double", "Show doubles"), ("baseline", "Show baselines"), ("+reportable", "Reportable only"),
@@ -64,15 +63,6 @@ def footer(found: Leaderboard) -> tuple[str, ...]:
     )
 
 
-def first_way(metric: str) -> str:
-    """How a column of a metric sorts first: the best values on top.
-
-    >>> first_way("uar"), first_way("rmse_valence")
-    ('descending', 'ascending')
-    """
-    return "ascending" if METRICS[metric.partition("/")[0]].direction == "lower" else "descending"
-
-
 def _section(table: BoardTable, apart: tuple[str, ...], trained: Mapping[str, str | None]) -> SiteSection:
     board = table.board
     facts = board.dataset.facts
@@ -107,20 +97,20 @@ def _table(table: BoardTable, trained: Mapping[str, str | None]) -> SiteTable:
     rows = []
     for member in board.members:
         more = [make(sides.get(member.name)) for make in beside.values()]
-        more.append(words.contaminated(board, member, trained.get(member.name)))
+        more.append(words.contaminated(board, member, trained.get(member.name), table.shared))
         rows.append(_row(table, member, shown, more))
     rows += [_baseline(each, shown, len(beside)) for each in table.baselines]
     columns = (
         Column("Model", "ascending", "text"), Column("Rank", "ascending"),
-        *(Column(fmt.heading(name), first_way(name)) for name in shown), Column("n"),
+        *(Column(fmt.heading(name), words.first_way(name)) for name in shown), Column("n"),
         *(Column(name, "ascending", "text") for name in beside),
         Column("Trained on these data?", "ascending", "text"), Column("What it is", "ascending", "text"),
         Column("Run", "ascending", "text"),
     )  # fmt: skip
-    sign = 1 if metric and first_way(metric) == "ascending" else -1
-    rows.sort(key=lambda row: _order(row.data[1], sign))
-    by = f" by {fmt.metric(metric)}" if metric else ""
-    caption = f"Models on {board.dataset.name}, {condition(board.reference)}, ranked{by}"
+    rows.sort(key=lambda row: _order(row, table, metric or "accuracy"))
+    held = metric is not None and table.standing is not None and table.standing.refused is None
+    by = f", ranked by {fmt.metric(metric or '')}" if held else ""
+    caption = f"Models on {board.dataset.name}, {condition(board.reference)}{by}"
     notes = [words.INSUFFICIENT, *(text for name, text in _LACKING.items() if name not in beside)]
     notes += [_LARGEST] if beside else []
     return SiteTable(caption, columns, tuple(rows), FILTERS, tuple(notes))
@@ -136,9 +126,11 @@ def _beside(table: BoardTable) -> dict[str, Callable[[Tradeoff | None], Datum]]:
     return made
 
 
-def _order(value: Datum, sign: int) -> tuple[bool, float]:
-    known = isinstance(value.key, float)
-    return not known, sign * value.key if isinstance(value.key, float) else 0.0
+def _order(row: Record, table: BoardTable, metric: str) -> tuple[float, float]:
+    """Models by rank, then by value; below them, by value, what is not ranked."""
+    ranks, value = table.standing.ranks if table.standing else {}, row.data[1].key
+    found = ranks.get(row.head.text) if "model" in row.marks else None
+    return words.best_first(found, value if isinstance(value, float) else None, metric)
 
 
 def _row(table: BoardTable, member: Member, shown: list[str], beside: list[Datum]) -> Record:

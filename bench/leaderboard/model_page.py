@@ -7,7 +7,7 @@ from collections import Counter
 from bench.leaderboard import words
 from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.boards import Member, place_of
-from bench.leaderboard.index import first_way, footer
+from bench.leaderboard.index import footer
 from bench.leaderboard.sources import Submission
 from bench.report import format as fmt
 from bench.report.differences import over
@@ -76,7 +76,7 @@ def _seen(found: Leaderboard, submission: Submission, mine: list[tuple[BoardTabl
     trained = None if card is None else card.trained_on
     rows = []
     for table, member in mine:
-        flag, told = words.contamination(table.board, member, trained)
+        flag, told = words.contamination(table.board, member, trained, table.shared)
         said = f"“{trained}”" if trained else "nothing"
         data = (Datum(flag, "text", flag), Datum(told, "sentence"), Datum(said, "sentence"))
         rows.append(Record(Datum(table.board.dataset.name, "text", table.board.dataset.name), data))
@@ -98,7 +98,7 @@ def _numbers(table: BoardTable, member: Member) -> SiteSection:
     ]
     if standing is not None:
         place = words.rank(standing.ranks.get(member.name), standing, member.name)
-        facts.insert(0, (f"Rank by {fmt.metric(standing.metric)}", place.text))
+        facts.insert(0, (f"Rank by {fmt.metric(standing.metric)}", _of_all(place, len(standing.ranks))))
     parts = [SitePart("All values", (), (_values(member),))]
     parts += _others(member)
     parts.append(
@@ -107,6 +107,13 @@ def _numbers(table: BoardTable, member: Member) -> SiteSection:
     title = f"{board.dataset.name}, board {board.number}"
     text = (*words.given(board.settings), words.covered(board))
     return SiteSection(board.anchor, title, tuple(parts), tuple(facts), text)
+
+
+def _of_all(place: Datum, models: int) -> str:
+    """A rank with the number of models ranked, and the reason where it has none."""
+    if place.key is not None:
+        return f"{place.text} of {models} models"
+    return f"{place.text} ({place.note})" if place.note else place.text
 
 
 def _values(member: Member) -> SiteTable:
@@ -119,7 +126,7 @@ def _values(member: Member) -> SiteTable:
     columns = (
         Column("Condition", "ascending", "text"), Column("Slice", "ascending", "text"),
         Column("Value", "ascending", "text"), Column("n"), Column("Clusters"),
-        *(Column(fmt.heading(name), first_way(name)) for name in metrics),
+        *(Column(fmt.heading(name), words.first_way(name)) for name in metrics),
     )  # fmt: skip
     notes = (words.INSUFFICIENT, "n and clusters are those of the first metric that has any.")
     filters = (("slice", "Show slices"), ("+reportable", "Reportable only"))

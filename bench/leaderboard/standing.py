@@ -1,8 +1,8 @@
 """Standing: how the models of a board stand to one another, pair by pair and as ranks.
 
 The mechanisms are those by which a single run ranks its models (``bench.judge.ranks``): models are paired by
-cluster, intervals of all pairs hold at once, and a rank is a range, from 1 + the models surely better to all
-but those surely worse (Mogstad, Romano, Shaikh, Wilhelm 2024, Rev. Econ. Stud. 91). Verdicts, intervals,
+cluster, intervals of all pairs hold at once, and a rank is a range, from 1 + the models found better to all
+but those found worse (Mogstad, Romano, Shaikh, Wilhelm 2024, Rev. Econ. Stud. 91). Verdicts, intervals,
 adjusted p and ranks rest on the same draws, so that none contradicts another. Doubles and withheld values are
 not ranked. Refuses, with the reason, what ranks of a run refuse.
 """
@@ -36,9 +36,11 @@ _FEW = "too little data: shown, never compared"
 
 @dataclass(frozen=True)
 class Rank:
-    """The rank of a model, 1 the best, and from where to where its true one may lie, None where unknown."""
+    """The ranks that a model may truly have, 1 the best: from ``low`` to ``high``, None where unknown.
 
-    rank: int
+    Where a value has too little data its pairs decide nothing, so that it stands with all others.
+    """
+
     low: int | None
     high: int | None
     reason: str | None
@@ -89,19 +91,29 @@ def stand(board: Board, metric: str, targets: Targets) -> Standing:
     if refused is not None:
         return Standing(metric, {}, (), left_out, refused, None)
     ranks, tested, method = _compare(found, board.suite)
-    named_ranks = {
+    clusters = int(found[0].sheet.inference.clusters[0])
+    enough = all(each.enough for each in found)
+    made = _pairs(found, tested)
+    return Standing(metric, _ranked(found, ranks, made), made, left_out, None, method, enough, clusters)
+
+
+def _ranked(found: Sequence[Judged], ranks: Ranks, made: Sequence[Pair]) -> dict[str, Rank]:
+    """The ranks by the verdicts of the pairs, so that no rank says more than they do."""
+    low = {each.name: 1 for each in found}
+    high = {each.name: len(found) for each in found}
+    for pair in made:
+        if pair.verdict != "not decided":
+            ahead, behind = (pair.first, pair.second)[:: 1 if pair.verdict == "better" else -1]
+            low[behind] += 1
+            high[ahead] -= 1
+    return {
         each.name: Rank(
-            int(ranks.rank[at]),
-            None if ranks.alone[at] else int(ranks.low[at]),
-            None if ranks.alone[at] else int(ranks.high[at]),
+            None if ranks.alone[at] else low[each.name],
+            None if ranks.alone[at] else high[each.name],
             ranks.reason[at],
         )
         for at, each in enumerate(found)
     }
-    clusters = int(found[0].sheet.inference.clusters[0])
-    enough = all(each.enough for each in found)
-    made = _pairs(found, tested)
-    return Standing(metric, named_ranks, made, left_out, None, method, enough, clusters)
 
 
 def _refusal(found: Sequence[Judged]) -> str | None:

@@ -17,8 +17,8 @@ from bench.report.table import words
 __all__ = ["cost_datum", "gap_datum", "gap_ends", "mean_datum", "worst_datum"]
 
 _UNDECIDED = (
-    "undecided: what chance alone makes of this gap explains it (adjusted p over all gaps of its run); that "
-    "shows no equality"
+    "undecided: chance alone could make such a gap (adjusted p over all gaps of its run); that shows no "
+    "equality"
 )
 
 

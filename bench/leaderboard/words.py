@@ -6,13 +6,16 @@ What is withheld reads "withheld" and sorts as what is not there.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from bench.judge.metrics import METRICS
 from bench.leaderboard.boards import Board, Member, Settings
 from bench.leaderboard.standing import Pair, Rank, Standing
 from bench.report import format as fmt
 from bench.report.entries import MARK, reason, state_of
 from bench.report.results import Row
 from bench.report.site import Datum
+from bench.spec import Facts
 
 __all__ = [
     "ABSENT",
@@ -20,10 +23,12 @@ __all__ = [
     "COVERED",
     "INSUFFICIENT",
     "NOTHING",
+    "best_first",
     "contaminated",
     "contamination",
     "covered",
     "estimate",
+    "first_way",
     "given",
     "kind_of",
     "pair_sentence",
@@ -46,11 +51,12 @@ COMPOSITE = (
     "behind an average. Read the columns for the use you have."
 )
 _RANKED = (
-    "Rank 1 is the best. In brackets stand the ranks that a model may truly have: from 1 + the models surely "
-    "better to all but those surely worse, by intervals of all pairs of models that hold at once ({method}, "
-    "paired by {unit}, {clusters}). Models whose ranges overlap are not told apart by these data: they share "
-    "these ranks, whatever the order of the rows."
+    "A rank is an interval, 1 the best: from 1 + the models found better to all but those found worse, by "
+    "intervals of {level} that hold for all pairs of models at once ({method}, paired by {unit}, "
+    "{clusters}). With that confidence the true ranks of all models lie in theirs. Models that these data do "
+    "not tell apart share ranks: the order of their rows, by value, decides nothing between them."
 )
+_WIDE = "Some value has too little data: its pairs decide nothing, and ranks are as wide as that leaves them."
 _UNITS = {"person": "persons", "video": "videos", "clip": "clips"}
 
 
@@ -74,12 +80,35 @@ def estimate(row: Row | None, digits: int = 3) -> Datum:
 
 
 def rank(found: Rank | None, standing: Standing, name: str) -> Datum:
-    """A rank with its range, as "1 [1, 2]"; of what is not ranked a dash, with the reason."""
+    """A rank, as "1" or "1–3", sorting by its best; of what is not ranked a dash, with the reason."""
     if found is None:
         return Datum(fmt.DASH, "absent", note=_unranked(standing, name))
-    held = "(no range)" if found.low is None else f"[{found.low}, {found.high}]"
+    if found.low is None:
+        return Datum("not known", "rank absent", note=found.reason or "")
+    held = f"{found.low}" if found.low == found.high else f"{found.low}{fmt.DASH}{found.high}"
     mark = "" if standing.enough else f"{MARK} "
-    return Datum(f"{mark}{found.rank} {held}", "rank", float(found.rank), note=found.reason or "")
+    return Datum(f"{mark}{held}", "rank", float(found.low), note=found.reason or "")
+
+
+def best_first(found: Rank | None, value: float | None, metric: str) -> tuple[float, float]:
+    """The order of rows: by the best possible rank, then by value; what has none of either last.
+
+    >>> rows = {"b": (Rank(1, 2, None), 0.7), "a": (Rank(1, 1, None), 0.8), "baseline": (None, 0.9)}
+    >>> sorted(rows, key=lambda name: best_first(*rows[name], "accuracy"))
+    ['a', 'b', 'baseline']
+    """
+    sign = 1 if first_way(metric) == "ascending" else -1
+    low = math.inf if found is None or found.low is None else float(found.low)
+    return low, math.inf if value is None or math.isnan(value) else sign * value
+
+
+def first_way(metric: str) -> str:
+    """How a column of a metric sorts first: the best values on top.
+
+    >>> first_way("uar"), first_way("rmse_valence")
+    ('descending', 'ascending')
+    """
+    return "ascending" if METRICS[metric.partition("/")[0]].direction == "lower" else "descending"
 
 
 def _unranked(standing: Standing, name: str) -> str:
@@ -95,14 +124,17 @@ def ranked(board: Board, standing: Standing) -> tuple[str, ...]:
         return (f"Nothing is ranked by {fmt.metric(standing.metric)}: {standing.refused}.",)
     unit = board.dataset.facts.cluster_unit
     text = _RANKED.format(
-        method=standing.method, unit=unit, clusters=fmt.clusters(standing.clusters, unit, " ")
+        level=fmt.percent(board.settings.level),
+        method=standing.method,
+        unit=unit,
+        clusters=fmt.clusters(standing.clusters, unit, " "),
     )
     alone = (
         ("With clips as clusters independence is assumed; if persons recur, ranks look surer than they are.",)
         if unit == "clip"
         else ()
     )
-    few = () if standing.enough else ("Some value has too little data: ranks are shown, and decide nothing.",)
+    few = () if standing.enough else (_WIDE,)
     return (text, "Doubles of known quality and baselines are not ranked.", *alone, *few)
 
 
@@ -111,15 +143,34 @@ def covered(board: Board) -> str:
     return COVERED.format(units=_UNITS[board.dataset.facts.cluster_unit])
 
 
-def contamination(board: Board, member: Member, trained_on: str | None) -> tuple[str, str]:
-    """Whether a model was trained on the data of a board: "declared", "card" or "unknown", and a sentence.
+def contamination(
+    board: Board, member: Member, trained_on: str | None, shared: Sequence[tuple[Facts, int]] = ()
+) -> tuple[str, str]:
+    """Whether a model was trained on the data of a board: "declared", "card", "shared" or "unknown", and why.
 
     By the facts of the data set, or by ``trained_on``, what the model's card says of training data, where it
-    names the data set. It is never a no: nobody can declare that data were not seen by being silent.
+    names the data set; or by those of another data set, whose media are on so many rows here (``shared``). It
+    is never a no: nobody can declare that data were not seen by being silent.
     """
-    model, facts = member.submission.model, board.dataset.facts
     if member.double:
         return "double", "A double looks at nothing; it is handed the answers, or chance."
+    flag, told = _declared(board.dataset.facts, member, trained_on)
+    if flag != "unknown":
+        return flag, told
+    for other, count in shared:
+        known, why = _declared(other, member, trained_on)
+        if known != "unknown":
+            rows = fmt.count(board.dataset.rows, " ")
+            return (
+                "shared",
+                f"{fmt.count(count, ' ')} of {rows} rows here are on media of {other.name}. {why}",
+            )
+    return flag, told
+
+
+def _declared(facts: Facts, member: Member, trained_on: str | None) -> tuple[str, str]:
+    """What is declared of a model and one data set: "declared", "card" or "unknown", and a sentence."""
+    model = member.submission.model
     if {model.name, model.entry} & set(facts.trained_on_by):
         return (
             "declared",
@@ -137,11 +188,14 @@ def _plain(text: str) -> str:
     return "".join(c for c in text.lower() if c.isalnum())
 
 
-def contaminated(board: Board, member: Member, trained_on: str | None) -> Datum:
+def contaminated(
+    board: Board, member: Member, trained_on: str | None, shared: Sequence[tuple[Facts, int]] = ()
+) -> Datum:
     """The flag of contamination as a cell."""
-    flag, _ = contamination(board, member, trained_on)
+    flag, _ = contamination(board, member, trained_on, shared)
     text = {
         "declared": "declared: trained on it", "card": "its card names it", "unknown": "unknown",
+        "shared": "by shared media",
         "double": fmt.DASH,
     }[flag]  # fmt: skip
     return Datum(text, "text absent" if flag == "double" else "text", flag)

@@ -1,7 +1,8 @@
-"""Scatter: models by one number against others, panel by panel, each point with its intervals and a number.
+"""Scatter: models by one number against others, panel by panel, each point with its intervals and a letter.
 
-A point is named by its number, which is that of the table beside it: with many models names would lie over
-each other. Drawn are numbers that are there; what is not decided is hollow.
+A point is named by its letter, which is that of the table beside it: with many models names would lie over
+each other, and a number would be read as a rank. Drawn are numbers that are
+there; what is not decided is hollow.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from matplotlib.figure import Figure as Canvas
 from bench.report import format as fmt
 from bench.report.drawing import COLOURS, MARKERS, Figure, as_svg, styled
 
-__all__ = ["Panel", "Point", "draw_scatter"]
+__all__ = ["Panel", "Point", "draw_scatter", "lettered"]
 
 Ends = tuple[float, float, float]
 
@@ -37,6 +38,16 @@ class Panel:
 
     label: str
     points: tuple[Point, ...]
+
+
+def lettered(number: int) -> str:
+    """What a point is called, from 1 on, as the columns of a spreadsheet are.
+
+    >>> [lettered(number) for number in (1, 2, 26, 27, 703)]
+    ['A', 'B', 'Z', 'AA', 'AAA']
+    """
+    rest, at = divmod(number - 1, 26)
+    return (lettered(rest) if rest else "") + chr(ord("A") + at)
 
 
 def draw_scatter(panels: Sequence[Panel], x: str, caption: str) -> Figure:
@@ -69,7 +80,7 @@ def _draw(axes: Axes, panel: Panel) -> None:
             [x], [y], marker=marker, color=colour, markerfacecolor=inside, linestyle="none", markersize=6
         )
         axes.annotate(
-            str(point.number), (x, y), xytext=(5, 5 if point.number % 2 else -11),
+            lettered(point.number), (x, y), xytext=(5, 5 if point.number % 2 else -11),
             textcoords="offset points", fontsize=9, fontweight="bold",
         )  # fmt: skip
     axes.margins(0.14)
@@ -80,7 +91,8 @@ def _told(panels: Sequence[Panel], x: str) -> str:
     parts = []
     for panel in panels:
         points = "; ".join(
-            f"{p.number} {p.name}: {fmt.number(p.x[0])} and {fmt.number(p.y[0])}" for p in panel.points[:8]
+            f"{lettered(p.number)} {p.name}: {fmt.number(p.x[0])} and {fmt.number(p.y[0])}"
+            for p in panel.points[:8]
         )
         more = f"; and {len(panel.points) - 8} more" if len(panel.points) > 8 else ""
         parts.append(f"{panel.label} against {x}: {points}{more}.")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
@@ -33,6 +34,9 @@ __all__ = [
     "SiteTable",
     "render_page",
 ]
+
+_INTERVAL = re.compile(f"(\\[[-+{fmt.MINUS}]?[0-9.]+,) (?=[-+{fmt.MINUS}]?[0-9.]+\\])")
+_NUMBERS = ("number", "reportable", "insufficient", "baseline", "rank")
 
 
 @dataclass(frozen=True)
@@ -181,7 +185,8 @@ def _cell(datum: Datum, numbers: dict[str, int]) -> str:
 
 
 def _body(datum: Datum, numbers: dict[str, int]) -> str:
-    text = _breaking(datum.text) if datum.href or datum.kind != "number" else _safe(datum.text)
+    number = datum.kind in _NUMBERS and not datum.href
+    text = _unbroken(datum.text) if number else _breaking(datum.text)
     if datum.href:
         text = f'<a href="{_safe(datum.href)}">{text}</a>'
     return f"{text}<sup>{numbers[datum.note]}</sup>" if datum.note else text
@@ -194,8 +199,15 @@ def _safe(text: str) -> str:
 
 
 @lru_cache(1 << 16)
+def _unbroken(text: str) -> str:
+    """A number that breaks nowhere but before its interval."""
+    return re.sub(r" (?![\[(])", "&nbsp;", _safe(text))
+
+
+@lru_cache(1 << 16)
 def _breaking(text: str) -> str:
-    return str(breakable(text))
+    """Text that may break within names, and not within an interval."""
+    return _INTERVAL.sub(r"\1&nbsp;", str(breakable(text)))
 
 
 def _digest(text: str) -> str:

@@ -115,6 +115,10 @@ def test_what_does_not_fit_is_refused(bundles: Bundles, keys: Keys, scored: Path
     assert refused(external, "--targets", f"else={targets}") == (
         "--targets: else is no data set of the bundle. It has: people. Give NAME=FILE with one of these."
     )
+    # Of two files none is looked at in place of the other.
+    assert refused(external, "--targets", targets, "--targets", f"people={targets}") == (
+        "--targets: there are two of people. Each data set has one. Leave one out."
+    )
     assert refused(external, "--cells", scored / "run" / "cells") == (
         "--cells: there are no targets of people. Cells are held against their targets. "
         "Give --targets NAME=FILE for each data set."

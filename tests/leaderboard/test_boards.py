@@ -8,6 +8,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from bench.errors import UserError
@@ -15,6 +16,7 @@ from bench.folder import RunFolder, write_json
 from bench.leaderboard.assemble import assemble
 from bench.leaderboard.index import index_page
 from bench.leaderboard.words import contamination
+from bench.tables import write_table
 from bench.workflow import finish
 from tests.leaderboard.conftest import as_double, invoke, predictions, right, score, targets
 
@@ -203,6 +205,32 @@ def test_contamination_is_declared_or_unknown(planted: Path, tmp_path: Path) -> 
         "best": "declared",
         "worst": "unknown",
     }
+
+
+def test_media_of_a_data_set_that_was_trained_on_count_under_any_name(tmp_path: Path) -> None:
+    """As FER+, whose images are those of FER2013: labels of others do not make media unseen."""
+    path = targets(tmp_path / "T.parquet")
+    table = pq.read_table(path)
+    # All media but three are the same, and each is there twice.
+    digests = {"old": [f"{n // 2:064x}" for n in range(len(table))],
+               "new": [f"{n // 2 + 9000 * (n < 3):064x}" for n in range(len(table))]}  # fmt: skip
+    for name, each in digests.items():
+        write_table(table.append_column("sha256", [each]), tmp_path / f"{name}.parquet")
+    for name in ("best", "worst"):
+        predictions(tmp_path / f"{name}.parquet", lambda p, r, name=name: right(name, p, r))
+    runs = [score(tmp_path, name, ["best", "worst"], targets_file=f"{name}.parquet") for name in digests]
+    plan = json.loads((runs[0] / "run.json").read_text())
+    plan["datasets"][0]["facts"]["trained_on_by"] = ["best"]
+    write_json(runs[0] / "run.json", plan)
+    RunFolder(runs[0]).seal()
+    old, new = assemble(runs).tables
+    flags = {m.name: contamination(new.board, m, None, new.shared) for m in new.board.members}
+    assert flags["best"] == (
+        "shared",
+        "597 of 600 rows here are on media of old. The facts of old declare that best was trained on it.",
+    )
+    assert flags["worst"][0] == "unknown"
+    assert contamination(old.board, old.board.members[0], None, old.shared)[0] == "declared"
 
 
 def test_a_card_may_name_the_data_set(planted: Path) -> None:

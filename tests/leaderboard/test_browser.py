@@ -179,6 +179,30 @@ def test_a_phone_scrolls_tables_and_nothing_else(page: WebDriver, site: Path, ki
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
+def test_at_1300_pixels_the_table_of_the_index_needs_no_scrolling(page: WebDriver, site: Path) -> None:
+    """With what the widest row of mini-xception over FER2013 says: four metrics, a gap and a loss."""
+    page.execute_script(
+        """
+        const table = document.querySelector("#table-1-1-1"), gap = "undecided: 0.045 [\u22120.006,\u00a00.094] brightness";
+        const worst = "0.449 [0.415,\u00a00.483] low resolution, severity 3, on the crop";
+        for (const row of table.rows) {
+            row.cells[0].textContent = "mini-xception@102-0.66";
+            const value = row.cells[2].cloneNode(true), loss = row.cells[6].cloneNode(true);
+            row.cells[4].after(value);
+            row.cells[7].textContent = row.parentElement.tagName === "THEAD" ? "Largest gap \u2195" : gap;
+            loss.textContent = row.parentElement.tagName === "THEAD" ? "Worst degradation \u2195" : worst;
+            row.cells[7].after(loss);
+        }
+        """
+    )
+    box = (
+        "const box = document.querySelector('.scroll'); return [box.scrollWidth, box.clientWidth, innerWidth]"
+    )
+    wide, seen, window = page.execute_script(box)
+    assert window <= 1300
+    assert wide <= seen
+
+
 @pytest.mark.parametrize("kind", ["index", "board", "compare", "model"])
 def test_on_paper_no_table_is_cut_off(page: WebDriver, site: Path, kind: str) -> None:
     """A4 across less its margins is 273 mm, at 96 dots an inch 1,031."""

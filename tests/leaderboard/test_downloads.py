@@ -20,7 +20,8 @@ from bench.leaderboard.downloads import numbers
 from bench.leaderboard.model_index import model_index
 from bench.leaderboard.site import write_site
 from bench.report.results import read_results
-from bench.tables import ESTIMATES
+from bench.tables import ESTIMATES, write_table
+from tests.leaderboard.conftest import score
 
 
 def as_csv(site: Path) -> list[dict[str, str]]:
@@ -63,9 +64,36 @@ def test_ranks_pairs_and_baselines_are_there_too(board: Leaderboard) -> None:
     assert kinds.count("pair") == 6
     assert kinds.count("baseline") == 7  # chance: 3 metrics; majority: 4
     assert "rank" not in kinds
+    ranks = {r["model"]: (r["low"], r["high"]) for r in rows if r["kind"] == "leaderboard_rank"}
+    assert ranks == {"best": (1, 1), "middle": (2, 3), "twin": (2, 3), "worst": (4, 4)}
+    assert {r["estimate"] for r in rows if r["kind"] == "leaderboard_rank"} == {
+        None
+    }  # no point of an interval
     tie = next(r for r in rows if r["kind"] == "pair" and {r["model"], r["reference"]} == {"middle", "twin"})
     assert (tie["estimate"], tie["low"], tie["p"]) == (0.0, None, None)
     assert "the same" in tie["warning"]
+
+
+def test_no_cell_of_the_csv_is_a_formula(planted: Path, tmp_path: Path) -> None:
+    """Names are untrusted, and people open this file in a spreadsheet; numbers below 0 stay numbers."""
+    table = pq.read_table(planted / "T.parquet")
+    kinds = [f"={kind}" for kind in table["kind"].to_pylist()]
+    write_table(table.drop_columns(["kind"]).append_column("kind", [kinds]), tmp_path / "T.parquet")
+    names = {"+1": "middle", "-1": "twin", "@SUM(A1)": "worst"}
+    for name, same in names.items():
+        (tmp_path / f"{name}.parquet").write_bytes((planted / f"{same}.parquet").read_bytes())
+    write_site(assemble([score(tmp_path, "run", list(names))]), tmp_path / "site")
+    rows, same = as_csv(tmp_path / "site"), as_json(tmp_path / "site")
+    assert {f"'{name}" for name in names} <= {row["model"] for row in rows}
+    assert set(names) <= {row["model"] for row in same}
+    assert "'=usual" in {row["value"] for row in rows}
+    for row, other in zip(rows, same, strict=True):
+        for name, text in row.items():
+            if isinstance(other[name], str):
+                assert text[:1] not in tuple("=+-@\t\r\n"), (name, text)
+            elif other[name] is not None:
+                assert float(text) == other[name]
+    assert any(str(row["low"]).startswith("-") for row in rows)
 
 
 @pytest.fixture(scope="module")

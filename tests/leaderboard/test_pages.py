@@ -70,16 +70,18 @@ def test_a_page_of_pairs_needs_pairs(board: Leaderboard) -> None:
         compare_page(board, replace(board.tables[0], standing=None))
 
 
-def test_the_numbers_of_a_figure_are_those_of_its_table(board: Leaderboard) -> None:
+def test_the_letters_of_a_figure_are_those_of_its_table(board: Leaderboard) -> None:
     page = board_page(board, board.tables[0])
     part = page.sections[0].parts[0]
     (figure,), (table,) = part.figures, part.tables
     assert "All numbers are in the table." in figure.alt
-    drawn = dict(re.findall(r"(\d+) (\w+): ", figure.alt))
+    drawn = dict(re.findall(r"([A-Z]) (\w+): ", figure.alt))
     listed = {record.data[0].text: record.head.text for record in table.records}
     assert drawn
     assert drawn.items() <= listed.items()
     assert "feigned" not in drawn.values()
+    letters = {record.head.text: record.data[0].text for record in table.records}
+    assert letters == {"best": "A", "twin": "B", "middle": "C", "worst": "D", "feigned": "\u2013"}
 
 
 def test_a_figure_is_the_same_twice_and_needs_a_point() -> None:
@@ -96,7 +98,7 @@ def test_a_figure_is_the_same_twice_and_needs_a_point() -> None:
     one, two = draw_scatter(panels, "x", "c"), draw_scatter(panels, "x", "c")
     assert one.svg == two.svg
     assert b"<svg" in one.svg
-    assert one.alt == "y against x: 1 a: 0.500 and 0.100; 2 b: 0.600 and 0.200. All numbers are in the table."
+    assert one.alt == "y against x: A a: 0.500 and 0.100; B b: 0.600 and 0.200. All numbers are in the table."
     with pytest.raises(ValueError, match="has a point"):
         draw_scatter([Panel("y", ())], "x", "c")
 
@@ -107,8 +109,17 @@ def test_the_index_has_a_row_for_everybody(board: Leaderboard) -> None:
     assert marks["feigned"] == {"double", "reportable"}
     assert marks["baseline: chance"] == {"baseline", "reportable"}
     assert [record.head.text for record in table.records][-1] == "baseline: chance"
+    # Ranked models by rank, then the rest by value: the double is right as often as the best.
+    assert [record.head.text for record in table.records][:5] == [
+        "best",
+        "twin",
+        "middle",
+        "worst",
+        "feigned",
+    ]
     ranks = {record.head.text: record.data[0].text for record in table.records}
-    assert ranks["twin"] == ranks["middle"] == "2 [2, 3]"
+    assert (ranks["best"], ranks["worst"]) == ("1", "4")
+    assert ranks["twin"] == ranks["middle"] == "2\u20133"
     assert ranks["feigned"] == ranks["baseline: majority"] == "\u2013"
 
 

@@ -27,19 +27,19 @@ def standing(found: Leaderboard) -> Standing:
 
 
 def test_planted_order_across_runs(board: Leaderboard) -> None:
-    ranks = {name: (r.rank, r.low, r.high) for name, r in standing(board).ranks.items()}
-    # The twins err equally often in everybody: an exact tie shares the better rank and both ranges.
-    assert ranks == {"best": (1, 1, 1), "middle": (2, 2, 3), "twin": (2, 2, 3), "worst": (4, 4, 4)}
+    ranks = {name: (r.low, r.high) for name, r in standing(board).ranks.items()}
+    # The twins err equally often in everybody: an exact tie shares both ranks.
+    assert ranks == {"best": (1, 1), "middle": (2, 3), "twin": (2, 3), "worst": (4, 4)}
 
 
 def test_ranks_are_those_that_one_run_of_the_same_models_has(board: Leaderboard, planted: Path) -> None:
     alone = read_results(planted / "all")
     theirs = {
-        r["model"]: (r["estimate"], r["low"], r["high"])
+        r["model"]: (r["low"], r["high"])
         for r in alone.differences
         if r["kind"] == "rank" and r["metric"] == "accuracy"
     }
-    mine = {name: (r.rank, r.low, r.high) for name, r in standing(board).ranks.items()}
+    mine = {name: (r.low, r.high) for name, r in standing(board).ranks.items()}
     assert mine == theirs
 
 
@@ -142,6 +142,8 @@ def test_too_few_people_decide_nothing(tmp_path: Path) -> None:
     assert not found.enough
     assert {pair.verdict for pair in found.pairs} == {"not decided"}
     assert "too little data" in (found.pairs[0].reason or "")
+    # Ranks say no more than their pairs.
+    assert {(rank.low, rank.high) for rank in found.ranks.values()} == {(1, 2)}
 
 
 def test_doubles_are_not_ranked(board: Leaderboard) -> None:
@@ -174,7 +176,10 @@ def test_of_errors_less_is_better(tmp_path: Path) -> None:
     (pair,) = found.pairs
     assert (pair.first, pair.second, pair.verdict) == ("far", "near", "worse")
     assert pair.estimate > 0
-    assert {name: rank.rank for name, rank in found.ranks.items()} == {"far": 2, "near": 1}
+    assert {name: (rank.low, rank.high) for name, rank in found.ranks.items()} == {
+        "far": (2, 2),
+        "near": (1, 1),
+    }
     assert "far is worse than near: +0.2" in pair_sentence(pair, "rmse_valence")
 
 
@@ -196,4 +201,6 @@ def test_misses_count_as_wrong_and_are_ranked(planted: Path, tmp_path: Path) -> 
     (tmp_path / "T.parquet").write_bytes((planted / "T.parquet").read_bytes())
     predictions(tmp_path / "shy.parquet", lambda p, r: right("best", p, r), missed=range(0, PEOPLE * ROWS, 2))
     found = standing(assemble([planted / "one", score(tmp_path, "run", ["shy"])]))
-    assert {name: rank.rank for name, rank in found.ranks.items()} == {"best": 1, "shy": 2, "worst": 3}
+    ranks = {name: (rank.low, rank.high) for name, rank in found.ranks.items()}
+    # That it misses takes the same from everybody, of which no spread can be told: only "worst" is apart.
+    assert ranks == {"best": (1, 2), "shy": (1, 2), "worst": (3, 3)}

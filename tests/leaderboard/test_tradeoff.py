@@ -9,6 +9,8 @@ import pytest
 
 from bench.folder import RunFolder, write_json
 from bench.latency import Calls, Hardware, Measured, write_latency
+from bench.leaderboard.assemble import BoardTable, Leaderboard
+from bench.leaderboard.board_page import board_page
 from bench.leaderboard.boards import Board, boards
 from bench.leaderboard.sources import read_sources, submissions
 from bench.leaderboard.tradeoff import Tradeoff, shared_places, tradeoffs
@@ -140,8 +142,8 @@ def test_cost_is_of_a_model_that_was_decoded_alone(tmp_path: Path) -> None:
     assert "known from runs before" in (made(path)[1]["b"].cost.reason or "")
 
 
-def test_a_measured_latency_comes_first(tmp_path: Path) -> None:
-    path = plant(tmp_path, "b")
+def measured(run: Path, name: str, torch: str) -> None:
+    """Seven calls of 9 to 15 ms."""
     times = [9, 10, 11, 12, 13, 14, 15]
     whole = tuple(1_000_000 * each for each in times)
     size = len(times)
@@ -150,14 +152,32 @@ def test_a_measured_latency_comes_first(tmp_path: Path) -> None:
         decode=whole, front_end=(None,) * size, model=whole,
     )  # fmt: skip
     hardware = Hardware(device="A CPU", cpu="A CPU", cores=2, threads=1, workers=2)
-    one = Measured(model="b", dataset="d", key="k", hardware=hardware, environment={}, precision="fp32", warm_up=1, batch=8,
-                   calls=calls, throughput=())  # fmt: skip
-    write_latency(RunFolder(path).latency, (one,))
-    RunFolder(path).seal()
+    one = Measured(model=name, dataset="d", key="k", hardware=hardware, environment={"torch": torch}, precision="fp32",
+                   warm_up=1, batch=8, calls=calls, throughput=())  # fmt: skip
+    write_latency(RunFolder(run).latency, (one,))
+    RunFolder(run).seal()
+
+
+def test_a_measured_latency_comes_first(tmp_path: Path) -> None:
+    path = plant(tmp_path, "b")
+    measured(path, "b", "2.8")
     cost = made(path)[1]["b"].cost
     # The median of seven; P(B <= 0) and P(B >= 7) of B binomial (7, 1/2) are .0078: the interval is from end to end.
     assert (cost.seconds, cost.low, cost.high) == pytest.approx((0.012, 0.009, 0.015))
     assert cost_datum(cost).text == "12 [9, 15] ms, median, one at a time, A CPU, 1 thread, fp32"
+
+
+@pytest.mark.parametrize(("torch", "sorts"), [("2.8", "ascending"), ("2.9", "")])
+def test_costs_of_other_software_are_not_sorted_nor_drawn(tmp_path: Path, torch: str, sorts: str) -> None:
+    runs = [plant(tmp_path, "a"), plant(tmp_path, "b")]
+    measured(runs[0], "a", "2.8")
+    measured(runs[1], "b", torch)
+    board, found = made(*runs)
+    assert cost_datum(found["a"].cost).text == cost_datum(found["b"].cost).text  # in words they are the same
+    shown = BoardTable(board, "accuracy", None, (), tuple(found.values()))
+    part = board_page(Leaderboard("t", (), (), (shown,), {}), shown).sections[0].parts[0]
+    assert [each.first for each in part.tables[0].columns if each.text == "Cost"] == [sorts]
+    assert ("Seconds a clip" in part.figures[0].alt) is bool(sorts)
 
 
 def test_predictions_made_elsewhere_have_no_cost(planted: Path) -> None:
