@@ -122,3 +122,17 @@ def test_every_perturbation_is_of_an_aspect_or_known_to_be_of_none() -> None:
     mapped = {name for perturbations, _ in ASPECTS.values() for name in perturbations}
     assert mapped <= every
     assert every - mapped == OTHER
+
+
+def test_labels_of_emotions_are_no_test_of_a_sentiment(audited: Made) -> None:
+    case = audited(CONTEXT.replace("outputs: [emotion, valence]", "outputs: [sentiment]"))
+    assert {one.name: one.state for one in covered(case) if one.kind == "output"} == {
+        "sentiment": "not tested"
+    }
+    (data,) = case.results.datasets
+    labelled = replace(
+        data, facts=data.facts.model_copy(update={"labels": ("negative", "neutral", "positive")})
+    )
+    other = replace(case, results=replace(case.results, datasets=(labelled,)))
+    (found,) = [one for one in covered(other) if one.kind == "output"]
+    assert found.says == "sentiment: held against labels of the data (section 13)"
