@@ -25,6 +25,7 @@ __all__ = ["ASPECTS", "Covered", "Kind", "covered", "representativeness_tables",
 
 Kind = Literal["group", "condition", "output"]
 State = Literal["tested", "probed", "insufficient", "withheld", "not tested", "not declared"]
+_HIDDEN = "too few to be shown, or such a group could be worked out from it"
 _BEST: tuple[State, ...] = ("tested", "probed", "insufficient", "withheld", "not tested")
 _LIGHT = (
     "low_light", "exposure", "gamma", "contrast", "backlight", "colour_temperature", "flicker",
@@ -98,7 +99,7 @@ def _group(case: Case, of: tuple[str, str], share: float) -> Covered:
         return Covered("group", name, best, f"{text}: not tested, {why}", share)
     row = rows[states.index(best)]
     if best == "withheld":
-        return Covered("group", name, best, f"{text}: withheld, too few to be shown", share)
+        return Covered("group", name, best, f"{text}: withheld, {_HIDDEN}", share)
     counts = f"{fmt.clusters(row['clusters'], row['cluster_unit'])}, {fmt.count(row['n'])} rows"
     what = "tested on" if best == "tested" else "too few to compare:"
     return Covered("group", name, best, f"{text}: {what} {counts}", share)

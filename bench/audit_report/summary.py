@@ -142,7 +142,8 @@ def _small(case: Case) -> list[str]:
         states = [state_of(case.results.find(cell, metric, part)) for part in parts] if metric else []
         if few := sum(state != "reportable" for state in states):
             told.append(
-                f"{data.name}: {few} of {len(states)} values of slices have too little data to compare."
+                f"{data.name}: {few} of {len(states)} values of slices have too little data to compare"
+                f"{' or are withheld' * ('suppressed' in states)}."
             )
     return told
 
