@@ -31,7 +31,7 @@ from bench.truth import (
 )
 
 __all__ = [
-    "CHAPTER_III", "GRAVITY", "NEIGHBOURS", "RULES", "STATE", "UNCONFIRMED", "UNIVERSAL", "WORDS",
+    "ART_5", "CHAPTER_III", "GRAVITY", "NEIGHBOURS", "RULES", "STATE", "UNCONFIRMED", "UNIVERSAL", "WORDS",
     "Confidence", "Finding", "Outcome", "Rule",
 ]  # fmt: skip
 
@@ -63,7 +63,7 @@ WORDS: dict[Outcome, str] = {
     "refused": "no posture can be given",
 }
 CHAPTER_III = date(2027, 12, 2)
-_ART_5 = date(2025, 2, 2)
+ART_5 = date(2025, 2, 2)
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class Rule:
 
 
 def _art_5(letter: str, says: str, rests_on: tuple[str, ...]) -> Finding:
-    return Finding(5, "prohibited", f"Art 5(1)({letter})", says, rests_on, _ART_5)
+    return Finding(5, "prohibited", f"Art 5(1)({letter})", says, rests_on, ART_5)
 
 
 RULES: tuple[Rule, ...] = (
@@ -134,7 +134,7 @@ RULES: tuple[Rule, ...] = (
             "Emotions are inferred of persons at work, in hiring or in education, by or for the employer or "
             "institution, without a documented medical or safety purpose.",
             ("persons", "in_view", "deployer", "required_by", "purpose", "exception"),
-            _ART_5,
+            ART_5,
             "Its wording says emotions; the guidelines (247) read intentions into it.",
         ),
         lambda c: both(at_work_or_school(c), negated(excepted(c))),

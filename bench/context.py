@@ -18,8 +18,24 @@ from bench.document import Loc, Read, Terms, read_document
 from bench.spec import Name, Record, Word
 
 __all__ = [
-    "BIOMETRIC", "INFERENCES", "Context", "ContextFile", "Deployer", "Evidence", "Exclusion", "InView",
-    "Input", "Operation", "Output", "Purpose", "Requirer", "Response", "Role", "Sector", "UseException",
+    "BIOMETRIC",
+    "INFERENCES",
+    "UNKNOWN",
+    "Context",
+    "ContextFile",
+    "Deployer",
+    "Evidence",
+    "Exclusion",
+    "InView",
+    "Input",
+    "Operation",
+    "Output",
+    "Purpose",
+    "Requirer",
+    "Response",
+    "Role",
+    "Sector",
+    "UseException",
     "read_context",
 ]  # fmt: skip
 

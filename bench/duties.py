@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from bench.act import CHAPTER_III, Confidence, Finding, Outcome
+from bench.act import ART_5, CHAPTER_III, Confidence, Finding, Outcome
 from bench.context import UNKNOWN, Context
 from bench.truth import (
     Truth,
@@ -197,12 +197,17 @@ def _cautions(context: Context) -> list[_Due]:
                 "Art 5(1)(a), (b)",
                 "Prohibited where it manipulates, or exploits age, disability or need.",
                 "purpose",
+                since=ART_5,
             ),
         ),
         (
             both(emotion, has_any((context.sector,), ("law_enforcement", "security"))),
             _duty(
-                "Art 5(1)(d)", "Prohibited where it predicts crime by profiling alone.", "sector", "profiling"
+                "Art 5(1)(d)",
+                "Prohibited where it predicts crime by profiling alone.",
+                "sector",
+                "profiling",
+                since=ART_5,
             ),
         ),
         (
@@ -213,6 +218,7 @@ def _cautions(context: Context) -> list[_Due]:
                 "persons",
                 "deployer",
                 "required_by",
+                since=ART_5,
                 confidence="general knowledge",
             ),
         ),
@@ -222,6 +228,7 @@ def _cautions(context: Context) -> list[_Due]:
                 "Art 5(1)(f)",
                 "Prohibited once results reach HR or touch an assessment: the separation must hold.",
                 "exception",
+                since=ART_5,
                 confidence="general knowledge",
             ),
         ),

@@ -212,6 +212,9 @@ class Suite(Record):
         for attributes in value:
             if isinstance(attributes, tuple) and (not attributes or len(set(attributes)) < len(attributes)):
                 raise ValueError(f"a slice is {list(attributes)}. An intersection is as [sex, race]")
+            for name in (attributes,) if isinstance(attributes, str) else attributes:
+                if "|" in name:
+                    raise ValueError(f"slice {name!r} has an '|', which stands before a control. Rename it")
         _require_distinct(value, "slice")
         return value
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bench.context import ContextFile
+from bench.context import UNKNOWN, ContextFile
 from bench.errors import UserError, listed
 from bench.gate.hold import Gate, gate
 from bench.policy import PolicyFile
@@ -48,7 +48,8 @@ class Asked:
 class Case:
     """What the sections read: ``results`` hold the one model alone, ``compared`` its pairs with a baseline.
 
-    ``recomputed`` is the second opinion on the numbers, None where it was not asked for.
+    ``recomputed`` is the second opinion on the numbers, None where it was not asked for;
+    ``baseline_model`` names one of several models of the baseline, where that was said.
     """
 
     results: Results
@@ -60,6 +61,7 @@ class Case:
     recomputed: Audit | None
     date: str | None
     final: bool
+    baseline_model: str | None = None
 
     @cached_property
     def drawn(self) -> dict[str, Plots]:
@@ -89,6 +91,7 @@ def open_case(asked: Asked) -> Case:
     return Case(
         results, asked.context, found, held, tuple(compared), _named(asked.baseline),
         _recompute(asked) if asked.recompute else None, asked.date, asked.final,
+        asked.baseline.model if asked.baseline is not None else None,
     )  # fmt: skip
 
 
@@ -112,7 +115,7 @@ def _require_signed(asked: Asked, found: Posture | None) -> None:
             "--final", "no context is declared", "A final report is of a declared use", "Add --context FILE"
         )
     for name in _SIGNED:
-        if not getattr(asked.context.context, name).strip():
+        if getattr(asked.context.context, name).strip().casefold() in ("", UNKNOWN):
             raise UserError(
                 asked.context.place(name), f"{name!r} is not given",
                 f"A final report names {', '.join(_SIGNED)}",

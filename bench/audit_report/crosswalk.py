@@ -1,7 +1,7 @@
 """Section 16: provisions and standards, the evidence each asks for, and how far this report holds it.
 
-A provision is no better evidenced than the worst of what it rests on. What nobody can show by measuring a
-model is outside this tool, and said to be.
+A provision is evidenced where all that it rests on is, and partly where some of it is. What nobody can show
+by measuring a model is outside this tool, and said to be.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ CROSSWALK: tuple[Provision, ...] = (
     _act("Art 13(3)(b)(v)", "performance on persons or groups", "E-groups"),
     _act("Art 13(3)(b)(vii)", "what lets outputs be interpreted", "E-calibration"),
     _outside("AI Act Art 14", "human oversight", "provider and deployer"),
-    _act("Art 15(1)", "accuracy and robustness, consistent over the lifecycle", "E-accuracy", "E-release"),
+    _act("Art 15(1)", "accuracy and robustness, consistent over the lifecycle",
+         "E-accuracy", "E-conditions", "E-release"),
     _act("Art 15(3)", "levels of accuracy, with their metrics", "E-accuracy"),
     _act("Art 15(4)", "resilience to errors, faults and inconsistencies", "E-conditions", "E-misses"),
     _act("Art 15(5)", "resilience to attacks", "E-attacks"),

@@ -154,7 +154,11 @@ def _selection(case: Case) -> _Found:
 
 
 def _system(case: Case) -> _Found:
-    return ("evidenced", "section 0") if case.model.digests else (_NOT, "no digest of the system")
+    if not case.model.digests:
+        return _NOT, "no digest of the system"
+    if case.results.kind == "score":
+        return "partial", "section 0; of its predictions alone, which were made elsewhere"
+    return "evidenced", "section 0"
 
 
 def _recomputed(case: Case) -> _Found:
@@ -187,7 +191,7 @@ EVIDENCE: dict[str, Evidence] = {
     "E-conditions": Evidence("what conditions cost", _conditions),
     "E-conditions-by-group": Evidence("what conditions cost each group", _conditions_by_group),
     "E-attacks": Evidence("resistance to attacks", _attacks),
-    "E-release": Evidence("no worse than the release before", _release),
+    "E-release": Evidence("comparison with the release before, by a declared margin", _release),
     "E-recomputed": Evidence("numbers made again by another way", _recomputed),
 }
 """Every kind of evidence by its id, in the order of the sections."""

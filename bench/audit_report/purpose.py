@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.act import STATE, UNCONFIRMED, UNIVERSAL, WORDS, Finding
+from bench.act import ART_5, STATE, UNCONFIRMED, UNIVERSAL, WORDS, Finding
 from bench.audit_report.case import Case
 from bench.audit_report.identity import NOT_DECLARED
 from bench.context import Context
@@ -40,11 +40,15 @@ def posture_card(case: Case) -> Card:
 
 
 def _dated(found: tuple[Finding, ...]) -> tuple[str, ...]:
-    """What is in force at the date of knowledge, and what follows later, by article."""
+    """What is in force at the date of knowledge, and what follows later, by article.
+
+    Cautions are left out: what would be prohibited if the use were another is in force, but not of this one.
+    """
     told = []
     for word, later in (("In force", False), ("Pending", True)):
         mine = [f"{each.article} ({each.since.isoformat()}){'' if each.certain else ', if it applies'}"
-                for each in found if each.since is not None and (each.since > STATE) == later]  # fmt: skip
+                for each in found if each.since is not None and (each.since > STATE) == later
+                and not (each.outcome is None and each.since == ART_5)]  # fmt: skip
         if mine:
             told.append(f"{word} at {STATE.isoformat()}: {'; '.join(mine)}.")
     return tuple(told)

@@ -25,6 +25,7 @@ __all__ = ["ASPECTS", "Covered", "Kind", "covered", "representativeness_tables",
 
 Kind = Literal["group", "condition", "output"]
 State = Literal["tested", "probed", "insufficient", "withheld", "not tested", "not declared"]
+_HIDDEN = "too few to be shown, or such a group could be worked out from it"
 _BEST: tuple[State, ...] = ("tested", "probed", "insufficient", "withheld", "not tested")
 _LIGHT = (
     "low_light", "exposure", "gamma", "contrast", "backlight", "colour_temperature", "flicker",
@@ -45,7 +46,9 @@ ASPECTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 _MEASURES = {
     "valence": "_valence", "arousal": "_arousal", "action_units": "au_",
 }  # fmt: skip
-_OF_LABELS = ("emotion", "expression", "sentiment")
+_OF_LABELS = ("emotion", "expression")
+_SENTIMENTS = frozenset({"negative", "positive"})
+"""Labels of a sentiment; those of emotions are labels of something else."""
 _LABEL_KERNELS = ("confusion", "calibration", "scores", "selective", "ranking")
 
 
@@ -96,7 +99,7 @@ def _group(case: Case, of: tuple[str, str], share: float) -> Covered:
         return Covered("group", name, best, f"{text}: not tested, {why}", share)
     row = rows[states.index(best)]
     if best == "withheld":
-        return Covered("group", name, best, f"{text}: withheld, too few to be shown", share)
+        return Covered("group", name, best, f"{text}: withheld, {_HIDDEN}", share)
     counts = f"{fmt.clusters(row['clusters'], row['cluster_unit'])}, {fmt.count(row['n'])} rows"
     what = "tested on" if best == "tested" else "too few to compare:"
     return Covered("group", name, best, f"{text}: {what} {counts}", share)
@@ -165,9 +168,13 @@ def _outputs(case: Case) -> Iterator[Covered]:
     labels = {label.casefold() for data in case.results.datasets for label in data.facts.labels}
     for output in (each for each in case.context.context.outputs if each != "unknown"):
         end = _MEASURES.get(output)
-        of_labels = labelled and (output in _OF_LABELS or output in labels)
+        of_labels = labelled and (
+            output in _OF_LABELS or output in labels or (output == "sentiment" and labels >= _SENTIMENTS)
+        )
         if of_labels or (end is not None and any(end in name for name in known)):
-            yield Covered("output", output, "tested", f"{output}: measured against the truth of the data")
+            yield Covered(
+                "output", output, "tested", f"{output}: held against labels of the data (section 13)"
+            )
         else:
             kind = "an inference of emotion or intention" if output in INFERENCES else "an output"
             text = f"{output}: not tested, {kind} that no number of this run is about"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import join
 from typing import TYPE_CHECKING
 
 from bench.audit_report.case import Case
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["command", "reproducibility"]
 
 _BYTES = (
-    "The same run folder, context, policy and date give the same report, byte for byte: no clock enters it."
+    "The same run folder, context, policy, baseline and date give the same report, byte for byte: no clock "
+    "enters it."
 )
 _NOT_AGAIN = (
     "The numbers were not recomputed by another way for this report: not tested (--recompute, or the "
@@ -38,14 +40,15 @@ def reproducibility(case: Case) -> Section:
 
 def command(case: Case) -> str:
     """The command of this report, with the names of files and no paths."""
-    words = ["affectbench report RUN"]
-    words.append(f"--context {case.context.document.path.name}" if case.context else "--audit")
-    words += [f"--model {case.model.name}"]
-    words += [f"--policy {case.gate.policy.document.path.name}"] if case.gate else []
-    words += ["--baseline BASELINE"] if case.baseline else []
-    words += [f"--date {case.date}"] if case.date else []
+    words = ["affectbench", "report", "RUN"]
+    words += ["--context", case.context.document.path.name] if case.context else ["--audit"]
+    words += ["--model", case.model.name]
+    words += ["--policy", case.gate.policy.document.path.name] if case.gate else []
+    words += ["--baseline", "BASELINE"] if case.baseline else []
+    words += ["--baseline-model", case.baseline_model] if case.baseline_model else []
+    words += ["--date", case.date] if case.date else []
     words += ["--final"] * case.final + ["--recompute"] * (case.recomputed is not None)
-    return " ".join(words)
+    return join(words)
 
 
 def _second(found: Audit | None) -> Part:

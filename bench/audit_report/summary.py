@@ -32,7 +32,10 @@ _ALL_DECIDED = "Every rule of the policy is decided by the data."
 
 
 def cards(case: Case) -> tuple[Card, ...]:
-    """The first screen: the use, what was not tested, then what fails, is unknown and holds."""
+    """The first screen: what was not tested and the use, then what fails, is unknown and holds.
+
+    A use that would be prohibited comes before all, for no test cures it.
+    """
     lacking = [f"{one.says}." for one in untested(case)]
     if case.context is None:
         lacking = ["No context is declared: whom and where the system is used is unknown."]
@@ -40,9 +43,10 @@ def cards(case: Case) -> tuple[Card, ...]:
         lacking.insert(0, "No share of any group of persons is declared: whom the data stand for is unknown.")
     title = "Declared, but not tested or not enough"
     shown = [Card("unknown", title, _few(lacking, "1", 10), "s1", wide=True)] if lacking else []
+    use = posture_card(case)
+    first = (use, *shown) if use.answer == "fails" else (*shown, use)
     return (
-        posture_card(case),
-        *shown,
+        *first,
         _decided(case, "fail", "fails"),
         Card("unknown", "What is unknown", _few(_unknown(case), "1"), "s1"),
         _decided(case, "pass", "holds"),
@@ -138,7 +142,8 @@ def _small(case: Case) -> list[str]:
         states = [state_of(case.results.find(cell, metric, part)) for part in parts] if metric else []
         if few := sum(state != "reportable" for state in states):
             told.append(
-                f"{data.name}: {few} of {len(states)} values of slices have too little data to compare."
+                f"{data.name}: {few} of {len(states)} values of slices have too little data to compare"
+                f"{' or are withheld' * ('suppressed' in states)}."
             )
     return told
 

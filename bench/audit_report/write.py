@@ -21,7 +21,7 @@ SCHEMA = "affectbench-audit/1"
 
 
 def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
-    """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths.
+    """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths; an older PDF goes.
 
     UserError for what ``open_case`` refuses, and for a PDF where the package for it is not installed.
     """
@@ -36,6 +36,8 @@ def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
     if pdf:
         files["pdf"] = as_pdf(html)
     folder, written = asked.system.run.path, []
+    if not pdf:  # an earlier one would stand beside a report that it is not of
+        (folder / "audit.pdf").unlink(missing_ok=True)
     for end, content in files.items():
         path = folder / f"audit.{end}"
         write_file(path, content)

@@ -50,7 +50,7 @@ def planted(case: Case) -> Case:
     )  # fmt: skip
     kept = [r for r in case.results.rows if r["metric"] != "coverage" or r["slice"] is not None]
     results = replace(
-        case.results, rows=as_rows([*kept, *more]), differences=as_rows([*case.results.differences, *lost]), lock=lock,
+        case.results, kind="run", rows=as_rows([*kept, *more]), differences=as_rows([*case.results.differences, *lost]), lock=lock,
     )  # fmt: skip
     return replace(case, results=results, gate=replace(case.gate, locked=True))
 
@@ -101,6 +101,7 @@ NO_SLICES = without(lambda r: r["slice"] is None)
 CLEAN = without(lambda r: not r["severity"])
 TAKEN: list[tuple[str, Without, str]] = [
     ("E-system", no_digests, "not evidenced"),
+    ("E-system", lambda c: replace(c, results=replace(c.results, kind="score")), "partial"),
     ("E-signature", lambda c: replace(c, final=False), "not evidenced"),
     ("E-policy", lambda c: replace(c, gate=None), "not evidenced"),
     ("E-policy", other_policy, "partial"),
@@ -158,6 +159,20 @@ def test_a_provision_is_no_better_than_what_it_rests_on(full: Case) -> None:
     assert state_of(by_name["AI Act Art 15(5)"], full) == "not evidenced"
     assert state_of(by_name["AI Act Art 13(3)(b)(ii)"], full) == "partial"  # attacks are not tested
     assert state_of(by_name["AI Act Art 50(3)"], full) == "outside tool"
+
+
+def test_a_lifecycle_without_conditions_is_not_shown_to_be_robust(full: Case) -> None:
+    (found,) = [each for each in CROSSWALK if each.source == "AI Act Art 15(1)"]
+    assert state_of(found, full) == "evidenced"
+    assert state_of(found, CLEAN(full)) == "partial"
+
+
+def test_what_is_held_promises_no_outcome(full: Case) -> None:
+    """A rule that fails is evidence, too: no item may read as if it were passed."""
+    assert EVIDENCE["E-release"].rule(full)[0] == "evidenced"
+    assert full.gate is not None
+    assert "fail" in {held.verdict for held in full.gate.of(len(full.gate.policy.policy.rules) - 1)}
+    assert EVIDENCE["E-release"].what == "comparison with the release before, by a declared margin"
 
 
 def test_the_section_shows_what_the_rules_say(full: Case) -> None:

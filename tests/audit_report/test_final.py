@@ -54,6 +54,9 @@ def test_a_final_report_without_a_signature_is_refused(name: str, audited: Made)
     number = (CONTEXT + blank).splitlines().index(f'{name}: " "') + 1
     with pytest.raises(UserError, match=rf"context\.yaml:{number}: '{name}' is not given"):
         audited(CONTEXT + blank, **DATED)
+    nobody = re.sub(rf"(?m)^{name}: .*$", f"{name}: Unknown", SIGNED)
+    with pytest.raises(UserError, match=rf"context\.yaml:{number}: '{name}' is not given"):
+        audited(CONTEXT + nobody, **DATED)
 
 
 def test_a_final_report_without_a_posture_is_refused(audited: Made) -> None:
@@ -77,6 +80,16 @@ def test_a_prohibited_use_may_be_signed(audited: Made) -> None:
     page = audit_page(audited(prohibited + SIGNED, **DATED))
     assert page.cards[0].title == "The declared use would be prohibited"
     assert not page.draft
+
+
+def test_no_pdf_of_an_earlier_report_stays_beside_a_new_one(runs: Path, tmp_path: Path) -> None:
+    shutil.copytree(runs / "new", tmp_path / "new")
+    write_audit(asked(tmp_path / "new", tmp_path, CONTEXT), pdf=True)
+    assert (tmp_path / "new" / "audit.pdf").is_file()
+    write_audit(asked(tmp_path / "new", tmp_path, None))
+    assert sorted(path.name for path in (tmp_path / "new").glob("audit.*")) == [
+        f"audit.{end}" for end in ("html", "json", "md")
+    ]
 
 
 def test_a_run_changed_since_is_refused(runs: Path, tmp_path: Path) -> None:

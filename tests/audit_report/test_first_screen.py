@@ -1,4 +1,4 @@
-"""The first screen: what holds, fails and is unknown, and before it the use and what was not tested."""
+"""The first screen: what holds, fails and is unknown, and before it what was not tested and the use."""
 
 from __future__ import annotations
 
@@ -72,8 +72,8 @@ def test_where_nothing_fails_no_card_looks_as_if_it_did(audited: Made) -> None:
     assert found["What is unknown"].text[0] == "Every rule of the policy is decided by the data."
 
 
-def test_the_use_and_what_was_not_tested_lead(audited: Made) -> None:
-    first, second, *others = cards(audited(policy=POLICY))
+def test_what_was_not_tested_leads_and_the_use_follows(audited: Made) -> None:
+    second, first, *others = cards(audited(policy=POLICY))
     assert first.title == "The declared use"
     assert first.wide
     assert "high-risk" in first.text[0]
@@ -97,9 +97,18 @@ def test_a_prohibited_use_leads_as_one_that_fails(name: str, audited: Made) -> N
     assert "would be prohibited (Art 5(1)(f))" in register[0].entries[1].text
 
 
+def test_a_prohibition_that_is_only_a_caution_is_dated_and_not_on_the_first_screen(audited: Made) -> None:
+    """Art 5 has been in force since 2 February 2025: nowhere is its date unclear, and nowhere does it hold."""
+    page = audit_page(audited(CONTEXT, POLICY))
+    lines = page.sections[2].parts[1].tables[0].groups[0].lines
+    (caution,) = [line for line in lines if line.head == "Art 5(1)(a), (b)"]
+    assert caution.entries[1].text == "2025-02-02"
+    assert not any("Art 5(1)" in text for card in page.cards for text in card.text)
+
+
 def test_a_graver_finding_beside_the_outcome_is_said(audited: Made) -> None:
     """Outside the definition of emotion recognition, and all the same high-risk by another point."""
-    card = cards(audited((CONTEXTS / "proctoring.yaml").read_text()))[0]
+    card = titled(cards(audited((CONTEXTS / "proctoring.yaml").read_text())))["The declared use"]
     assert "outside the definition" in card.text[0]
     assert "it would also be high-risk (Annex III(3)(d))" in card.text[0]
     assert card.text[1] == "Gravest of what holds for certain: high-risk."
@@ -107,14 +116,14 @@ def test_a_graver_finding_beside_the_outcome_is_said(audited: Made) -> None:
 
 def test_an_undeclared_use_has_no_posture(audited: Made) -> None:
     page = audit_page(audited(None))
-    assert page.cards[0].answer == "unknown"
-    assert "no posture can be given" in page.cards[0].text[0]
-    assert page.cards[1].text == ("No context is declared: whom and where the system is used is unknown.",)
+    assert page.cards[1].answer == "unknown"
+    assert "no posture can be given" in page.cards[1].text[0]
+    assert page.cards[0].text == ("No context is declared: whom and where the system is used is unknown.",)
     assert "no posture can be given" in page.sections[2].parts[0].text[0]
 
 
 def test_an_unknown_field_leaves_the_posture_open(audited: Made) -> None:
-    card = cards(audited(CONTEXT.replace("outputs: [emotion, valence]", "outputs: [unknown]")))[0]
+    card = cards(audited(CONTEXT.replace("outputs: [emotion, valence]", "outputs: [unknown]")))[1]
     assert card.answer == "unknown"
     assert "'outputs'" in card.text[0]
     assert "no posture can be given" in card.text[0]

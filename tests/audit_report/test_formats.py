@@ -206,7 +206,8 @@ def test_what_a_program_asks_first_is_what_the_sections_say(written: Path) -> No
         line["head"]: line["entries"][1]["text"] for line in lines["Evidence in this report"]
     }
     assert page["posture"]["gravest"] == "high_risk"
-    assert page["posture"]["sentence"] == page["cards"][0]["text"][0]
+    (use,) = [card for card in page["cards"] if card["title"] == "The declared use"]
+    assert page["posture"]["sentence"] == use["text"][0]
     assert page["verdict"] == "fail"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench.audit_report.representativeness import ASPECTS, covered, representativeness_tables, untested
+from bench.audit_report.summary import cards
 from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, PERTURBATIONS, SOUND_PERTURBATIONS
 from bench.report.format import DASH
 from bench.report.records import Cell, Perturbation, Place
@@ -122,3 +123,34 @@ def test_every_perturbation_is_of_an_aspect_or_known_to_be_of_none() -> None:
     mapped = {name for perturbations, _ in ASPECTS.values() for name in perturbations}
     assert mapped <= every
     assert every - mapped == OTHER
+
+
+def test_labels_of_emotions_are_no_test_of_a_sentiment(audited: Made) -> None:
+    case = audited(CONTEXT.replace("outputs: [emotion, valence]", "outputs: [sentiment]"))
+    assert {one.name: one.state for one in covered(case) if one.kind == "output"} == {
+        "sentiment": "not tested"
+    }
+    (data,) = case.results.datasets
+    labelled = replace(
+        data, facts=data.facts.model_copy(update={"labels": ("negative", "neutral", "positive")})
+    )
+    other = replace(case, results=replace(case.results, datasets=(labelled,)))
+    (found,) = [one for one in covered(other) if one.kind == "output"]
+    assert found.says == "sentiment: held against labels of the data (section 13)"
+
+
+def test_a_large_group_may_be_withheld_for_the_sake_of_a_small_one(audited: Made) -> None:
+    """30 men are not few: nothing may say that they are, where they are withheld beside others."""
+    case = audited()
+    numbers = dict.fromkeys(("estimate", "low", "high", "n", "clusters"))
+    hidden = [
+        {**r, **numbers, "status": "suppressed"} if (r["slice"], r["value"]) == ("sex", "m") else r
+        for r in case.results.rows
+    ]
+    found = replace(case, results=replace(case.results, rows=as_rows(hidden)))
+    says = {one.name: one.says for one in untested(found)}
+    assert says["SEX: m"] == (
+        "SEX: m (30 % of those in use): withheld, too few to be shown, or such a group could be worked out from it"
+    )
+    unknown = next(card for card in cards(found) if card.title == "What is unknown")
+    assert any(text.endswith("too little data to compare or are withheld.") for text in unknown.text)

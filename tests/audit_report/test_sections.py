@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,11 @@ import pytest
 from bench.audit_report.case import open_case
 from bench.audit_report.data import data
 from bench.audit_report.limits import SECURITY
+from bench.audit_report.reproducibility import command
 from bench.audit_report.sections import audit_page
+from bench.folder import RunFolder
 from bench.report.parts import Section
+from bench.sides import Side
 from tests.audit_report.conftest import CONTEXT, POLICY, Made, as_rows, asked, read_audit
 from tests.gate.conftest import score_locked
 
@@ -164,3 +168,13 @@ def test_a_plan_that_was_not_followed_says_in_what(runs: Path, tmp_path: Path) -
     assert "slices of the suite" in dict(page.sections[5].facts)["Lock"]
     assert any("did not follow the lock" in text for text in page.banners)
     assert "every test is exploratory" in words(page.sections[5])
+
+
+def test_the_command_is_one_that_a_shell_reads_back(audited: Made, runs: Path) -> None:
+    old = Side("--baseline-model", RunFolder(runs / "old"), "old")
+    case = audited(baseline=old)
+    named = replace(case, results=replace(case.results, models=(replace(case.model, name="a b; ls"),)))
+    assert shlex.split(command(named)) == [
+        "affectbench", "report", "RUN", "--context", "context.yaml", "--model", "a b; ls",
+        "--baseline", "BASELINE", "--baseline-model", "old",
+    ]  # fmt: skip

@@ -64,9 +64,9 @@ def test_duty(field: str, value: Any, article: str, expected: bool | None) -> No
 
 
 def test_at_work_but_not_by_the_employer_is_cautioned() -> None:
-    for name, expected in (("language-app", (None, True)), ("game", (None, None))):
+    for name, expected in (("language-app", (date(2025, 2, 2), True)), ("game", (None, None))):
         assert articles(CONTEXTS[name]).get("Art 5(1)(f)", (None, None)) == expected
-    assert articles(CONTEXTS["personal-training"])["Art 5(1)(f)"] == (None, True)
+    assert articles(CONTEXTS["personal-training"])["Art 5(1)(f)"] == (date(2025, 2, 2), True)
 
 
 def test_a_device_that_may_be_certified() -> None:

@@ -105,7 +105,10 @@ def test_severities_of_a_condition_stand_together_with_their_amounts(tmp_path: P
     missed = [rows for caption, rows in page.tables if caption.startswith("Rows by status")][1]
     assert missed[0][0] == "Model"
     said = "".join(page.texts)
-    assert "Accuracy (WAR) along the severities of distance, on the crop; 0 is clean." in said
+    assert (
+        "Accuracy (WAR) along the severities of distance, on the crop; 0 is clean. The label may be lost at severity 4."
+        in said
+    )
 
 
 def test_without_lost_labels_nothing_is_said_of_them(tmp_path: Path) -> None:

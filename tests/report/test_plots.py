@@ -160,6 +160,11 @@ def test_confusions_stand_in_picture_and_tables(tmp_path: Path) -> None:
     lines = entries_of(parts)
     assert lines["anger"] == [WITHHELD, "60", WITHHELD]
     pairs, matrix = parts[-1].tables
+    # Two places are withheld, and any of them may be the most frequent one.
+    assert pairs.caption == "Labels most often taken for another on d, of what is not withheld: the first 10"
+    assert "Most often confused, of what is not withheld: fear called anger" in figure.alt
+    shown = drawn(made(), tmp_path / "all", counts((80, 15, 5), (1, 60, 2)))["confusion"][-1]
+    assert shown.tables[0].caption == "Labels most often taken for another on d: the first 10"
     assert [[e.text for e in line.entries] for line in pairs.groups[0].lines] == [
         ["anger", "15", "15.0 %"], ["none", "5", "5.0 %"],
     ]  # fmt: skip

@@ -6,7 +6,7 @@ withheld count is hatched and has no number, here and in its table.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import product
 
 from matplotlib.figure import Figure as Canvas
@@ -138,7 +138,8 @@ def _figure(data: Dataset, model: str, counts: Counts) -> Figure:
         svg = as_svg(canvas)
     top = _confused(counts)[:3]
     told = "; ".join(f"{names[t]} called {names[x]}: {_share(p)}" for (t, x), p in top) or "no pair is shown"
-    alt = f"What {model} takes for what on {data.name}, in rows. Most often confused: {told}. {TABLED}"
+    most = f"Most often confused{_among(counts.values())}: {told}"
+    alt = f"What {model} takes for what on {data.name}, in rows. {most}. {TABLED}"
     caption = (
         f"Rows of each label by what {fmt.short(model, 60)} called them; darker is a larger share of the row."
     )
@@ -168,9 +169,14 @@ def _pairs(data: Dataset, found: dict[str, Counts]) -> Table:
         groups.append(Group(tuple(lines), model))
     columns = ("Label", "Called", "Rows", "Share of the label's rows")
     kept = tuple(group for group in groups if group.lines)
-    return Table(
-        f"Labels most often taken for another on {data.name}: the first {_MOST_PAIRS}", columns, kept
-    )
+    among = _among(point for counts in found.values() for point in counts.values())
+    caption = f"Labels most often taken for another on {data.name}{among}: the first {_MOST_PAIRS}"
+    return Table(caption, columns, kept)
+
+
+def _among(points: Iterable[Row]) -> str:
+    """Among what a first place is the first: one that is withheld may come before it."""
+    return ", of what is not withheld" if any(point["n"] is None for point in points) else ""
 
 
 def _matrix(data: Dataset, model: str, counts: Counts) -> Table:

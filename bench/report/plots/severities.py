@@ -43,7 +43,9 @@ def severity_curves(results: Results, dataset: str, metric: str, most: int | Non
         rows = [[results.find((n, dataset, step), metric, (None, None)) for step in steps] for n in part]
         found = "; ".join(_course(n, steps, mine) for n, mine in zip(part, rows, strict=True))
         alt = f"{fmt.heading(metric)} on {dataset} along the severities of {title}. {found}. {TABLED}"
-        caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean."
+        lost = [str(step.severity) for step in steps if results.may_lose_label(step)]
+        told = f" The label may be lost at severity {', '.join(lost)}." if lost else ""
+        caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean.{told}"
         svg = _curve(part, steps, rows, fmt.metric(metric), ends)
         figures.append(Figure(svg, fmt.plain(alt), caption))
     return figures
