@@ -223,6 +223,15 @@ def test_however_reading_ends_nothing_is_left(
     assert list(temporary.iterdir()) == []
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT as at a terminal: who runs the tests in the background has it ignored, here and in what is started."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_while_it_decrypts(bundles: Bundles, keys: Keys) -> None:
     class Interrupted(io.BytesIO):
         def write(self, data: object) -> int:
@@ -250,6 +259,7 @@ def test_cut_short_or_longer_it_does_not_open(bundles: Bundles, keys: Keys, tmp_
             decrypt(tmp_path / "b", io.BytesIO(), read_identities(keys.identity))
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_program_that_is_stopped_leaves_nothing(
     number: int, code: int, bundles: Bundles, keys: Keys, tmp_path: Path

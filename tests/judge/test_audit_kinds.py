@@ -22,6 +22,7 @@ from bench.judge.audit import audit
 from bench.judge.metrics import METRICS
 from bench.question import Question
 from bench.tables import Targets, validate_predictions
+from bench.tables.curves import GRIDS
 from tests.judge.conditions import DARK, NOISE
 from tests.judge.made import LABELS, make_suite, make_targets
 from tests.judge.scored import change_estimates, faults, made_columns, made_predictions
@@ -104,7 +105,7 @@ def test_an_honest_run_is_agreed_with(judged: Path) -> None:
     assert found.largest is not None
     assert found.largest.size < 1e-12
     rows = pq.read_table(judged / "estimates.parquet").num_rows
-    points = ("kind reliability", "kind risk_coverage")
+    points = {f"kind {name}" for name in ("reliability", "risk_coverage", *GRIDS)}
     judged_rows = [number for kind, number in found.compared.items() if kind not in points]
     counted = sum(judged_rows) + found.undefined + found.withheld
     assert counted + sum(found.not_audited.values()) == rows

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from bench.errors import UserError
-from bench.predict.batch import _given
+from bench.predict.batch import given_of
 from bench.predict.cell import CLEAN, Cell, Harm
 from bench.predict.perturb import (
     FACE_PERTURBATIONS,
@@ -51,7 +51,7 @@ def test_the_points_of_a_turned_face_are_not_known_and_its_box_is(
 ) -> None:
     meshes = made_finder() if harm.of_face else None
     cell = Cell(model_of(lambda clips: []), "t", targets, harm, 0, "fp32", meshes=meshes)
-    (given,) = _given(cell, range(1), ["a"])
+    (given,) = given_of(cell, range(1), ["a"])
     assert given.box is not None
     assert (given.points is not None) == known
 
