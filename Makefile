@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint check benchmarks clean
+.PHONY: demo test coverage lint check benchmarks clean
 
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -15,6 +15,9 @@ demo: $(VENV)/installed
 	$(BIN)/affectbench demo --out demo
 
 test: $(VENV)/installed lint
+	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --durations=15
+
+coverage: $(VENV)/installed
 	$(BIN)/python -m pytest --numprocesses=auto --dist=loadfile --cov --cov-report=term
 
 lint: $(VENV)/installed
