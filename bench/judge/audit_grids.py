@@ -80,17 +80,22 @@ def _check(name: str, points: Sequence[Row], again: Again, floor: int) -> Checke
         for field in ("x", "y", "n"):
             number = numbers.get(field, np.nan)
             found.numbers.append((row, field, point[field], None if np.isnan(number) else float(number)))
-    found.few |= _alone(name, points)
+    found.few |= _alone(name, points, again)
     return found
 
 
-def _alone(name: str, points: Sequence[Row]) -> bool:
-    """Whether one place alone is withheld in a row, column or whole plane: its sum gives it away."""
+def _alone(name: str, points: Sequence[Row], again: Again) -> bool:
+    """Whether one place alone is withheld in a row, column or whole plane: its sum gives it away.
+
+    Not one that accuracy gives away already, since all labels are the same.
+    """
     gone = [(point["low"], point["high"]) for point in points if point["status"] == "suppressed"]
     if name != "confusion":
         return len(gone) == 1
-    lines = [[place[axis] for place in gone] for axis in (0, 1)]
-    return any(line.count(value) == 1 for line in lines for value in line)
+    labels = {truth for (truth, _), numbers in again.items() if numbers["n"]}
+    told = {(label, label) for label in labels if len(labels) == 1}
+    lines = [(axis, place[axis]) for place in gone for axis in (0, 1)]
+    return any(lines.count((axis, place[axis])) == 1 for place in {*gone} - told for axis in (0, 1))
 
 
 def _confusion(frame: pd.DataFrame, cell: PlannedCell) -> Again:

@@ -15,7 +15,7 @@ from bench import workflow
 from bench.folder import RunFolder
 from bench.judge.audit import audit
 from bench.question import Question
-from tests.judge.made import make_suite, random_cell
+from tests.judge.made import LABELS, make_cell, make_suite, make_targets, random_cell
 from tests.judge.scored import faults
 from tests.judge.test_audit_curves import BARE, FEW, FOLLOW
 from tests.judge.test_grids import plane_cell
@@ -131,3 +131,15 @@ def test_a_place_alone_withheld_in_a_row_is_found(change: Any) -> None:
         return rows
 
     assert any(text.endswith("confusion") for text in faults(change("labels", fill))[FEW])
+
+
+def test_a_place_that_accuracy_gives_away_covers_nothing(tmp_path: Path) -> None:
+    # All labels are the same: three of thirty people are right, and accuracy says so.
+    targets = make_targets({"subject": [f"s{k}" for k in range(30)], "label": [LABELS[0]] * 30})
+    cell = make_cell(targets, {"predicted": [*LABELS[:1] * 3, *LABELS[1:2] * 27]})
+    path = finished(tmp_path, cell, ("accuracy",))
+    gone = [(row["low"], row["high"]) for row in pq.read_table(RunFolder(path).curves).to_pylist()
+            if row["status"] == "suppressed"]  # fmt: skip
+    assert gone == [(0, 0)]
+    found = audit(path)
+    assert found.agrees, faults(found)
