@@ -27,6 +27,7 @@ __all__ = ["duties"]
 
 _ANNEX_I = date(2028, 8, 2)
 _TRANSPARENCY = date(2026, 8, 2)
+_OMNIBUS = date(2026, 7, 27)
 _UNCLEAR = (
     "Date unclear: formally in force, but of systems that Art 6 makes high-risk only from 2 December 2027."
 )
@@ -78,7 +79,15 @@ def _of_emotion_recognition(context: Context) -> list[_Due]:
         caveat = "An exception is claimed: only where law permits it against crime, with safeguards."
     return [
         (exempt is False or None, _duty("Art 50(3)", says, "exception", since=_TRANSPARENCY, caveat=caveat)),
-        (True, _duty("Art 4", "Take measures that support the AI literacy of staff.", caveat="In force.")),
+        (
+            True,
+            _duty(
+                "Art 4",
+                "Take measures that support the AI literacy of staff.",
+                since=_OMNIBUS,
+                caveat="In this wording, of Regulation (EU) 2026/1744.",
+            ),
+        ),
     ]
 
 

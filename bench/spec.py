@@ -31,6 +31,7 @@ MediaKind = Literal["frame", "aligned"]
 Where = Literal["frame", "crop", "sound"]
 AuScale = Literal["occurrence", "intensity"]
 TargetFace = Literal["largest", "central", "box"]
+LabelSource = Literal["posed", "elicited", "perceived", "self_reported"]
 Severity = Annotated[int, Field(ge=1, le=5)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 Word = Annotated[str, Field(min_length=1)]
@@ -57,7 +58,8 @@ class Facts(Record):
     means that small groups may be shown (they are then insufficient, not suppressed); ``au_scale`` is what
     action units are coded on, taken from their values where it is left open. ``target_face`` says which of
     several persons a target means: the one of most area over the frames, the one nearest to the middle of the
-    frame, or the one at the given box.
+    frame, or the one at the given box. ``label_source``: a label is what somebody was asked to show, what was
+    to be elicited, what others perceived, or what the person reported.
     """
 
     name: str
@@ -71,11 +73,12 @@ class Facts(Record):
     trained_on_by: tuple[str, ...] = ()
     au_scale: AuScale | None = None
     target_face: TargetFace = "largest"
+    label_source: LabelSource | None = None
 
     @model_serializer(mode="wrap")
-    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """As it was before there was a choice of face: digests, and so the keys of cells, stay."""
-        return _without(dump(self), "target_face", "largest")
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """As it was before these could be said: digests, and so the keys of cells, stay."""
+        return _without(dump(self), target_face="largest", label_source=None)
 
 
 class DataSource(Record):
@@ -91,11 +94,12 @@ class DataSource(Record):
     attributes_public: bool | None = None
     au_scale: AuScale | None = None
     target_face: TargetFace | None = None
+    label_source: LabelSource | None = None
 
     @model_serializer(mode="wrap")
-    def _without_default(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """As it was before there was a choice of face: the digests of suites stay."""
-        return _without(dump(self), "target_face", None)
+    def _without_defaults(self, dump: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """As it was before these could be said: the digests of suites stay."""
+        return _without(dump(self), target_face=None, label_source=None)
 
     @property
     def key(self) -> str:
@@ -314,8 +318,8 @@ def members(name: str) -> tuple[str, ...]:
     return tuple(f"{each}{slash}{label}" for each in CRITERIA.get(stem, (stem,)))
 
 
-def _without(fields: dict[str, object], name: str, default: object) -> dict[str, object]:
-    return {key: value for key, value in fields.items() if key != name or value != default}
+def _without(fields: dict[str, object], **defaults: object) -> dict[str, object]:
+    return {key: value for key, value in fields.items() if key not in defaults or value != defaults[key]}
 
 
 def _require_distinct(values: Sequence[object], what: str, allowed: str = "Once is enough") -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.context import UNKNOWN, ContextFile
@@ -16,6 +17,7 @@ from bench.gate.hold import Gate, gate
 from bench.policy import PolicyFile
 from bench.posture import Posture, posture
 from bench.report.alone import of_model
+from bench.report.model_card import ModelCard, read_card, shipped_card
 from bench.report.page import Plots
 from bench.report.plots import plot_parts
 from bench.report.records import Model
@@ -33,7 +35,10 @@ _SIGNED = ("auditor", "independence", "signatory")
 
 @dataclass(frozen=True)
 class Asked:
-    """What is reported on, and as what; ``date`` is that of the report, as 2026-11-22."""
+    """What is reported on, and as what; ``date`` is that of the report, as 2026-11-22.
+
+    ``card`` is a file with what the authors of the model say of it.
+    """
 
     system: Side
     context: ContextFile | None = None
@@ -42,6 +47,7 @@ class Asked:
     date: str | None = None
     final: bool = False
     recompute: bool = False
+    card: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,8 @@ class Case:
     """What the sections read: ``results`` hold the one model alone, ``compared`` its pairs with a baseline.
 
     ``recomputed`` is the second opinion on the numbers, None where it was not asked for;
-    ``baseline_model`` names one of several models of the baseline, where that was said.
+    ``baseline_model`` names one of several models of the baseline, where that was said; ``card_file`` a
+    file of the user's that the card is from.
     """
 
     results: Results
@@ -62,6 +69,8 @@ class Case:
     date: str | None
     final: bool
     baseline_model: str | None = None
+    card: ModelCard | None = None
+    card_file: str | None = None
 
     @cached_property
     def drawn(self) -> dict[str, Plots]:
@@ -81,6 +90,7 @@ def open_case(asked: Asked) -> Case:
     run.require_sealed()
     results = _of_one(read_results(run.path), asked.system)
     found = None if asked.context is None else posture(asked.context.context)
+    card = None if asked.card is None else read_card(asked.card)
     if asked.final:
         _require_signed(asked, found)
     side = replace(asked.system, model=results.models[0].name)
@@ -92,6 +102,8 @@ def open_case(asked: Asked) -> Case:
         results, asked.context, found, held, tuple(compared), _named(asked.baseline),
         _recompute(asked) if asked.recompute else None, asked.date, asked.final,
         asked.baseline.model if asked.baseline is not None else None,
+        shipped_card(results.models[0]) if card is None else card,
+        None if asked.card is None else asked.card.name,
     )  # fmt: skip
 
 

@@ -56,11 +56,11 @@ CROSSWALK: tuple[Provision, ...] = (
     _outside("AI Act Art 9(2), (5)", "risks, misuse, residual risk", "provider"),
     _act("Art 9(6), (8)", "tests against metrics and thresholds laid down before", "E-policy", "E-lock"),
     _act("Art 10(2)(b), (c)", "origin and preparation of data", "E-origin"),
-    _act("Art 10(2)(d)", "what the data are meant to measure", "E-outputs", "E-raters"),
+    _act("Art 10(2)(d)", "what the data are meant to measure", "E-labels", "E-outputs", "E-raters"),
     _act("Art 10(2)(f), (g)", "examination of biases", "E-gaps"),
     _act("Art 10(2)(h), (3)", "data gaps; representative of the persons", "E-population", "E-groups"),
     _act("Art 10(4)", "the setting in which it is used", "E-setting"),
-    _act("Annex IV 1", "the system, its version", "E-system"),
+    _act("Annex IV 1", "the system, its version", "E-system", "E-card"),
     _act("Annex IV 2(g)", "tests of accuracy, robustness, impacts", "E-accuracy", "E-conditions", "E-gaps"),
     _act("Annex IV 2(g)", "reports dated and signed", "E-signature"),
     _act("Annex IV 3", "accuracy, for specific persons or groups and overall", "E-accuracy", "E-groups"),
@@ -95,7 +95,8 @@ CROSSWALK: tuple[Provision, ...] = (
     Provision("NIST AI RMF, MEASURE 2.11", "fairness and bias evaluated", ("E-gaps",), basis=_GENERAL),
     Provision("NYC LL144", "selection rates and impact ratios", ("E-selection",), basis=_GENERAL),
     Provision(
-        "Model Cards", "unitary and intersectional results", ("E-groups", "E-intersections"), basis=_GENERAL
+        "Model Cards", "unitary and intersectional results, the model's own card",
+        ("E-card", "E-groups", "E-intersections"), basis=_GENERAL,
     ),
 )  # fmt: skip
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.audit_report.case import Case
 from bench.audit_report.identity import NOT_DECLARED
 from bench.audit_report.representativeness import representativeness_tables, untested
+from bench.audit_report.system import seen_data
 from bench.report import format as fmt
 from bench.report import notes
 from bench.report.banners import independence
@@ -54,10 +55,9 @@ def data(case: Case) -> Section:
 
 def _leakage(case: Case) -> str:
     """Whether a data set is declared to have trained the system."""
-    seen = {case.model.name, case.model.entry}
-    trained = [d.name for d in case.results.datasets if seen & set(d.facts.trained_on_by)]
+    trained = seen_data(case)
     if trained:
-        return f"The system was trained on {', '.join(trained)}: its numbers there do not measure new data."
+        return f"The system was trained on {trained}: its numbers there do not measure new data."
     return "No data set of this run is declared to have trained the system. This is not a no."
 
 

@@ -125,6 +125,17 @@ def _origin(case: Case) -> _Found:
     return "partial", "section 4; licence and origin of attributes, no consent and no preparation"
 
 
+def _labels(case: Case) -> _Found:
+    known = [data.facts.label_source is not None for data in case.results.datasets]
+    if not any(known):
+        return _NOT, "where labels come from is not declared"
+    return ("evidenced", "section 13") if all(known) else ("partial", "section 13; not of every data set")
+
+
+def _card(case: Case) -> _Found:
+    return (_NOT, "no card") if case.card is None else ("partial", "section 3; its authors' words, unchecked")
+
+
 def _raters(case: Case) -> _Found:
     asked = {row["metric"] for row in _rows(case)} & set(RATERS)
     return ("evidenced", "section 4") if asked else (_NOT, "no agreement of annotators was asked for")
@@ -173,10 +184,12 @@ def _attacks(_: Case) -> _Found:
 
 EVIDENCE: dict[str, Evidence] = {
     "E-system": Evidence("digests of the system under test", _system),
+    "E-card": Evidence("what its authors say of the system", _card),
     "E-signature": Evidence("auditor, independence, signatory and date", _signature),
     "E-policy": Evidence("thresholds, laid down before the run", _policy),
     "E-lock": Evidence("a plan, laid down before the run", _lock),
     "E-origin": Evidence("origin of the data", _origin),
+    "E-labels": Evidence("what a label stands for", _labels),
     "E-raters": Evidence("agreement of annotators", _raters),
     "E-population": Evidence("declared groups of persons, tested", _declared("group")),
     "E-setting": Evidence("declared operating conditions, probed", _declared("condition")),

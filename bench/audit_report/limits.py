@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bench.audit_report.case import Case
 from bench.audit_report.data import RATERS
-from bench.audit_report.identity import NOT_DECLARED
 from bench.report import notes, provenance
 from bench.report.banners import banners
 from bench.report.parts import Part, Section
@@ -24,8 +23,8 @@ _CONSTRUCT = (
     "Recital 44 of the AI Act names doubts about the scientific basis of inferring emotions: limited "
     "reliability, lack of specificity and limited generalisability. Expressions vary over cultures, "
     "situations and persons.",
-    "Label source (posed, elicited, perceived by others, self-reported): not declared by the data sets of "
-    "this run. Posed expressions are commonly clearer than those met in use: they may be too high.",
+    "Posed expressions are commonly clearer than those met in use: numbers on them may be too high. What "
+    "others perceive need not be what a person felt, and tells of those others, too.",
 )
 _ELSEWHERE = (
     "Not shown here: recall of each class by slice, slices under further conditions, and differences of all "
@@ -45,11 +44,12 @@ def construct(case: Case) -> Section:
     spaces = "; ".join(
         f"{data.name}: {data.facts.label_space or 'labels of its own'}" for data in case.results.datasets
     )
+    sources = "; ".join(f"{data.name}: {notes.label_source(data.facts)}" for data in case.results.datasets)
     asked = {name for data in case.results.datasets for name in case.results.metrics(data.name)}
     agreed = "measured, in section 4" if asked & set(RATERS) else "not tested"
     facts = (
         ("Label spaces", spaces),
-        ("Label source", NOT_DECLARED),
+        ("Label source", sources),
         ("Agreement of annotators", agreed),
     )
     return Section("s13", "13 Construct validity", facts, (Part("What a label is", _CONSTRUCT),))

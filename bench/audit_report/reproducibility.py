@@ -47,6 +47,7 @@ def command(case: Case) -> str:
     words += ["--baseline", "BASELINE"] if case.baseline else []
     words += ["--baseline-model", case.baseline_model] if case.baseline_model else []
     words += ["--date", case.date] if case.date else []
+    words += ["--card", case.card_file] if case.card_file else []
     words += ["--final"] * case.final + ["--recompute"] * (case.recomputed is not None)
     return join(words)
 

@@ -32,6 +32,7 @@ class Words:
     model: str | None
     baseline: str | None
     baseline_model: str | None
+    card: Path | None
     tracking_uri: str | None
 
 
@@ -49,7 +50,8 @@ def require_audit(words: Words, form: Form) -> None:
     """UserError for a word that is of an audit report alone, where none is asked for."""
     given = {
         "--policy": words.policy, "--model": words.model, "--baseline": words.baseline,
-        "--baseline-model": words.baseline_model, "--tracking-uri": words.tracking_uri, "--date": form.date,
+        "--baseline-model": words.baseline_model, "--card": words.card,
+        "--tracking-uri": words.tracking_uri, "--date": form.date,
         "--final": form.final, "--recompute": form.recompute, "--pdf": form.pdf,
     }  # fmt: skip
     for name in (name for name, value in given.items() if value):
@@ -68,7 +70,7 @@ def report_audit(words: Words, form: Form) -> list[Path]:
     with TemporaryDirectory(prefix="affectbench-") as folder:
         recording = Recording(words.tracking_uri, record=False, version=None, alias=None)
         old = find_baseline(words.baseline, words.baseline_model, recording, system, Path(folder))
-        asked = Asked(system, context, policy, old, dated, form.final, form.recompute)
+        asked = Asked(system, context, policy, old, dated, form.final, form.recompute, words.card)
         return write_audit(asked, pdf=form.pdf)
 
 

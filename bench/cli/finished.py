@@ -38,6 +38,9 @@ def report(
     baseline_model: Annotated[
         str | None, typer.Option("--baseline-model", help="The baseline's model, if that run has several.")
     ] = None,
+    card: Annotated[
+        Path | None, typer.Option("--card", metavar="FILE", help="Audit report: what its authors say.")
+    ] = None,
     date: Annotated[
         str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="Audit report: its date.")
     ] = None,
@@ -55,7 +58,7 @@ def report(
     """Judge a run's predictions again and write its report again; with --context, its audit report."""
     from bench.cli.audit_report import Form, Words, report_audit, require_audit
 
-    words = Words(run, context, policy, model, baseline, baseline_model, tracking_uri)
+    words = Words(run, context, policy, model, baseline, baseline_model, card, tracking_uri)
     form = Form(date, final, recompute, pdf)
     if context is None and not audit:
         from bench.folder import RunFolder

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from bench.leaderboard.baselines import Baseline, baselines
 from bench.leaderboard.boards import Board, boards, choose_metric, require_ranking
-from bench.leaderboard.cards import Card, read_cards
+from bench.leaderboard.cards import read_cards
 from bench.leaderboard.judged import targets_of
 from bench.leaderboard.sources import Source, Submission, read_sources, submissions
 from bench.leaderboard.standing import Standing, stand
 from bench.leaderboard.tradeoff import Tradeoff, tradeoffs
+from bench.report.model_card import ModelCard
 from bench.spec import Facts
 from bench.tables import Targets
 
@@ -43,7 +44,7 @@ class Leaderboard:
     sources: tuple[Source, ...]
     submissions: tuple[Submission, ...]
     tables: tuple[BoardTable, ...]
-    cards: dict[str, Card]
+    cards: dict[str, ModelCard]
 
 
 def assemble(

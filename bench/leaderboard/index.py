@@ -12,6 +12,7 @@ from bench.leaderboard.tradeoff import Tradeoff
 from bench.leaderboard.tradeoff_words import gap_datum, worst_datum
 from bench.report import format as fmt
 from bench.report.entries import state_of
+from bench.report.model_card import ModelCard
 from bench.report.site import Column, Datum, Link, Record, SitePage, SitePart, SiteSection, SiteTable
 from bench.report.table import words as condition
 
@@ -45,8 +46,7 @@ _SEVERAL = (
 def index_page(found: Leaderboard) -> SitePage:
     """The first page: a section a board, then what can be downloaded and the runs."""
     apart = words.separated(tuple(table.board for table in found.tables))
-    trained = {name: card.trained_on for name, card in found.cards.items()}
-    sections = [_section(table, apart[table.board.number], trained) for table in found.tables]
+    sections = [_section(table, apart[table.board.number], found.cards) for table in found.tables]
     ends = (_models(found), _runs(found))
     several = (_SEVERAL,) if len(found.tables) > 1 else ()
     return SitePage(
@@ -63,7 +63,7 @@ def footer(found: Leaderboard) -> tuple[str, ...]:
     )
 
 
-def _section(table: BoardTable, apart: tuple[str, ...], trained: Mapping[str, str | None]) -> SiteSection:
+def _section(table: BoardTable, apart: tuple[str, ...], cards: Mapping[str, ModelCard]) -> SiteSection:
     board = table.board
     facts = board.dataset.facts
     about = (
@@ -82,14 +82,14 @@ def _section(table: BoardTable, apart: tuple[str, ...], trained: Mapping[str, st
     if table.standing is not None and table.standing.pairs:
         links.append(Link(f"compare/{board.anchor}.html", "Every pair of models, tested"))
     parts = (
-        SitePart("", (), (_table(table, trained),), links=tuple(links)),
+        SitePart("", (), (_table(table, cards),), links=tuple(links)),
         SitePart("How to read these ranks", (*told, words.covered(board)), facts=behind),
     )
     title = f"{board.dataset.name}, {condition(board.reference)}"
     return SiteSection(board.anchor, f"{board.number}. {title}", parts, about, text)
 
 
-def _table(table: BoardTable, trained: Mapping[str, str | None]) -> SiteTable:
+def _table(table: BoardTable, cards: Mapping[str, ModelCard]) -> SiteTable:
     board, metric = table.board, table.metric
     shown = [*([metric] if metric else []), *(name for name in board.shown if name != metric)]
     sides = {side.member.name: side for side in table.tradeoffs}
@@ -97,7 +97,7 @@ def _table(table: BoardTable, trained: Mapping[str, str | None]) -> SiteTable:
     rows = []
     for member in board.members:
         more = [make(sides.get(member.name)) for make in beside.values()]
-        more.append(words.contaminated(board, member, trained.get(member.name), table.shared))
+        more.append(words.contaminated(board, member, cards.get(member.name), table.shared))
         rows.append(_row(table, member, shown, more))
     rows += [_baseline(each, shown, len(beside)) for each in table.baselines]
     columns = (

@@ -63,8 +63,7 @@ def _origin(found: Leaderboard, submission: Submission) -> SiteSection:
     if card is None:
         parts.append(SitePart("Card", (_NO_CARD,)))
     else:
-        said = f"The words of its authors, unchecked: {card.origin}; sha256 {card.sha256}."
-        parts.append(SitePart("Card", (said,), quote=card.text))
+        parts.append(SitePart("Card", (card.quoted,), quote=card.text))
     if not submission.model.double:
         href = f"../huggingface/{submission.slug}.yaml"
         parts.append(SitePart("Files", links=(Link(href, "model-index for a card on Hugging Face"),)))
@@ -76,7 +75,7 @@ def _seen(found: Leaderboard, submission: Submission, mine: list[tuple[BoardTabl
     trained = None if card is None else card.trained_on
     rows = []
     for table, member in mine:
-        flag, told = words.contamination(table.board, member, trained, table.shared)
+        flag, told = words.contamination(table.board, member, card, table.shared)
         said = f"“{trained}”" if trained else "nothing"
         data = (Datum(flag, "text", flag), Datum(told, "sentence"), Datum(said, "sentence"))
         rows.append(Record(Datum(table.board.dataset.name, "text", table.board.dataset.name), data))

@@ -13,6 +13,7 @@ from bench.leaderboard.boards import Board, Member, Settings
 from bench.leaderboard.standing import Pair, Rank, Standing
 from bench.report import format as fmt
 from bench.report.entries import MARK, reason, state_of
+from bench.report.model_card import ModelCard, trained_on
 from bench.report.results import Row
 from bench.report.site import Datum
 from bench.spec import Facts
@@ -144,21 +145,21 @@ def covered(board: Board) -> str:
 
 
 def contamination(
-    board: Board, member: Member, trained_on: str | None, shared: Sequence[tuple[Facts, int]] = ()
+    board: Board, member: Member, card: ModelCard | None, shared: Sequence[tuple[Facts, int]] = ()
 ) -> tuple[str, str]:
     """Whether a model was trained on the data of a board: "declared", "card", "shared" or "unknown", and why.
 
-    By the facts of the data set, or by ``trained_on``, what the model's card says of training data, where it
-    names the data set; or by those of another data set, whose media are on so many rows here (``shared``). It
-    is never a no: nobody can declare that data were not seen by being silent.
+    By the facts of the data set or the model's card; or by what these say of another data set, whose media
+    are on so many rows here (``shared``).
     """
     if member.double:
         return "double", "A double looks at nothing; it is handed the answers, or chance."
-    flag, told = _declared(board.dataset.facts, member, trained_on)
+    model = member.submission.model
+    flag, told = trained_on(model, board.dataset.facts, card)
     if flag != "unknown":
         return flag, told
     for other, count in shared:
-        known, why = _declared(other, member, trained_on)
+        known, why = trained_on(model, other, card)
         if known != "unknown":
             rows = fmt.count(board.dataset.rows, " ")
             return (
@@ -168,31 +169,11 @@ def contamination(
     return flag, told
 
 
-def _declared(facts: Facts, member: Member, trained_on: str | None) -> tuple[str, str]:
-    """What is declared of a model and one data set: "declared", "card" or "unknown", and a sentence."""
-    model = member.submission.model
-    if {model.name, model.entry} & set(facts.trained_on_by):
-        return (
-            "declared",
-            f"The facts of {facts.name} declare that {model.entry or model.name} was trained on it.",
-        )
-    if trained_on is not None and _plain(facts.name) in _plain(trained_on):
-        return "card", f"Its card names {facts.name} as training data; which part of it, the card may say."
-    named = ", ".join(facts.trained_on_by)
-    told = f"they name {named}" if named else "they name no model"
-    return "unknown", f"Not declared by the facts of {facts.name} ({told}), which is not a no."
-
-
-def _plain(text: str) -> str:
-    """Letters and digits alone, in small: FER-2013 is fer2013."""
-    return "".join(c for c in text.lower() if c.isalnum())
-
-
 def contaminated(
-    board: Board, member: Member, trained_on: str | None, shared: Sequence[tuple[Facts, int]] = ()
+    board: Board, member: Member, card: ModelCard | None, shared: Sequence[tuple[Facts, int]] = ()
 ) -> Datum:
     """The flag of contamination as a cell."""
-    flag, _ = contamination(board, member, trained_on, shared)
+    flag, _ = contamination(board, member, card, shared)
     text = {
         "declared": "declared: trained on it", "card": "its card names it", "unknown": "unknown",
         "shared": "by shared media",

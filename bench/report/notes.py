@@ -12,7 +12,7 @@ from bench.report.banners import MEANT, independence, locked
 from bench.report.entries import MARK, state_of
 from bench.report.records import Dataset, Model
 from bench.report.results import Results, unique
-from bench.spec import members
+from bench.spec import Facts, members
 
 __all__ = [
     "COVERED_BY_INTERVALS", "DIFFERENCES", "EXTREMES", "GAPS", "MARKS", "MISSES", "STATES", "affect",
@@ -113,6 +113,17 @@ def measured(results: Results) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
+def label_source(facts: Facts) -> str:
+    """What the labels of a data set stand for, in words."""
+    words = {
+        "posed": "posed: what somebody was asked to show",
+        "elicited": "elicited: what was to be brought about",
+        "perceived": "perceived: what others saw or heard",
+        "self_reported": "self-reported: what the person said to feel",
+    }
+    return "not declared" if facts.label_source is None else words[facts.label_source]
+
+
 def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
     """The facts of a data set."""
     facts = data.facts
@@ -125,6 +136,7 @@ def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
     return (
         ("Rows", f"{fmt.count(data.rows)}, {_cluster_count(results, data)}"),
         ("Labels", f"{facts.label_space or 'none'}: {', '.join(facts.labels) or 'none'}"),
+        ("Label source", label_source(facts)),
         ("Media", kinds[facts.media_kind] if results.kind != "score" else _NO_MEDIA),
         *([("Target face", MEANT[facts.target_face])] if facts.target_face in MEANT else []),
         ("Attributes", provenance or "none"),

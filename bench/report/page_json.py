@@ -20,6 +20,7 @@ from bench.report.table import Table
 
 __all__ = ["as_json", "numbers"]
 
+_TURNING = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
 _NUMBER = rf"[+{fmt.MINUS}]?(?:\d[\d{fmt.THIN}]*)?(?:\.\d+)?"
 _SHOWN = re.compile(rf"(?:\u2020 )?({_NUMBER})(?: \[({_NUMBER}), ({_NUMBER})\])?")
 
@@ -47,7 +48,9 @@ def as_json(page: Page, schema: str, about: Mapping[str, Any]) -> str:
         ],
         "digests": dict(page.digests),
     }
-    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    # Names are data here and stay as they are, but none may turn around what a reader sees.
+    return _TURNING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def numbers(entry: Entry) -> tuple[float | None, float | None, float | None]:
@@ -82,6 +85,7 @@ def _part(part: Part) -> dict[str, Any]:
     return {
         "title": part.title,
         "text": list(part.text),
+        **({"quote": part.quote} if part.quote else {}),
         "figures": [{"caption": figure.caption, "text": figure.alt} for figure in part.figures],
         "tables": [_table(table) for table in part.tables],
     }

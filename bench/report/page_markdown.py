@@ -25,12 +25,14 @@ def escaped(text: str) -> str:
 
     >>> escaped("a|b <i> `c`\nd"), escaped("- see https://x.org")
     ('a\\|b &lt;i&gt; \\`c\\` d', '\\- see https\\://x.org')
+    >>> escaped("1. no list"), escaped("2027-12-02 is no list")
+    ('1\\. no list', '2027-12-02 is no list')
     """
     line = " ".join(fmt.plain(text).split("\n")).strip()
     line = _MARKUP.sub(r"\\\1", re.sub("[&<>]", lambda found: _ENTITIES[found[0]], line))
     line = line.replace("://", "\\://").replace("www.", "www\\.")
     # No list, rule or heading begins the line.
-    return re.sub(r"^(\d*)([-+=]|(?<=\d)[.)](?=\s|$))", r"\1\\\2", line)
+    return re.sub(r"^(\d+(?=[.)](?:\s|$))|(?=[-+=]))", r"\1\\", line)
 
 
 def as_markdown(page: Page) -> str:
@@ -61,10 +63,18 @@ def _part(part: Part) -> Iterator[str]:
     yield from (f"### {escaped(part.title)}", "")
     for text in part.text:
         yield from (escaped(text), "")
+    if part.quote:
+        yield from (*_verbatim(part.quote), "")
     for figure in part.figures:
         yield from (f"Figure: {escaped(figure.caption)}", "", escaped(figure.alt), "")
     for table in part.tables:
         yield from _table(table)
+
+
+def _verbatim(text: str) -> Iterator[str]:
+    """Lines in a fence that no line of theirs ends."""
+    fence = "`" * (1 + max([2, *(len(run) for run in re.findall("`+", text))]))
+    yield from (f"{fence}text", *fmt.plain(text).rstrip("\n").split("\n"), fence)
 
 
 def _table(table: Table) -> Iterator[str]:

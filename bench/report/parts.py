@@ -23,12 +23,16 @@ ANSWERS: dict[Answer, str] = {
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a section under its own heading: sentences, figures, tables."""
+    """A stretch of a section under its own heading: sentences, figures, tables.
+
+    ``quote`` is what somebody else wrote, word for word.
+    """
 
     title: str
     text: tuple[str, ...] = ()
     figures: tuple[Figure, ...] = ()
     tables: tuple[Table, ...] = ()
+    quote: str = ""
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,16 @@ rules:
 """
 
 
+HOSTILE_CARD = """\
+# A card
+
+````
+</blockquote><script>alert(1)</script> [a](http://b.c) \u202egnp.exe
+- **Training data**: the data BAMP set
+````
+"""
+
+
 @dataclass(frozen=True)
 class Read:
     """One report as its three files say it."""
@@ -139,5 +149,7 @@ def nasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     RunFolder(run).seal()
     context = CONTEXT.replace("  faith:\n    any: 1.0", "  sex:\n    few: 1.0").replace("  SEX:", "  SEXES:")
     context = context.replace("light: shop", 'light: "<b>|`x`|</b> [a](http://b.c) www.d.e"')
-    write_audit(asked(run, folder, context, model="<script>alert('x')</script>"))
+    (folder / "CARD.md").write_text(HOSTILE_CARD, encoding="utf-8")
+    model = "<script>alert('x')</script>"
+    write_audit(asked(run, folder, context, model=model, card=folder / "CARD.md"))
     return run

@@ -14,6 +14,7 @@ from bench.audit_report.crosswalk import CROSSWALK, crosswalk, state_of
 from bench.audit_report.held import EVIDENCE
 from bench.folder import RunFolder
 from bench.prereg import Followed, LockedPolicy
+from bench.report.model_card import ModelCard
 from bench.report.results import Row
 from bench.sides import Side
 from tests.audit_report.conftest import CONTEXT, POLICY, SIGNED, Made, as_rows
@@ -52,7 +53,9 @@ def planted(case: Case) -> Case:
     results = replace(
         case.results, kind="run", rows=as_rows([*kept, *more]), differences=as_rows([*case.results.differences, *lost]), lock=lock,
     )  # fmt: skip
-    return replace(case, results=results, gate=replace(case.gate, locked=True))
+    card = ModelCard("A card.", "of the test", "0" * 64)
+    whole_case = replace(case, results=results, gate=replace(case.gate, locked=True), card=card)
+    return of_labels("perceived")(whole_case)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +79,19 @@ def no_licence(case: Case) -> Case:
         for d in case.results.datasets
     )
     return replace(case, results=replace(case.results, datasets=bare))
+
+
+def of_labels(*sources: str | None) -> Without:
+    """The case with data sets whose labels are of these sources."""
+
+    def change(case: Case) -> Case:
+        (data,) = case.results.datasets
+        sets = tuple(
+            replace(data, facts=data.facts.model_copy(update={"label_source": source})) for source in sources
+        )
+        return replace(case, results=replace(case.results, datasets=sets))
+
+    return change
 
 
 def no_digests(case: Case) -> Case:
@@ -108,6 +124,9 @@ TAKEN: list[tuple[str, Without, str]] = [
     ("E-lock", lock(), "not evidenced"),
     ("E-lock", lock(followed=False, differs="the slices"), "partial"),
     ("E-origin", no_licence, "not evidenced"),
+    ("E-labels", of_labels(None), "not evidenced"),
+    ("E-labels", of_labels("posed", None), "partial"),
+    ("E-card", lambda c: replace(c, card=None), "not evidenced"),
     ("E-raters", without(lambda r: r["metric"] != "label_agreement"), "not evidenced"),
     ("E-population", NO_SLICES, "not evidenced"),
     ("E-population", lambda c: replace(c, context=None), "not evidenced"),
@@ -129,7 +148,7 @@ TAKEN: list[tuple[str, Without, str]] = [
     ("E-recomputed", lambda c: replace(c, recomputed=None), "not evidenced"),
     ("E-recomputed", disagreeing, "partial"),
 ]  # fmt: skip
-PARTLY = {"E-origin", "E-population", "E-setting", "E-outputs", "E-groups", "E-selection"}
+PARTLY = {"E-card", "E-origin", "E-population", "E-setting", "E-outputs", "E-groups", "E-selection"}
 
 
 def test_what_the_full_case_holds(full: Case) -> None:

@@ -10,9 +10,10 @@ import pytest
 from markdown_it.token import Token
 
 from bench.audit_report.write import SCHEMA
+from bench.digest import digest_bytes
 from bench.report import format as fmt
 from bench.shipped import shipped
-from tests.audit_report.conftest import Read, read_audit
+from tests.audit_report.conftest import HOSTILE_CARD, Read, read_audit
 from tests.report.fake_run import SCRIPT, SECRET
 
 TITLES = [
@@ -164,7 +165,10 @@ def test_hostile_names_do_nothing(nasty: Path) -> None:
     assert not [tag for tag, _ in read.html.tags if tag in ("script", "iframe", "b", "object")]
     kinds = {child.type for token in read.markdown for child in token.children or []}
     assert not kinds & {"html_inline", "link_open", "image", "code_inline", "s_open"}
-    assert not [token for token in read.markdown if token.type in ("html_block", "fence", "code_block")]
+    # The one block is the card, word for word, in a fence that it cannot end.
+    (block,) = [token for token in read.markdown if token.type in ("html_block", "fence", "code_block")]
+    assert (block.type, block.content) == ("fence", fmt.plain(HOSTILE_CARD))
+    assert "\u202e" not in "".join(read.texts.values())
     assert SCRIPT in [
         section["facts"][0]["text"] for section in read.json["sections"] if section["anchor"] == "s3"
     ]
@@ -182,6 +186,22 @@ def test_the_page_needs_nothing_and_runs_nothing(read: Read) -> None:
     assert all(address.startswith(("#s", "data:image/svg+xml;base64,")) for address in addresses)
     known = {f"#{a['id']}" for _, a in tags if "id" in a}
     assert {address for address in addresses if address.startswith("#")} <= known
+
+
+def test_a_card_is_quoted_word_for_word(nasty: Path, written: Path) -> None:
+    read = read_audit(nasty)
+    (system,) = [section for section in read.json["sections"] if section["anchor"] == "s3"]
+    (part,) = [part for part in system["parts"] if "quote" in part]
+    assert part["quote"] == HOSTILE_CARD  # data, not what a reader sees
+    sha256 = digest_bytes(HOSTILE_CARD.encode())
+    said = f"The words of its authors, unchecked: given as CARD.md; sha256 {sha256}."
+    assert part["text"] == [said]
+    assert fmt.plain(HOSTILE_CARD).strip() in "\n".join(read.html.texts)
+    facts = {fact["term"]: fact["text"] for fact in system["facts"]}
+    assert facts["Model card"] == "given as CARD.md"
+    assert facts["Trained on data of this report"] == "data <b>&amp; (by its card, which may say which part)"
+    assert "--card CARD.md" in " ".join(read.html.texts)
+    assert '"quote"' not in read_audit(written).texts["json"]
 
 
 def test_it_says_which_form_it_has(read: Read) -> None:

@@ -16,6 +16,7 @@ from bench.audit_report.reproducibility import command
 from bench.audit_report.sections import audit_page
 from bench.folder import RunFolder
 from bench.report.parts import Section
+from bench.report.table import Table
 from bench.sides import Side
 from tests.audit_report.conftest import CONTEXT, POLICY, Made, as_rows, asked, read_audit
 from tests.gate.conftest import score_locked
@@ -84,7 +85,7 @@ def test_what_is_not_there_is_said_to_be_not_there(bare: dict[str, Section]) -> 
     assert "Across data sets: not tested" in words(bare["s9"])
     assert set(SECURITY) <= set(bare["s10"].parts[0].text)
     assert "Release comparison: not tested" in words(bare["s11"])
-    assert dict(bare["s13"].facts)["Label source"] == "not declared"
+    assert dict(bare["s13"].facts)["Label source"] == "T: not declared"
     assert "not recomputed" in words(bare["s18"])
 
 
@@ -96,6 +97,22 @@ def test_a_system_that_saw_its_data_is_named(audited: Made) -> None:
     sections = {section.anchor: section for section in audit_page(seen).sections}
     assert "The system was trained on T: its numbers there do not measure new data." in words(sections["s4"])
     assert dict(sections["s3"].facts)["Trained on data of this report"] == "T"
+
+
+def rows_of(table: Table) -> list[tuple[str, str]]:
+    """The head and the first entry of every line."""
+    return [(line.head, line.entries[0].text) for group in table.groups for line in group.lines]
+
+
+def test_what_labels_stand_for_is_said(audited: Made) -> None:
+    case = audited()
+    data = case.results.datasets[0]
+    facts = data.facts.model_copy(update={"label_source": "posed"})
+    posed = replace(case, results=replace(case.results, datasets=(replace(data, facts=facts),)))
+    sections = {section.anchor: section for section in audit_page(posed).sections}
+    assert dict(sections["s13"].facts)["Label source"] == "T: posed: what somebody was asked to show"
+    lines = [line for part in sections["s4"].parts for table in part.tables for line in rows_of(table)]
+    assert ("Label source", "posed: what somebody was asked to show") in lines
 
 
 def test_agreement_of_annotators_stands_by_slice_and_withheld_where_it_is(audited: Made) -> None:

@@ -16,6 +16,7 @@ from bench.folder import RunFolder, write_json
 from bench.leaderboard.assemble import assemble
 from bench.leaderboard.index import index_page
 from bench.leaderboard.words import contamination
+from bench.report.model_card import ModelCard
 from bench.tables import write_table
 from bench.workflow import finish
 from tests.leaderboard.conftest import as_double, invoke, predictions, right, score, targets
@@ -242,7 +243,7 @@ def test_a_card_may_name_the_data_set(planted: Path) -> None:
         replace(board.dataset, facts=board.dataset.facts.model_copy(update={"name": "fer2013"})),
     )
     flags = {
-        text: contamination(board, member, text)[0]
+        text: contamination(board, member, ModelCard(f"- **Training data**: {text}", "", ""))[0]
         for text in ("FER-2013, training part", "AffectNet", "fer 2012")
     }
     assert flags == {"FER-2013, training part": "card", "AffectNet": "unknown", "fer 2012": "unknown"}

@@ -163,7 +163,7 @@ def test_hostile_names_are_text(planted: Path, tmp_path: Path) -> None:
     page = next((tmp_path / "site" / "models").glob("script*")).read_text(encoding="utf-8")
     assert "<blockquote" in page
     assert "&lt;/blockquote&gt;" in page
-    assert "unchecked: given by the publisher as CARD.md" in page
+    assert "unchecked: given as CARD.md" in page
 
 
 def test_no_page_promises_anything(site: Path) -> None:

@@ -73,6 +73,7 @@ def overridden(facts: Facts, source: DataSource) -> Facts:
         "attributes_public": source.attributes_public,
         "au_scale": source.au_scale,
         "target_face": source.target_face,
+        "label_source": source.label_source,
     }
     if source.labels is not None:
         space = declare(source.labels, f"{source.key} labels")

@@ -136,6 +136,7 @@ CREMA_D = Release(
         },
         attributes_public=True,
         licence="ODbL 1.0 (database), DbCL 1.0 (contents)",
+        label_source="posed",
     ),
     load=_load,
     raters=_raters,

@@ -155,6 +155,7 @@ FER2013 = Release(
         media_kind="aligned",
         attributes_public=False,
         licence="collected from the web for a Kaggle challenge (2013); rights of the originals unclear",
+        label_source="perceived",  # words of a search, checked by people
     ),
     load=_load,
     splits=tuple(_SPLITS.values()),

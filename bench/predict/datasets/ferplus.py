@@ -92,6 +92,7 @@ FERPLUS = Release(
         media_kind="aligned",
         attributes_public=False,
         licence="labels MIT; images FER2013, collected from the web, rights of the originals unclear",
+        label_source="perceived",
     ),
     load=_load,
     splits=tuple(FOLDERS),

@@ -56,6 +56,7 @@ def test_rows(root: Path) -> None:
         },
     ]  # fmt: skip
     assert (targets.cluster, targets.facts.attributes_public) == ("subject", True)
+    assert targets.facts.label_source == "posed"
     assert targets.attributes == ("sentence", "level", "sex", "race", "ethnicity", "age")
 
 
@@ -70,9 +71,12 @@ def test_raters_are_shares_of_votes(root: Path) -> None:
 
 
 def test_suite_may_overrule_facts(root: Path) -> None:
-    source = DataSource(adapter="crema-d", name="mine", cluster_unit="clip", attributes_public=False)
+    source = DataSource(
+        adapter="crema-d", name="mine", cluster_unit="clip", attributes_public=False, label_source="perceived"
+    )
     facts = open_data(source, root).facts
     assert (facts.name, facts.cluster_unit, facts.attributes_public) == ("mine", "clip", False)
+    assert facts.label_source == "perceived"
 
 
 def test_there_is_no_official_split(root: Path) -> None:
