@@ -66,7 +66,7 @@ def read_card(path: Path) -> ModelCard:
             f"--card {path}", f"it has {len(data):,} bytes", f"A card of {_LARGEST:,} bytes at most",
             "Give the card, not the paper",
         )  # fmt: skip
-    return ModelCard(text, f"given by the publisher as {path.name}", digest_bytes(data))
+    return ModelCard(text, f"given as {path.name}", digest_bytes(data))
 
 
 def shipped_card(model: Model) -> ModelCard | None:
