@@ -9,7 +9,6 @@ written as a run writes them: 11 metrics over all rows, and accuracy by two attr
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -122,11 +121,13 @@ def main() -> None:
         write_site(found, folder / "site")
         ended = time.perf_counter()
         size = sum(path.stat().st_size for path in (folder / "site").rglob("*") if path.is_file())
-    print(json.dumps({
-        "models": asked.models, "conditions": asked.conditions, "assemble_s": round(read - began, 2),
-        "write_s": round(ended - read, 2), "seconds": round(ended - began, 2),
-        "site_MB": round(size / 1e6, 1),
-    }))  # fmt: skip
+    print("| what | value |")
+    print("|---|---|")
+    print(f"| models x conditions | {asked.models} x {asked.conditions} |")
+    print(f"| assemble | {read - began:.1f} s |")
+    print(f"| write the site | {ended - read:.1f} s |")
+    print(f"| both | {ended - began:.1f} s |")
+    print(f"| size of the site | {size / 2**20:.0f} MiB |")
 
 
 if __name__ == "__main__":

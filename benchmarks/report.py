@@ -19,10 +19,13 @@ from typing import Any
 
 import numpy as np
 
+from bench.audit_report.case import Asked
+from bench.audit_report.write import write_audit
 from bench.digest import digest_json
 from bench.folder import RunFolder, write_json
 from bench.report.render import render
 from bench.report.results import read_results
+from bench.sides import Side
 from bench.spec import Condition, DataSource, Facts, Suite
 from bench.tables import write_estimates
 from bench.tables.estimates import estimates_table
@@ -49,7 +52,11 @@ def main() -> None:
         run = Path(folder) / "run"
         rows = write(run, models, conditions)
         seconds = {}
-        for name, call in (("read", read_results), ("render, with reading", render)):
+        for name, call in (
+            ("read", read_results),
+            ("render, with reading", render),
+            ("audit report of one", audit),
+        ):
             started = time.perf_counter()
             call(run)
             seconds[name] = time.perf_counter() - started
@@ -63,6 +70,12 @@ def main() -> None:
         print(f"| {name} | {taken:.1f} s |")
     print(f"| figures | {text.count('<figure>')} |")
     print(f"| size | {size / 2**20:.1f} MiB |")
+
+
+def audit(path: Path) -> None:
+    """Seal a run and write the audit report of its first model, without a context."""
+    RunFolder(path).seal()
+    write_audit(Asked(Side("--model", RunFolder(path), "model-00")))
 
 
 def write(path: Path, models: int, conditions: int) -> int:
