@@ -1,4 +1,4 @@
-"""Report: rendering a run of 20 models under 200 conditions, and drawing its figures alone.
+"""Report: rendering a run of 20 models under 200 conditions, and the audit report of one of them.
 
 Estimates as the judge lays them out, with made-up numbers: 40 perturbations at five severities beside clean
 media, five slice values in two attributes, the metrics of labels; gaps and differences of every condition,
@@ -52,11 +52,8 @@ def main() -> None:
         run = Path(folder) / "run"
         rows = write(run, models, conditions)
         seconds = {}
-        for name, call in (
-            ("read", read_results),
-            ("render, with reading", render),
-            ("audit report of one", audit),
-        ):
+        steps = {"read": read_results, "render, with reading": render, "audit report of one model": audit}
+        for name, call in steps.items():
             started = time.perf_counter()
             call(run)
             seconds[name] = time.perf_counter() - started
