@@ -7,8 +7,6 @@ import torch
 
 __all__ = ["look_up"]
 
-_MANY = 1 << 16  # bytes for which a table of pairs is worth its making
-
 
 def look_up(table: torch.Tensor, values: torch.Tensor, into: torch.Tensor | None = None) -> torch.Tensor:
     """What ``table`` has at each of ``values``: of their shape and the table's type, contiguous.
@@ -26,20 +24,18 @@ def look_up(table: torch.Tensor, values: torch.Tensor, into: torch.Tensor | None
 
 
 def _on_host(table: np.ndarray, values: np.ndarray, into: np.ndarray) -> None:
-    """OpenCV's look-up takes half the time of torch's, and needs no wider numbers to index by."""
+    """Bytes for bytes by StringZilla, 64 at once where the processor can; all else by OpenCV.
+
+    Either takes at most half the time of torch's, and needs no wider numbers to index by.
+    """
+    if table.dtype == np.uint8 and len(table) == 256:
+        import stringzilla
+
+        stringzilla.translate(values.data, np.ascontiguousarray(table).data, out=into.data)
+        return
     import cv2
 
-    if len(table) > 256:
-        values = values.view(np.uint16)
-    elif table.dtype == np.uint8 and len(values) >= _MANY and len(values) % 2 == 0:
-        # Two bytes at a time take half the time again.
-        wide = table.astype(np.uint16)
-        table, values, into = (
-            (wide | wide[:, None] << 8).ravel(),
-            values.view(np.uint16),
-            into.view(np.uint16),
-        )
-    cv2.LUT(values[None], table, into[None])
+    cv2.LUT((values.view(np.uint16) if len(table) > 256 else values)[None], table, into[None])
 
 
 def _on_device(table: torch.Tensor, values: torch.Tensor) -> torch.Tensor:

@@ -79,10 +79,12 @@ class Stream:
 
     def _raw(self, index: np.ndarray, blocks: int) -> torch.Tensor:
         words = np.empty((len(index), 4 * blocks), np.uint64)
-        key = np.array(self.key, np.uint64)
+        generator = np.random.Philox(key=np.array(self.key, np.uint64))
+        state = generator.state  # in which no word is left over
         for row, frame in enumerate(index):
             # numpy adds one to the counter before its first block; blocks are counted from one here.
-            generator = np.random.Philox(key=key, counter=np.array([0, frame, 0, 0], np.uint64))
+            state["state"]["counter"] = np.array([0, frame, 0, 0], np.uint64)
+            generator.state = state
             words[row] = generator.random_raw(4 * blocks)
         return torch.from_numpy(words.view(np.int64))
 
