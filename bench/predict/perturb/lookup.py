@@ -31,7 +31,8 @@ def _on_host(table: np.ndarray, values: np.ndarray, into: np.ndarray) -> None:
     if table.dtype == np.uint8 and len(table) == 256:
         import stringzilla
 
-        stringzilla.translate(values.data, np.ascontiguousarray(table).data, out=into.data)
+        found, entries = np.ascontiguousarray(values).data, np.ascontiguousarray(table).data
+        stringzilla.translate(found, entries, out=into.data)
         return
     import cv2
 
