@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["AffectbenchError", "MachineError", "MediaFault", "UserError", "listed", "nearest"]
+__all__ = ["AffectbenchError", "MachineError", "MediaFault", "UserError", "listed", "nearest", "quantity"]
 
 
 class AffectbenchError(Exception):
@@ -69,6 +69,19 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
     ordered = sorted(words)
     rest = len(ordered) - limit
     return ", ".join(ordered[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+_ONE = {"stops": "stop", "degrees": "degree", "photons": "photon", "stretches": "stretch"}
+
+
+def quantity(amount: str, unit: str) -> str:
+    """An amount with its unit, which is in the singular where the amount is one.
+
+    >>> quantity("0.5", "stops of exposure lost"), quantity("1", "stops of exposure lost")
+    ('0.5 stops of exposure lost', '1 stop of exposure lost')
+    """
+    counted, *rest = unit.split(" ")
+    return " ".join([amount, _ONE.get(counted, counted) if amount == "1" else counted, *rest])
 
 
 def _sentence(text: str) -> str:

@@ -176,7 +176,7 @@ def _write_cell(
             "severity": 0, "where": None, "rows": table.num_rows,
             "frames": None if frames is None else frames.num_rows,
             "statuses": {entry["values"]: entry["counts"] for entry in statuses}, "environment": {},
-            "precision": None, "seconds": None,
+            "precision": None, "decoding": None,
         }
     )  # fmt: skip
 

@@ -102,7 +102,8 @@ def write(path: Path, models: int, conditions: int) -> int:
         write_json(folder.path / "cell.json", {
             "key": digest_json([name, *map(str, place)]), "model": name, "dataset": FACTS.name,
             "condition": place[0], "severity": place[1], "where": place[2],
-            "statuses": {"ok": 6900, "no_face": 100}, "environment": {"python": "3.11"}, "seconds": 1.0,
+            "statuses": {"ok": 6900, "no_face": 100}, "environment": {"python": "3.11"},
+            "decoding": {"cells": 1, "targets": 7000, "seconds": 1.0, "recalled": 0},
         })  # fmt: skip
     for name, condition in itertools.product(names, perturbed):
         rows += _family_rows(name, condition, random)

@@ -5,7 +5,8 @@ Of videos, perturbed before detection: the share of frames in which a face is fo
 names the emotion that it names at that place of the clean video; no label is needed for that.
 Levels were chosen before and are not tuned to any of it. What needs whole videos is of videos alone, and so
 is what acts on the surface of faces, which stills of 48 pixels hardly show; sound is left out, for the model
-does not listen.
+does not listen. That an answer at its place is another says where frames went, not what order is worth: of
+`shuffled`, two stretches move frames by half a film, 32 by a third of it, and tear more of them apart.
 
 AFFECTBENCH_WEIGHTS=DIR python -m benchmarks.severities DATA --out docs/severities.md; DATA holds ferplus and
 opendbm_av

@@ -57,6 +57,7 @@ def show(
     With --pictures also a contact sheet: a row for each condition, severity 0 to 5 from left to right.
     """
     from bench.cli.pictures import draw_pictures
+    from bench.errors import quantity
     from bench.predict.datasets import find_adapter
     from bench.predict.perturb import find_perturbation
     from bench.suite import find_suite, read_suite
@@ -73,8 +74,10 @@ def show(
     if suite.clean:
         typer.echo("condition  clean")
     for condition, harm in zip(suite.conditions, harms, strict=True):
-        amounts = ", ".join(f"{s}: {harm.amounts[s - 1]}" for s in condition.severities)
-        typer.echo(f"condition  {condition.name} ({amounts} {harm.unit})")
+        amounts = [harm.amounts[severity - 1] for severity in condition.severities]
+        amounts[-1] = quantity(amounts[-1], harm.unit)
+        said = ", ".join(f"{s}: {amount}" for s, amount in zip(condition.severities, amounts, strict=True))
+        typer.echo(f"condition  {condition.name} ({said})")
         typer.echo(f"source     {harm.source}")
         if harm.destroys_label_from is not None:
             typer.echo(

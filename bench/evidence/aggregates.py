@@ -40,7 +40,7 @@ _OF_MODEL = (
 )  # fmt: skip
 _OF_CELL = (
     "key", "model", "dataset", "condition", "severity", "where", "rows", "frames", "precision", "batch",
-    "seconds", "predictions_sha256", "frames_sha256", "environment",
+    "decoding", "predictions_sha256", "frames_sha256", "environment",
 )  # fmt: skip
 _NAMED = {
     "estimates": {

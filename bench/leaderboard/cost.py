@@ -1,7 +1,7 @@
 """Cost: how long a model takes for a clip, on which device, and where that is not known, why.
 
 The median latency of ``run --measure-latency``, one clip at a time, where a run of the model has it. Else the
-mean of a whole run, as ``cell.json`` has it, where the cell was decoded for this model and condition alone:
+mean of a whole run, as ``cell.json`` has it, where the media were decoded for this model and condition alone:
 cells that see the same frames are decoded together, and their time is that of them all. The two are never
 compared with each other, nor numbers of different hardware.
 """
@@ -15,7 +15,6 @@ from typing import Any
 from bench.digest import canonical_json
 from bench.latency import LATENCIES, Measured, quantile
 from bench.leaderboard.boards import Board, Member
-from bench.leaderboard.sources import Source
 
 __all__ = ["Cost", "cost_of"]
 
@@ -66,28 +65,26 @@ def _whole(board: Board, member: Member) -> Cost:
     facts = member.facts(board.dataset.name, board.reference)
     if source is None or facts is None:
         return Cost(None, reason="not run under this condition")
-    if facts.get("seconds") is None:
+    if "decoding" not in facts:
+        return Cost(None, reason="run by an older affectbench: no time is known")
+    decoding = facts["decoding"]
+    if decoding is None:
         return Cost(None, reason="predictions made elsewhere: no time is known")
-    if _decoded_together(source, board, member) > 1:
+    if decoding["cells"] > 1:
         return Cost(
             None,
             reason="decoded together with other models or conditions, and not run with --measure-latency: no "
             "time of its own",
         )
-    if facts.get("recalled"):
+    if not decoding["targets"]:
+        return Cost(None, reason="all was predicted before the run was taken up again: no time is known")
+    if decoding["recalled"]:
         return Cost(None, reason="faces were known from runs before: the time is too short")
     environment = facts.get("environment") or {}
     hardware = f"{environment.get('device')}, {environment.get('threads')} threads, {facts.get('precision')}"
     alike = _alike(WHOLE, environment, facts.get("precision"), {})
-    return Cost(facts["seconds"] / max(1, facts["rows"]), how=WHOLE, hardware=hardware, alike=alike)
+    return Cost(decoding["seconds"] / decoding["targets"], how=WHOLE, hardware=hardware, alike=alike)
 
 
 def _alike(how: str, environment: dict[str, Any], precision: str | None, machine: dict[str, Any]) -> str:
     return canonical_json([how, environment, precision, machine])
-
-
-def _decoded_together(source: Source, board: Board, member: Member) -> int:
-    """How many cells of the data set may have been decoded at once with that of a model."""
-    sampling = member.submission.model.sampling
-    alike = {model.name for model in source.results.models if model.sampling == sampling}
-    return sum(model in alike and data == board.dataset.name for model, data, _ in source.plan["cells"])

@@ -55,10 +55,10 @@ class Batch:
         conditions = groupby(range(len(self.stores)), lambda i: self.stores[i].cell.harm)
         cells = [list(places) for _, places in conditions]
         aligned = self.stores[0].cell.targets.facts.media_kind == "aligned"
-        for number, (windows, faults) in enumerate(chunks(items)):
-            seek = self.remembered.seek(None, number, [p for p, _ in windows])
+        for windows, faults in chunks(items):
+            seek = self.remembered.seek(None, [p for p, _ in windows])
             scene = Scene([clip for _, clip in windows], aligned=aligned, seek=seek)
-            yield from (Chunk(self, places, windows, scene, number=number) for places in cells)
+            yield from (Chunk(self, places, windows, scene) for places in cells)
             yield Chunk(self, [], [], scene, faults)
         yield Chunk(self, [], [], Scene([], aligned=aligned), last=True)
 
@@ -128,7 +128,6 @@ class Chunk:
     """Windows of a batch under one condition, for the cells at ``cells``, and media that failed.
 
     ``scene``: the same windows, shared with the other conditions as long as this one changes no frame.
-    ``number``: that of the windows in the batch.
     """
 
     batch: Batch
@@ -136,7 +135,6 @@ class Chunk:
     windows: Placed
     scene: Scene
     faults: list[tuple[int, MediaFault]] = field(default_factory=list[tuple[int, MediaFault]])
-    number: int = 0
     last: bool = False
     faces: list[list[list[Faces]] | None] = field(default_factory=list[list[list[Faces]] | None])
     harmed: Harmed = field(default_factory=Harmed)
@@ -147,7 +145,7 @@ class Chunk:
             windows = self._harm(i, self.windows, "frame")
             if windows is not self.windows:
                 cell, places = self.batch.stores[i].cell, [p for p, _ in windows]
-                seek = self.batch.remembered.seek(cell, self.number, places)
+                seek = self.batch.remembered.seek(cell, places)
                 self.windows = windows
                 self.scene = Scene([clip for _, clip in windows], aligned=False, seek=seek)
         for i in self.cells:

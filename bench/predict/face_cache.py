@@ -25,7 +25,7 @@ from bench.predict.lock import cache_folder
 
 __all__ = ["MOST_BYTES", "FaceCache", "open_cache"]
 
-MOST_BYTES = 4 << 30  # of all files together: about 40 million faces
+MOST_BYTES = 4 << 30  # of all files together: about 30 million faces
 _LEFT = 0.9  # of that, once old files had to go, so that they are not listed for every file written
 _DIGITS = 64
 _LOST = "warning: faces are not kept for later runs"

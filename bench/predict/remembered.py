@@ -1,11 +1,12 @@
-"""The faces of one batch of targets, remembered: taken from the cache where a run before found them.
+"""The faces of a batch of targets, remembered: taken from the cache where a run before found them.
 
 What is found depends on the frames, which are those of the media under a sampling and a condition on frames
 or films, and on the detector: its weights and code, how often it looks, its device, the versions of what
-computes. All of that is the key of a file; the place of the batch in the run is not, nor what is done to
-crops or sound, nor an oracle, which comes after. A file speaks chunk by chunk, and only of the very same
-frames: rounding may depend on what was detected together, and results have the same bytes as without it. A
-detector of which not all of that is known, or whose numbers are no float64, is asked every time.
+computes. A file is of one chunk of windows, and all of that is its key, with the frames that were detected
+together: rounding may depend on these, and results have the same bytes as without it. Which batch the chunk
+was of is no part of it, so that another ``--batch`` finds what it packs alike: videos whose windows fill a
+chunk, hardly stills. Nor is what is done to crops or sound, nor an oracle, which comes after. A detector of
+which not all of that is known, or whose numbers are no float64, is asked every time.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from bench.tables import Targets
 
 __all__ = ["Remembered", "Seek", "pack", "unpack"]
 
-VERSION = 1
+VERSION = 2
 
 Seek = Callable[[FaceFinder, Sequence[Clip]], list[list[Faces]]]
 """How the faces of every frame of every clip are come by."""
@@ -41,8 +42,7 @@ _SOFTWARE = (
 )  # fmt: skip
 _SCHEMA = pa.schema(
     [
-        ("chunk", pa.int32()),
-        ("place", pa.int32()),  # of the target in the batch
+        ("place", pa.int32()),  # of the target among those of the chunk
         ("frame", pa.int64()),  # its number in the medium
         ("face", pa.int32()),  # best first from 0; -1 is a frame without any
         ("box", pa.list_(pa.float64(), 4)),
@@ -56,104 +56,89 @@ class Remembered:
     """What was found in the frames of a batch: the rows ``rows`` of the targets, as ``cell`` decodes them.
 
     ``cell`` is any of those that see the same decoding. Threads may seek in several chunks at once. Memory
-    holds a few numbers a face until the batch is written.
+    holds a few numbers a new face until the batch is written.
     """
 
     def __init__(self, faces: FaceCache | None, cell: Cell, rows: range) -> None:
         self._faces, self._cell, self._rows = faces, cell, rows
         self._lock = Lock()
         self._media: list[Any] | None = None
-        self._files: dict[str, _File] = {}
+        self._new: dict[str, pa.Table] = {}
         self._recalled = 0
 
-    def seek(self, cell: Cell | None, chunk: int, places: Sequence[int]) -> Seek:
+    def seek(self, cell: Cell | None, places: Sequence[int]) -> Seek:
         """What finds the faces in the windows of a chunk, which belong to the targets at ``places``.
 
         ``cell`` is one whose condition the frames show; None where they are as decoded.
         """
         cell = cell or (self._cell if self._cell.harm.of_film else None)
-        return FaceFinder.detect if self._faces is None else partial(self._seek, cell, chunk, places)
+        return FaceFinder.detect if self._faces is None else partial(self._seek, cell, places)
 
     def write(self) -> None:
         """Keep what is new."""
-        for file in self._files.values():
-            file.write()
         if self._faces is not None:
+            for key, table in self._new.items():
+                self._faces.write(key, table)
             self._faces.recalled += self._recalled
 
     def _seek(
-        self, cell: Cell | None, chunk: int, places: Sequence[int], finder: FaceFinder, clips: Sequence[Clip]
+        self, cell: Cell | None, places: Sequence[int], finder: FaceFinder, clips: Sequence[Clip]
     ) -> list[list[Faces]]:
-        file = self._file(cell, finder) if clips else None
-        if file is None:
+        assert self._faces is not None
+        targets = list(dict.fromkeys(places))
+        ranks = [targets.index(place) for place in places]
+        key = self._key(cell, finder, targets, list(zip(ranks, clips, strict=True)))
+        if key is None:
             return finder.detect(clips)
-        found = file.recall(chunk, places, clips)
+        with self._lock:
+            table = self._new.get(key)
+        if table is None:
+            table = self._faces.read(key)
+        found = None if table is None else unpack(table, ranks, clips)
         if found is None:
             found = finder.detect(clips)
-            file.keep(chunk, places, clips, found)
+            if (table := pack(ranks, clips, found)) is not None:
+                with self._lock:
+                    self._new[key] = table
             return found
         with self._lock:
             self._recalled += sum(map(len, clips))
         return found
 
-    def _file(self, cell: Cell | None, finder: FaceFinder) -> _File | None:
-        """What is known of these frames; None where nothing can tell them from others."""
-        assert self._faces is not None
+    def _key(
+        self,
+        cell: Cell | None,
+        finder: FaceFinder,
+        targets: Sequence[int],
+        windows: Sequence[tuple[int, Clip]],
+    ) -> str | None:
+        """What tells these frames, and what seeks in them, from all others; None where nothing can.
+
+        ``windows``: each with which of ``targets``, places in the batch, it belongs to.
+        """
         detector = finder.describe()
-        if detector is None:
+        if detector is None or not windows:
             return None
         with self._lock:
             try:
                 self._media = self._media or _media(self._cell.targets, self._rows)
             except OSError:  # gone since it was decoded
                 return None
-            pipeline = self._cell.model.pipeline
-            key = digest_json(
-                {
-                    "version": VERSION,
-                    "media": self._media,
-                    "decode": [DECODE_VERSION, pipeline.sampling.rate, pipeline.sampling.count],
-                    "sound": pipeline.sound_rate,  # which changes what is detected together
-                    "condition": _condition(cell),
-                    "detector": detector,
-                    "software": _software(),
-                }
-            )
-            if key not in self._files:
-                self._files[key] = _File(self._faces, key)
-            return self._files[key]
+        sampling = self._cell.model.pipeline.sampling
+        return digest_json(
+            {
+                "version": VERSION,
+                "media": [self._media[place] for place in targets],
+                "windows": [[rank, clip.index.tolist()] for rank, clip in windows],
+                "decode": [DECODE_VERSION, sampling.rate, sampling.count],
+                "condition": _condition(cell),
+                "detector": detector,
+                "software": _software(),
+            }
+        )
 
 
-class _File:
-    """One file of the cache: the faces in the chunks of a batch, those that were known and those added."""
-
-    def __init__(self, faces: FaceCache, key: str) -> None:
-        self._faces, self._key, self._new = faces, key, False
-        self._tables, self._asked = _by_chunk(faces.read(key)), set[int]()
-
-    def recall(self, chunk: int, places: Sequence[int], clips: Sequence[Clip]) -> list[list[Faces]] | None:
-        self._asked.add(chunk)
-        table = self._tables.get(chunk)
-        return None if table is None else unpack(table, places, clips)
-
-    def keep(
-        self, chunk: int, places: Sequence[int], clips: Sequence[Clip], found: Sequence[Sequence[Faces]]
-    ) -> None:
-        table = pack(chunk, places, clips, found)
-        if table is None:
-            self._tables.pop(chunk, None)
-        else:
-            self._tables[chunk], self._new = table, True
-
-    def write(self) -> None:
-        if self._new:
-            chunks = sorted(self._asked & set(self._tables))
-            self._faces.write(self._key, pa.concat_tables(self._tables[chunk] for chunk in chunks))
-
-
-def pack(
-    chunk: int, places: Sequence[int], clips: Sequence[Clip], found: Sequence[Sequence[Faces]]
-) -> pa.Table | None:
+def pack(places: Sequence[int], clips: Sequence[Clip], found: Sequence[Sequence[Faces]]) -> pa.Table | None:
     """The faces of every frame of clips as rows, a frame without any as one; None unless all are float64."""
     frames = [faces for seen in found for faces in seen]
     if not all(_declared(faces) for faces in frames):
@@ -164,7 +149,6 @@ def pack(
     ranks = [np.arange(len(faces)) if len(faces) else np.array([-1]) for faces in frames]
     place, frame = _frames(places, clips)
     columns = [
-        np.full(sum(counts), chunk),
         place.repeat(counts),
         frame.repeat(counts),
         np.concatenate(ranks),
@@ -176,7 +160,7 @@ def pack(
 
 
 def unpack(table: pa.Table, places: Sequence[int], clips: Sequence[Clip]) -> list[list[Faces]] | None:
-    """The faces of every frame of clips, from the rows of their chunk; None where those are of others."""
+    """The faces of every frame of clips, from the rows of a chunk; None where those are of others."""
     ranks = table["face"].to_numpy()
     starts = np.flatnonzero(ranks <= 0)
     asked = _frames(places, clips)
@@ -204,16 +188,6 @@ def _declared(faces: Faces) -> bool:
     shapes = {"boxes": (count, 4), "points": (count, 5, 2), "scores": (count,)}
     held = {name: getattr(faces, name) for name in shapes}
     return all(held[name].shape == shape and held[name].dtype == np.float64 for name, shape in shapes.items())
-
-
-def _by_chunk(table: pa.Table | None) -> dict[int, pa.Table]:
-    """The rows of each chunk, which lie together."""
-    if table is None:
-        return {}
-    chunks, starts = np.unique(table["chunk"].to_numpy(), return_index=True)
-    ends = np.append(starts[1:], len(table))
-    parts = zip(chunks.tolist(), starts.tolist(), ends.tolist(), strict=True)
-    return {chunk: table.slice(start, end - start) for chunk, start, end in parts}
 
 
 def _condition(cell: Cell | None) -> dict[str, Any]:

@@ -51,16 +51,14 @@ def predict_cells(run: RunFolder, stores: Sequence[Store], options: Options) -> 
     keep_freed_memory()
     with strict_numbers():
         for group in _decoded_together(stores):
-            began, known = time.monotonic(), _recalled(options)
-            _predict_group(run, group, options)
+            decoding = _predict_group(run, group, options)
             for store in group:
                 store.finish(
                     {
                         "environment": describe_environment(options.device),
                         "precision": store.cell.precision,
                         "batch": store.batch,
-                        "seconds": round(time.monotonic() - began, 3),
-                        "recalled": _recalled(options) - known,
+                        "decoding": decoding,
                     }
                 )
 
@@ -70,10 +68,16 @@ def _recalled(options: Options) -> int:
     return 0 if options.cache is None else options.cache.recalled
 
 
-def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> None:
-    """Make the parts that cells of one decoding lack, working ahead over the ends of batches."""
+def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> dict[str, Any]:
+    """Make the parts that cells of one decoding lack, working ahead over the ends of batches.
+
+    Returns what ``cell.json`` says of the decoding, which is of all these cells: how many were served, and of
+    how many targets, in which time; what an interrupted run made before is in none of it.
+    """
+    began, known = time.monotonic(), _recalled(options)
     lacking = {b: [s for s in group if s.lacks(b)] for b in range(group[0].batches)}
     rows = [row for batch, stores in lacking.items() if stores for row in group[0].rows(batch)]
+    served = sum(any(store in stores for stores in lacking.values()) for store in group)
     # A CPU detects more faces in a few chunks at once than with all threads in each layer of one; a model may
     # keep something from layer to layer, so that one thread alone calls it, beside the one that writes.
     finders = options.workers if options.device.type == "cpu" else 1
@@ -88,6 +92,9 @@ def _predict_group(run: RunFolder, group: Sequence[Store], options: Options) -> 
                     heard.note()
                     if isinstance(heard, Chunk) and heard.last:
                         heard.batch.write(run)
+    seconds = round(time.monotonic() - began, 3)
+    recalled = _recalled(options) - known
+    return {"cells": served, "targets": len(rows), "seconds": seconds, "recalled": recalled}
 
 
 def _read(

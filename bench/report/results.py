@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pydantic import ValidationError
 
 from bench.digest import digest_file
-from bench.errors import UserError
+from bench.errors import UserError, quantity
 from bench.folder import RunFolder
 from bench.judge.metrics import FUNNEL
 from bench.latency import Measured, read_latency
@@ -218,7 +218,7 @@ class Results:
     def amount(self, place: Place) -> str:
         """What the severity of a condition stands for, empty where the run does not say."""
         found = self.perturbations.get(place.condition)
-        return f"{found.amounts[place.severity - 1]} {found.unit}" if found and place.severity else ""
+        return quantity(found.amounts[place.severity - 1], found.unit) if found and place.severity else ""
 
     def may_lose_label(self, place: Place) -> bool:
         """Whether people may no longer see the label at the severity of a condition."""

@@ -30,7 +30,7 @@ def run(
         (facts,) = (tmp_path / out).rglob("cell.json")
         tables = [facts.with_name(f"{table}.parquet").read_bytes() for table in ("predictions", "frames")]
         said = [line for line in capsys.readouterr().err.splitlines() if "faces" in line]
-        return tables, json.loads(facts.read_text())["recalled"], said
+        return tables, json.loads(facts.read_text())["decoding"]["recalled"], said
 
     return call
 

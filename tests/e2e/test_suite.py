@@ -117,6 +117,14 @@ def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     assert {name for registry in everything for name in registry} == set(families)
 
 
+def test_one_of_a_unit_is_shown_in_the_singular(tmp_path: Path) -> None:
+    path = tmp_path / "S.yaml"
+    path.write_text(SUITE.replace("[1, 3]", "[1]"))
+    assert shown(path)[3] == "condition  low_light on the crop (1: 1 stop of exposure lost)"
+    path.write_text(SUITE)
+    assert shown(path)[3] == "condition  low_light on the crop (1: 1, 3: 3 stops of exposure lost)"
+
+
 def test_what_a_suite_does_not_name_is_not_shown(tmp_path: Path) -> None:
     path = tmp_path / "S.yaml"
     path.write_text("suite: bare\ndata: [{adapter: manifest, targets: T.csv}]\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from bench.latency import Calls, Hardware, Measured, write_latency
 from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.board_page import board_page
 from bench.leaderboard.boards import Board, boards
+from bench.leaderboard.cost import Cost
 from bench.leaderboard.sources import read_sources, submissions
 from bench.leaderboard.tradeoff import Tradeoff, shared_places, tradeoffs
 from bench.leaderboard.tradeoff_words import cost_datum, gap_datum, mean_datum, worst_datum
@@ -124,22 +124,28 @@ def test_where_all_conditions_are_shared_the_interval_is_of_all_at_once(tmp_path
 
 def test_cost_is_of_a_model_that_was_decoded_alone(tmp_path: Path) -> None:
     path = plant(tmp_path, "b")
-    _, found = made(path)
-    assert found["b"].cost.seconds is None
-    assert "decoded together" in cost_datum(found["b"].cost).note
-    plan = json.loads((path / "run.json").read_text())
-    plan["cells"] = [cell for cell in plan["cells"] if cell[2] == "clean"]
-    write_json(path / "run.json", plan)
     cell = RunFolder(path).cell("b", "d", "clean")
-    write_json(cell.path / "cell.json", {**(cell.facts or {}), "seconds": 12.5, "rows": 100,
-                                         "precision": "fp32",
-                                         "environment": {"device": "cpu", "threads": 2}})  # fmt: skip
-    RunFolder(path).seal()
-    _, found = made(path)
-    assert found["b"].cost.seconds == 0.125
-    assert cost_datum(found["b"].cost).text == "125 ms, mean of a whole run, cpu, 2 threads, fp32"
-    write_json(cell.path / "cell.json", {**(cell.facts or {}), "recalled": 7})
-    assert "known from runs before" in (made(path)[1]["b"].cost.reason or "")
+    alone = {"cells": 1, "targets": 100, "seconds": 12.5, "recalled": 0}
+
+    def cost_where(**decoding: object) -> Cost:
+        facts = {"rows": 100, "precision": "fp32", "environment": {"device": "cpu", "threads": 2}}
+        facts["decoding"] = {**alone, **decoding}
+        write_json(cell.path / "cell.json", {**(cell.facts or {}), **facts})
+        RunFolder(path).seal()
+        return made(path)[1]["b"].cost
+
+    assert cost_where().seconds == 0.125
+    assert cost_datum(cost_where()).text == "125 ms, mean of a whole run, cpu, 2 threads, fp32"
+    together = cost_where(cells=2)
+    assert together.seconds is None
+    assert "decoded together" in cost_datum(together).note
+    assert "known from runs before" in (cost_where(recalled=7).reason or "")
+    # The same run taken up again after three quarters: the time is that of the last.
+    assert cost_where(targets=25, seconds=3.125).seconds == 0.125
+    assert "before the run was taken up again" in (cost_where(targets=0, seconds=0.0).reason or "")
+    facts = {name: value for name, value in (cell.facts or {}).items() if name != "decoding"}
+    write_json(cell.path / "cell.json", facts)
+    assert "older affectbench" in (made(path)[1]["b"].cost.reason or "")
 
 
 def measured(run: Path, name: str, torch: str) -> None:

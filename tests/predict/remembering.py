@@ -77,5 +77,5 @@ class Bench:
         stores = [Store(run, self.cell(harm, detector), self.batch) for harm in harms or (CLEAN,)]
         predict_cells(run, stores, Options(CPU, self.workers, cache=self.cache if cached else None))
         files = [file for store in stores for file in (store.folder.predictions, store.folder.frames)]
-        self.recalled = [store.folder.facts["recalled"] for store in stores]
+        self.recalled = [store.folder.facts["decoding"]["recalled"] for store in stores]
         return detector.asked, [file.read_bytes() for file in files]

@@ -55,8 +55,12 @@ def test_every_chunk_of_a_batch_is_remembered(
     assert bench.run(*harms) == plain == (2 * ALL, plain[1])
     assert bench.run(*harms) == (0, plain[1])
     tables = [bench.cache.read(file.stem) for file in bench.folder.rglob("*.faces")]
-    assert [sorted(set(table["chunk"].to_pylist())) for table in tables] == [[0, 1, 2]] * 2
-    monkeypatch.undo()  # one chunk, of other frames than the first of three
+    assert [sorted(set(table["place"].to_pylist())) for table in tables] == [[0]] * 6
+    for batch in (1, 2):  # other batches of the same chunks
+        bench.batch = batch
+        assert bench.run(*harms) == (0, bench.run(*harms, cached=False)[1])
+    bench.batch = 3
+    monkeypatch.undo()  # one chunk, of more frames together
     assert bench.run(CLEAN)[0] == ALL
 
 
@@ -141,6 +145,6 @@ def test_nothing_but_numbers_is_kept(bench: Bench) -> None:
     bench.run()
     for file in bench.folder.rglob("*.faces"):
         table = bench.cache.read(file.stem)
-        assert table.column_names == ["chunk", "place", "frame", "face", "box", "score", "points"]
+        assert table.column_names == ["place", "frame", "face", "box", "score", "points"]
         assert not any(name.encode() in file.read_bytes() for name in NAMES)
         assert not any(name in str(file.relative_to(bench.folder)) for name in NAMES)

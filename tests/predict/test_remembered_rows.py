@@ -39,7 +39,7 @@ def test_rows_hold_faces_to_the_last_bit(seed: int, tmp_path: Path) -> None:
     ]
     places = draw.integers(0, 4, size=len(clips)).tolist()
     found = [[drawn_faces(draw, count) for count in draw.integers(0, 4, size=size)] for size in sizes]
-    table = pack(seed, places, clips, found)
+    table = pack(places, clips, found)
     pq.write_table(table, tmp_path / "t.parquet")
     again = unpack(pq.read_table(tmp_path / "t.parquet"), places, clips)
     assert [len(seen) for seen in again] == [len(seen) for seen in found]
@@ -59,9 +59,9 @@ def test_rows_hold_faces_to_the_last_bit(seed: int, tmp_path: Path) -> None:
 def test_what_is_no_float64_is_not_kept(name: str) -> None:
     clip = Clip("x", torch.zeros(1, 3, 1, 1), np.zeros(1, np.int64), np.zeros(1))
     faces = drawn_faces(np.random.default_rng(0), 2)
-    assert pack(0, [0], [clip], [[faces]]) is not None
+    assert pack([0], [clip], [[faces]]) is not None
     single = replace(faces, **{name: getattr(faces, name).astype(np.float32)})
-    assert pack(0, [0], [clip], [[single]]) is None
+    assert pack([0], [clip], [[single]]) is None
 
 
 class NeverAsked:

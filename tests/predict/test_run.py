@@ -190,6 +190,35 @@ def test_progress_counts_no_row_that_was_made_before(tmp_path: Path) -> None:
     assert left(stores) == 0
 
 
+def test_a_cell_says_of_how_many_cells_and_targets_its_time_is(tmp_path: Path) -> None:
+    names, calls = [f"{i}.png" for i in range(5)], []
+    for name in names:
+        write_picture(tmp_path / name)
+    targets = targets_of(tmp_path, names, media_kind="aligned")
+
+    def interrupted(clips: Sequence[Clip]) -> list[Scores]:
+        calls.append(len(clips))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return happy(clips)
+
+    def run(*harms: Harm) -> list[tuple[int, int]]:
+        """Of how many cells and targets the time in each cell.json is."""
+        stores = [Store(folder, Cell(model_of(happy), "t", targets, h, 0, "fp32"), 2) for h in harms]
+        predict_cells(folder, stores, Options(torch.device("cpu")))
+        decodings = [(store.folder.facts or {})["decoding"] for store in stores]
+        assert all(one["seconds"] > 0 and one["recalled"] == 0 for one in decodings)
+        return [(one["cells"], one["targets"]) for one in decodings]
+
+    folder, dark, darker = RunFolder(tmp_path / "run"), *(Harm("low_light", s, "crop") for s in (1, 2))
+    with pytest.raises(KeyboardInterrupt):
+        run_one(tmp_path, model_of(interrupted), targets, batch=2)
+    assert run(CLEAN) == [(1, 3)]  # the first batch of two was made before
+    assert run(CLEAN, dark) == [(1, 3), (1, 5)]  # as it was; and beside it nothing was left but this
+    folder = RunFolder(tmp_path / "other")
+    assert run(CLEAN, dark, darker) == [(3, 5)] * 3
+
+
 def test_empty_bytes_are_a_medium_that_does_not_decode(tmp_path: Path) -> None:
     write_picture(tmp_path / "a.png")
     table = pa.table({"target": ["x"], "media": ["a.png"], "media_bytes": [b""], "label": ["neutral"]})

@@ -102,7 +102,7 @@ def test_a_resumed_cell_counts_what_was_made_before(tmp_path: Path) -> None:
         store = Store(run, cell, 1)
         assert [store.lacks(batch) for batch in (0, 1)] == [predict is brightness, True]
         predict_cells(run, [store], Options(CPU))
-        ended.append({k: v for k, v in facts(store).items() if k not in ("seconds", "environment")})
+        ended.append({k: v for k, v in facts(store).items() if k not in ("decoding", "environment")})
     assert ended[0] == ended[1]
     assert ended[1]["unperturbed"] == 4
 

@@ -83,7 +83,8 @@ class FakeRun:
             write_json(folder.path / "cell.json", {
                 "key": digest_json([model, *map(str, place)]), "model": model, "dataset": self.facts.name,
                 "condition": name, "severity": severity, "where": where, "statuses": statuses,
-                "environment": {"python": "3.11.2", "torch": "2.13.0"}, "seconds": 12.5,
+                "environment": {"python": "3.11.2", "torch": "2.13.0"},
+                "decoding": {"cells": len(self.cells), "targets": 7, "seconds": 12.5, "recalled": 0},
                 **self.harmed.get((model, place), {}),
             })  # fmt: skip
         write_estimates(estimates_table(self.estimates), run.estimates)

@@ -139,3 +139,11 @@ def test_frames_that_stayed_as_they_were_are_said(tmp_path: Path) -> None:
     assert told.replace(THIN, " ").startswith("d: 268 of 5 400 frames (5.0 %) that were to be perturbed")
     assert not any("stayed as they were" in text for text in cautions(tmp_path / "none"))
     assert said.count("Where frames stay as they are a loss is smaller than it would be") == 1
+
+
+def test_one_of_a_unit_is_said_in_the_singular(tmp_path: Path) -> None:
+    run = made([("low_light", severity, "crop") for severity in (1, 2)], "m", "n")
+    stops = {"levels": [1, 2, 3, 4, 5], "unit": "stops of exposure lost", "destroys_label_from": None}
+    run.perturbations["low_light"] = stops
+    rows = read(run.write(tmp_path / "run"))[1].table("accuracy (WAR) on d under each condition")
+    assert [row[1] for row in rows[4:]] == ["1 stop of exposure lost", "2 stops of exposure lost"]

@@ -93,7 +93,8 @@ def build_run(
             write_table(pa.table({"target": ["a", "b", "c"], "p_joy": [0.1, 0.2, len(name) / 99]}),
                         cell / "predictions.parquet")  # fmt: skip
             about = {"model": model, "dataset": "faces", "condition": condition, "severity": severity,
-                     "where": where, "environment": {"torch": "2.13.0"}, "seconds": 1.5}  # fmt: skip
+                     "where": where, "environment": {"torch": "2.13.0"},
+                     "decoding": {"cells": 2, "targets": 3, "seconds": 1.5, "recalled": 0}}  # fmt: skip
             (cell / "cell.json").write_text(json.dumps(about))
     return run
 

@@ -15,6 +15,7 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 
+from bench.errors import quantity
 from bench.predict.clip import Clip
 from bench.predict.film import Film, Pictures
 from bench.predict.orientation import Orientation
@@ -45,7 +46,7 @@ def _frames(film: Film, link: Perturbation[Clip], severity: int, stream: Stream)
 
 def _amount(link: Perturbation[Any], severity: int) -> str:
     """The amount of one link with the name of its unit, which is the first word."""
-    return f"{link.amounts[severity - 1]} {link.unit.split()[0]}"
+    return quantity(link.amounts[severity - 1], link.unit.split()[0])
 
 
 def chained(name: str, first: Perturbation[Clip], second: Perturbation[Film]) -> Perturbation[Film]:

@@ -86,7 +86,11 @@ def play_backwards(film: Film, share: float, _stream: Stream) -> Film:
 def shuffle(film: Film, count: float, stream: Stream) -> Film:
     """Cut the film into ``count`` equal stretches, or single frames, and show them in another order.
 
-    The order is one cycle drawn by Sattolo's algorithm (1986), so that no stretch stays where it was.
+    The order is one cycle drawn by Sattolo's algorithm (1986), so that no stretch stays where it was. What
+    grows with their number n is how many frames no longer come after the one they came after, not how far
+    they are moved: by (n + 1) / 3n of the film in the mean, a half for two stretches and a third for many.
+    Where a model samples no more than n frames, neighbours are torn apart, but for what chance brings
+    together again; of more, those within a stretch are not.
     """
     blocks = _blocks(len(film.times), int(count))
     for last in range(len(blocks) - 1, 0, -1):

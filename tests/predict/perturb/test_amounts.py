@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from bench.errors import quantity
 from bench.predict.perturb import (
     FACE_PERTURBATIONS,
     FILM_PERTURBATIONS,
@@ -52,3 +53,11 @@ def test_every_severity_has_an_amount_of_its_own_without_a_sign_or_noise_of_floa
 
 def test_a_chain_says_both_amounts() -> None:
     assert EVERY["low_light_h264"].amounts[2] == "3 stops + 100 kbit/s"
+    assert EVERY["low_light_h264"].amounts[0] == "1 stop + 400 kbit/s"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_one_is_said_in_the_singular_and_all_else_in_the_plural(name: str) -> None:
+    said = [quantity(amount, EVERY[name].unit) for amount in EVERY[name].amounts]
+    assert not re.search(r"(?<![\d./])1 (?!times)[a-z]{3,}s\b", " ".join(said))
+    assert not re.search(r"(?<![\d./])([02-9]|\d[\d.]+) (stop|degree|photon|stretch)\b", " ".join(said))

@@ -137,6 +137,35 @@ def test_no_stretch_stays_in_its_place(count: int) -> None:
         assert (blocks[:, 0] != np.arange(320).reshape(count, -1)[:, 0]).all()
 
 
+@pytest.mark.parametrize("severity", range(1, 6))
+def test_more_stretches_move_frames_less_far_and_tear_more_of_them_apart(severity: int) -> None:
+    """Where one of n stretches goes is each of the n - 1 other places by the same chance: (n + 1) / 3 away.
+
+    Of the (n - 1)! cycles, (n - 2) (n - 3)! send a stretch and the next one to places that follow one another,
+    so that of n - 1 neighbours one is left in the mean; two stretches have but one cycle.
+    """
+    films = [FILM_PERTURBATIONS["shuffled"](of(even(320)), severity, seed) for seed in range(100)]
+    count = 2**severity
+    moved = [np.abs(film.source - np.arange(320)).mean() / 320 for film in films]
+    torn = [(np.diff(film.source) != 1).sum() for film in films]
+    for found, expected in ((moved, (count + 1) / (3 * count)), (torn, max(1, count - 2))):
+        assert abs(np.mean(found) - expected) <= 4 * np.std(found) / 10 + 1e-12
+
+
+@pytest.mark.parametrize("samples", [16, 32, 64, 160])
+def test_what_severity_5_leaves_together_of_the_sampled_frames(samples: int) -> None:
+    """Of 320 frames in 32 stretches of 10: of 64 samples each stretch has 2, of 160 it has 5."""
+    step = 320 // samples
+    within = 32 * (samples // 32 - 1) if samples > 32 else 0
+    by_chance = []
+    for seed in range(100):
+        shown = FILM_PERTURBATIONS["shuffled"](of(even(320)), 5, seed).source[::step]
+        assert (shown != np.arange(320)[::step]).all()
+        by_chance.append((np.diff(shown) == step).sum() - within)
+    assert min(by_chance) >= 0
+    assert np.mean(by_chance) < 1.5  # of 31 at the most
+
+
 def test_all_cycles_are_equally_likely() -> None:
     """Four stretches have six cycles (Sattolo); the count of each over many seeds is as by chance."""
     orders = [tuple(applied("shuffled", even(4), 4, seed).source) for seed in range(600)]
