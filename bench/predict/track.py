@@ -5,7 +5,7 @@ buffered overlaps is largest (Hungarian method). It knows positions and sizes al
 returns after a second is a new track, and who stands after a cut where another stood is taken for them.
 
 Looks were tried across cuts, without a model of identity, and left out: the correlation of grey aligned crops
-of 32 x 32, of nine people in 26 real clips. The least bound that joins no two of them keeps half of the right
+of 32 x 32, of nine people in 25 real clips. The least bound that joins no two of them keeps half of the right
 joins, between .1 and 1 by person; one set without a person joins that person to another in 3 of 1,000 cuts.
 A person would be whole or in pieces by how much the face moves, which is what is measured here.
 
