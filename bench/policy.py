@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bench.document import Loc, Read, Terms, read_document
 from bench.latency import LATENCIES, Stage
+from bench.shipped import shipped
 from bench.spec import Name, Record, Severity, Where, Word
 
 __all__ = ["REQUIREMENTS", "SPEEDS", "Exemption", "Policy", "PolicyFile", "Rule", "read_policy"]
@@ -158,6 +159,12 @@ def _fields(loc: Loc) -> dict[str, object]:
 
 
 def read_policy(path: Path) -> PolicyFile:
-    """Read and validate a policy; UserError names file and line of the first fault."""
-    document = read_document(path)
+    """Read and validate a policy, given by path or by the name of a shipped one.
+
+    UserError names file and line of the first fault.
+    """
+    known = shipped("suites") / "policies" / f"{path}.yaml"
+    document = read_document(
+        known if path.name == str(path) and known.is_file() and not path.exists() else path
+    )
     return PolicyFile(document.read(Policy, Terms(_fields)), document)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from bench.errors import UserError
 from bench.policy import REQUIREMENTS, Rule, read_policy
 from bench.shipped import shipped
 
@@ -27,3 +30,12 @@ def test_every_requirement_can_be_the_one_of_a_rule() -> None:
         of = {"metric": "throughput"} if name == "no_slower_than" else {"metric": "uar", "slice": "sex"}
         rule = Rule.model_validate({**of, name: 0.1})
         assert rule.requirement == (name, 0.1)
+
+
+def test_a_shipped_policy_is_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert read_policy(Path("release")).digest == read_policy(SHIPPED).digest
+    with pytest.raises(UserError, match=r"^releas: there is no such file"):
+        read_policy(Path("releas"))
+    (tmp_path / "release").write_text("policy: mine\nrules: [{metric: uar, at_least: 0.1}]\n")
+    assert read_policy(Path("release")).policy.policy == "mine"

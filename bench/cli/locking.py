@@ -6,8 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import UserError
+from bench.errors import UserError, listed
+from bench.policy import SPEEDS
 from bench.prereg import Lock, LockedData, LockedPolicy, make_lock, require_new, write_lock
+from bench.spec import Suite, members
 
 if TYPE_CHECKING:
     from bench.policy import PolicyFile
@@ -30,6 +32,8 @@ def lock_plan(question: Question, policy: PolicyFile | None, out: Path, warn: Ca
         find_perturbation(condition.perturb, question.place("perturbation", condition.perturb))
     for targets in question.targets.values():
         check(question.suite, targets, question.place)
+    if policy is not None:
+        _require_measured(policy, question.suite)
     named = None if policy is None else LockedPolicy(name=policy.policy.policy, sha256=policy.digest)
     found = [
         LockedData(name=name, rows=len(targets), score=targets.digest, run=_with_media(name, targets, warn))
@@ -38,6 +42,20 @@ def lock_plan(question: Question, policy: PolicyFile | None, out: Path, warn: Ca
     lock = make_lock(question.suite, named, found)
     write_lock(lock, out)
     return lock
+
+
+def _require_measured(policy: PolicyFile, suite: Suite) -> None:
+    """UserError for a rule on a metric that a run of the suite will not have."""
+    measured = {each for name in suite.metrics for each in (name, *members(name))}
+    for number, rule in enumerate(policy.policy.rules):
+        if suite.metrics and not measured & {rule.metric, rule.metric.partition("/")[0]} | SPEEDS.keys() & {
+            rule.metric
+        }:
+            raise UserError(
+                policy.place("rules", number, "metric"), f"metric {rule.metric!r} is none of the suite's",
+                f"The suite measures: {listed(suite.metrics)}",
+                "Add it to the metrics of the suite, or lock with it as --metric",
+            )  # fmt: skip
 
 
 def _with_media(name: str, targets: Targets, warn: Callable[[str], None]) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from bench.report import format as fmt
 from bench.report.banners import MEANT, independence, locked
 from bench.report.entries import MARK, state_of
+from bench.report.model_card import shipped_card, trained_on
 from bench.report.records import Dataset, Model
 from bench.report.results import Results, unique
 from bench.spec import Facts, members
@@ -113,6 +114,13 @@ def measured(results: Results) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
+def _trained(results: Results, facts: Facts) -> str:
+    """The models that are declared to know the data, and those of the run whose cards name it."""
+    by_card = [m.name for m in results.models if trained_on(m, facts, shipped_card(m))[0] == "card"]
+    named = [*facts.trained_on_by, *(f"{name} (by its card, which may say which part)" for name in by_card)]
+    return ", ".join(named) or "not declared (this is not a no)"
+
+
 def label_source(facts: Facts) -> str:
     """What the labels of a data set stand for, in words."""
     words = {
@@ -145,7 +153,7 @@ def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
             "may be shown (attributes are public)" if facts.attributes_public else "are withheld",
         ),
         ("Licence", facts.licence),
-        ("Trained on by", ", ".join(facts.trained_on_by) or "not declared (this is not a no)"),
+        ("Trained on by", _trained(results, facts)),
     )
 
 

@@ -139,6 +139,7 @@ def test_targets_without_media_are_locked_for_a_score(affectbench: Affectbench, 
     (here / "T.csv").write_text("target,label,subject,tint\na,fear,1,warm\nb,anger,2,cool\n")
     (here / "T.said.csv").write_text("target,status,predicted\na,ok,fear\nb,ok,fear\n")
     (here / "bare.yaml").write_text("suite: bare\nmetrics: [accuracy]\n")
+    (here / "other.yaml").write_text("policy: p\nrules: [{metric: coverage, at_least: 0.9}]\n")
     asked = ("--targets", "T.csv")
     done = affectbench("suite", "lock", "bare.yaml", *asked, "--out", "L.json", cwd=here)
     assert done.returncode == 0, done.stderr
@@ -151,6 +152,7 @@ def test_targets_without_media_are_locked_for_a_score(affectbench: Affectbench, 
     assert lock_of(here / "S")["followed"] is True
     for words, said in (
         (("--targets", "T.csv", "--slice", "nothing"), "nothing"), ((), "--targets"), (("--policy", "no.yaml", *asked), "no.yaml"),
+        (("--policy", "other.yaml", *asked), "other.yaml:2: metric 'coverage' is none of the suite's"),
     ):  # fmt: skip
         done = affectbench("suite", "lock", "bare.yaml", *words, "--out", "M.json", cwd=here)
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr

@@ -226,6 +226,11 @@ def test_a_card_of_the_zoo_is_given_where_its_file_ran(planted: Path, tmp_path: 
     found = assemble([copy])
     card = found.cards["worst"]
     assert list(found.cards) == ["worst"]  # the other ran another file, whatever it is called
+    results = read_results(copy)
+    facts = results.datasets[0].facts
+    known = replace(results.datasets[0], facts=facts.model_copy(update={"name": "fer2013"}))
+    told = "worst (by its card, which may say which part)"
+    assert dict(of_dataset(results, known))["Trained on by"] == told
     assert card.trained_on is not None
     assert card.trained_on.startswith(
         "FER2013, training part. The images, 48 x 48 grey, come with no attribute"
