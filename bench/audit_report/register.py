@@ -155,7 +155,7 @@ def _of_audit(case: Case) -> Iterator[_Found]:
             says = f"{each.field} of {_named(each.row)} could not be made again: they differ"
             yield _Found(("recomputed", each.field, *_keys(each.row)), says, "high", _row_of(each.row))
     for fault in (one for one in case.recomputed.findings if one.faults):
-        says = f"Invariant does not hold: {fault.name} ({fmt.count(len(fault.faults))} faults)"
+        says = f"Invariant does not hold: {fault.name} ({fmt.counted(len(fault.faults), 'fault')})"
         yield _Found(("invariant", fault.name), says, "high", "affectbench audit RUN names each")
 
 

@@ -16,9 +16,9 @@ from bench.report.table import Group, Line, Table, words
 __all__ = ["condition_table", "rank_rows", "rank_table", "text", "told"]
 
 _RANKS = (
-    "Rank 1 is the best; equal values share a rank. In brackets stand the ranks that a model may truly have: "
-    "they hold for all models of a metric at once, and models are paired by cluster, so that models which "
-    "the data cannot tell apart share ranks."
+    "A rank is an interval, 1 the best: the ranks that a model may truly have. They hold for all models of a "
+    "metric at once, and models are paired by cluster. Models that these data do not tell apart share ranks, "
+    "and nothing else is said of their order."
 )
 _DOUBLES = "Doubles of known quality are not ranked."
 
@@ -43,7 +43,7 @@ def rank_table(results: Results, data: Dataset) -> Table:
         Line(model, tuple(_entry(rows.get((model, metric))) for metric in metrics))
         for model in _models(results, rows)
     )
-    caption = f"Ranks on {data.name}, {words(place)}, with ranges that hold for all models at once"
+    caption = f"Ranks on {data.name}, {words(place)}, as intervals that hold for all models at once"
     columns = ("Model", *(fmt.heading(metric) for metric in metrics))
     return Table(caption, columns, (Group(lines),) if lines else ())
 
@@ -62,18 +62,17 @@ def condition_table(results: Results, data: Dataset, metric: str) -> Table:
 
 
 def text(row: Row | None) -> str:
-    """A rank with its range and of how many, as "1 [1, 2] of 3".
+    """The ranks that a model may truly have and of how many, as "1–2 of 3"; no single one in it is said.
 
     >>> text({"estimate": 1.0, "low": 1.0, "high": 2.0, "family": "3 models", "status": "reportable"})
-    '1 [1, 2] of 3'
+    '1–2 of 3'
     """
     if row is None:
         return fmt.DASH
     if row["estimate"] is None:
         return "not ranked"
-    known = row["low"] is not None and row["high"] is not None
-    held = f"[{row['low']:.0f}, {row['high']:.0f}]" if known else "(no range)"
-    return f"{row['estimate']:.0f} {held} of {row['family'].removesuffix(' models')}"
+    held = fmt.rank(row["low"], row["high"])
+    return held if row["low"] is None else f"{held} of {row['family'].removesuffix(' models')}"
 
 
 def _models(results: Results, keys: Sequence[tuple[str, str]] | dict[tuple[str, str], Row]) -> list[str]:
