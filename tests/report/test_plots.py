@@ -146,7 +146,7 @@ def test_a_gap_within_chance_is_hollow_and_none_says_so(tmp_path: Path) -> None:
 def test_power_is_the_smallest_difference_beside_the_one_found(tmp_path: Path) -> None:
     (part,) = drawn(made(), tmp_path)["power"]
     (figure,) = part.figures
-    assert "from 0.062 to 0.062; 0 of 1 differences found are smaller" in figure.alt
+    assert "from 0.062 to 0.062; smaller than theirs: 0 of 1 difference found." in figure.alt
     assert [fill for _, _, fill in marks(figure.svg)] == ["#0072b2"]  # its interval excludes 0
     assert entries_of((part,))["q \u2212 p"] == ["\u22120.150 [\u22120.190, \u22120.110]", "0.062"]
 

@@ -101,7 +101,7 @@ def _figure(data: Dataset, marks: Sequence[Mark], models: Sequence[str], metric:
     what = f"Differences of {fmt.metric(metric)} on {data.name}"
     alt = (
         f"{what} beside what could have been seen. The smallest difference found in 4 of 5 studies goes from "
-        f"{least} to {most}; of {every} found, {within} smaller than theirs. {TABLED}"
+        f"{least} to {most}; smaller than theirs: {within} of {every} found. {TABLED}"
     )
     caption = f"{what} beside the smallest found in 4 of 5 studies."
     return Figure(svg, fmt.plain(alt), caption)

@@ -48,7 +48,7 @@ def severity_curves(results: Results, dataset: str, metric: str, most: int | Non
         alt = f"{fmt.heading(metric)} on {dataset} along the severities of {title}. {found}. {TABLED}"
         lost = [str(step.severity) for step in steps if results.may_lose_label(step)]
         told = f" The label may be lost at severity {', '.join(lost)}." if lost else ""
-        caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean. {HOLLOW}{told}"
+        caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean.{told} {HOLLOW}"
         svg = _curve(part, steps, rows, fmt.metric(metric), ends)
         figures.append(Figure(svg, fmt.plain(alt), caption))
     return figures
