@@ -94,11 +94,8 @@ def register(case: Case) -> Section:
 
 
 def _answer(response: Response | None) -> tuple[Entry, ...]:
-    if response is None:
-        return tuple(Entry(_TO_FILL, "text") for _ in range(3))
-    return tuple(
-        Entry(text or _TO_FILL, "text") for text in (response.mitigation, response.owner, response.due)
-    )
+    said = (None,) * 3 if response is None else (response.mitigation, response.owner, response.due)
+    return tuple(Entry(text or _TO_FILL, "text") for text in said)
 
 
 def _of_posture(case: Case) -> Iterator[_Found]:
