@@ -162,7 +162,7 @@ def clusters(value: int | None, unit: str | None, separator: str = THIN) -> str:
 
 
 def rank(low: float | None, high: float | None) -> str:
-    """The ranks that a model may truly have, one where both ends are; "not known" without them.
+    """A rank, which is an interval, one number where its ends agree; "not known" without them.
 
     >>> rank(1.0, 1.0), rank(2.0, 3.0), rank(None, None)
     ('1', '2–3', 'not known')

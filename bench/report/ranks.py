@@ -16,9 +16,9 @@ from bench.report.table import Group, Line, Table, words
 __all__ = ["condition_table", "rank_rows", "rank_table", "text", "told"]
 
 _RANKS = (
-    "A rank is an interval, 1 the best: the ranks that a model may truly have. They hold for all models of a "
-    "metric at once, and models are paired by cluster. Models that these data do not tell apart share ranks, "
-    "and nothing else is said of their order."
+    "A rank is an interval, 1 the best. With {level} confidence the true ranks of all models of a metric lie "
+    "in theirs; models are paired by cluster. Models that these data do not tell apart share ranks, and "
+    "nothing else is said of their order."
 )
 _DOUBLES = "Doubles of known quality are not ranked."
 
@@ -31,7 +31,8 @@ def rank_rows(results: Results, data: Dataset, place: Place) -> dict[tuple[str, 
 
 def told(results: Results) -> tuple[str, ...]:
     """What must be said of ranks."""
-    return (_RANKS, _DOUBLES) if any(model.double for model in results.models) else (_RANKS,)
+    text = _RANKS.format(level=fmt.percent(results.suite.level))
+    return (text, _DOUBLES) if any(model.double for model in results.models) else (text,)
 
 
 def rank_table(results: Results, data: Dataset) -> Table:
@@ -62,7 +63,7 @@ def condition_table(results: Results, data: Dataset, metric: str) -> Table:
 
 
 def text(row: Row | None) -> str:
-    """The ranks that a model may truly have and of how many, as "1–2 of 3"; no single one in it is said.
+    """A rank, which is an interval, and of how many, as "1–2 of 3"; no single rank in it is said.
 
     >>> text({"estimate": 1.0, "low": 1.0, "high": 2.0, "family": "3 models", "status": "reportable"})
     '1–2 of 3'

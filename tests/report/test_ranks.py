@@ -94,6 +94,7 @@ def test_the_page_has_them_first_in_a_section_of_data(results):
     assert ranks < next(i for i, caption in enumerate(captions) if caption.startswith("Categories on faces"))
     assert page.tables[ranks][1][1] == ["a", "1\u20132 of 3", "\u2020 1 of 3"]
     assert any("Doubles of known quality are not ranked." in words for words in page.texts)
+    assert any("With 95 % confidence the true ranks of all models" in words for words in page.texts)
 
 
 def test_the_terminal_and_json_have_them(results):
