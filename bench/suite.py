@@ -14,10 +14,11 @@ from pydantic import BaseModel, ValidationError
 
 from bench.document import Loc, Terms, explain, fault, read_document, shown
 from bench.errors import UserError, listed, nearest
+from bench.folder import RunFolder
 from bench.shipped import shipped
 from bench.spec import Condition, DataSource, SliceRule, Suite
 
-__all__ = ["Plan", "extend", "find_suite", "read_mapping", "read_suite"]
+__all__ = ["Plan", "extend", "find_suite", "planned_suite", "read_mapping", "read_suite"]
 
 _RECORDS: dict[str, type[BaseModel]] = {"data": DataSource, "conditions": Condition, "slice_rule": SliceRule}
 _TERMS = Terms(
@@ -95,6 +96,22 @@ def read_suite(path: Path) -> Plan:
     """Read and validate a suite; UserError names file and line of the first fault."""
     document = read_document(path)
     return Plan(document.read(Suite, _TERMS), path, document.lines)
+
+
+def planned_suite(run: RunFolder) -> Suite:
+    """The suite that a run was planned with; UserError where this version has no such suite.
+
+    Older versions took suites that this one refuses.
+    """
+    try:
+        return Suite.model_validate(run.plan["suite"])
+    except KeyError:
+        found, allowed = "there is no suite", "The plan of a run has one"
+    except ValidationError as error:
+        details = error.errors()[0]
+        found, allowed = explain(details, details["loc"][:2], _TERMS)[:2]
+    remedy = "Run it again, with a suite of this version, or use the version that wrote it"
+    raise UserError(str(run.path / "run.json"), found, allowed, remedy)
 
 
 def extend(suite: Suite, added: Mapping[str, object]) -> Suite:

@@ -20,6 +20,7 @@ from bench.folder import CellFolder, RunFolder
 from bench.prereg import Lock, claim
 from bench.question import Question
 from bench.spec import Suite
+from bench.suite import planned_suite
 from bench.tables import Targets, read_predictions, write_estimates, write_table
 from bench.tables.action_units import action_units
 from bench.tables.curves import write_curves
@@ -193,7 +194,7 @@ def finish(run: RunFolder) -> Path:
     curves = Curves()
     # Doubles are no models: a rank among them says nothing of any.
     ranked = [model["name"] for model in run.plan["models"] if not model["double"]]
-    estimates = judge(_finished_cells(run), Suite(**run.plan["suite"]), curves, ranked)
+    estimates = judge(_finished_cells(run), planned_suite(run), curves, ranked)
     write_estimates(estimates, run.estimates)
     write_curves(curves.table(), run.curves)
     report = render(run.path)

@@ -42,6 +42,18 @@ def weights(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of two finished runs, ``old`` and ``new``, planted in ``tests/gate/conftest.py``."""
+    from tests.gate.conftest import score, write
+
+    folder = tmp_path_factory.mktemp("gated")
+    write(folder)
+    score(folder, "old")
+    score(folder, "new")
+    return folder
+
+
+@pytest.fixture(scope="session")
 def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebDriver]:
     """A headless Chromium that has no network; pages are opened as files."""
     found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]

@@ -39,7 +39,7 @@ def data(case: Case) -> Section:
     lacking = untested(case)
     text: tuple[str, ...] = (
         _DECLARED,
-        f"{len(lacking)} declared things were not tested, or not enough (section 1).",
+        f"Not tested, or not enough (section 1): {fmt.counted(len(lacking), 'declared thing')}.",
     )
     if case.context is None:
         text = ("No context is declared: the population in use is unknown, so is whom the data stand for.",)

@@ -13,6 +13,7 @@ from typing import Literal
 from bench.audit_report.case import Case
 from bench.audit_report.data import RATERS
 from bench.audit_report.representativeness import Kind, covered
+from bench.report import format as fmt
 from bench.report.entries import state_of
 from bench.report.results import Row
 
@@ -59,7 +60,8 @@ def _groups(case: Case) -> _Found:
     known = {(row["slice"], row["value"]) for row in rows}
     enough = {(row["slice"], row["value"]) for row in rows if row["status"] == "reportable"}
     if known - enough:
-        return "partial", f"section 7; {len(known - enough)} of {len(known)} groups have too little data"
+        every = fmt.counted(len(known), "group")
+        return "partial", f"section 7; too little data in {len(known - enough)} of {every}"
     return "evidenced", "section 7"
 
 
@@ -74,7 +76,7 @@ def _intersections(case: Case) -> _Found:
 def _gaps(case: Case) -> _Found:
     tested = [row for row in _rows(case, sliced=True, kind="gap") if row["p"] is not None]
     if tested:
-        return "evidenced", f"section 8; {len(tested)} gaps tested against chance"
+        return "evidenced", f"section 8; {fmt.counted(len(tested), 'gap')} tested against chance"
     return ("partial", "section 7 alone") if _rows(case, sliced=True) else (_NOT, "no slice")
 
 

@@ -5,6 +5,8 @@ An extract of what was measured: the provider completes it. What is not there is
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.audit_report.case import Case
 from bench.audit_report.identity import NOT_DECLARED
 from bench.audit_report.representativeness import untested
@@ -13,6 +15,7 @@ from bench.report.entries import Entry, state_of
 from bench.report.parts import Part, Section
 from bench.report.records import Dataset
 from bench.report.results import Row
+from bench.report.robustness import as_much
 from bench.report.selection import headline_rows, is_error, slicing_metric
 from bench.report.table import Group, Line, Table, words
 
@@ -52,7 +55,7 @@ def numbered(row: Row) -> str:
     text = f"{fmt.metric(row['metric'])} {fmt.estimate(row)}"
     if row["status"] == "suppressed":
         return text
-    of = f"{fmt.clusters(row['clusters'], row['cluster_unit'])}, {fmt.count(row['n'])} rows"
+    of = f"{fmt.clusters(row['clusters'], row['cluster_unit'])}, {fmt.counted(row['n'], 'row')}"
     state = f", {row['status']}" if row["status"] != "reportable" else ""
     return f"{text} ({of}{state})"
 
@@ -73,7 +76,7 @@ def _accuracy(case: Case) -> str:
 
 
 def _robustness(case: Case) -> str:
-    """The condition that costs most, per data set, by the metric that leads."""
+    """The condition that costs most and those that cost as much, per data set, by the metric that leads."""
     told = []
     for data in case.results.datasets:
         rows = [
@@ -84,10 +87,21 @@ def _robustness(case: Case) -> str:
             and row["metric"] == slicing_metric(case.results, data) and not case.results.may_lose_label(place)
         ]  # fmt: skip
         if rows:
-            worst = max(rows, key=lambda row: float(row["estimate"]))
-            under = fmt.condition(worst["condition"], worst["severity"], worst["where"])
-            told.append(f"{data.name}: most is lost under {under}: {numbered(worst)}")
+            told.append(f"{data.name}: {_most_lost(rows)}")
     return ". ".join(told) or "not tested (section 9)"
+
+
+def _most_lost(rows: Sequence[Row]) -> str:
+    """Under what most is lost, by degradations, and under what as much."""
+    worst = max(rows, key=lambda row: float(row["estimate"]))
+    if worst["estimate"] <= 0:
+        return "no condition that was run takes anything away"
+    under, *others = (
+        fmt.condition(row["condition"], row["severity"], row["where"])
+        for row in (worst, *as_much(worst, rows))
+    )
+    tied = f" (as much under {'; '.join(others)})" if others else ""
+    return f"most is lost under {under}{tied}: {numbered(worst)}"
 
 
 def _risks(case: Case) -> str:
@@ -103,7 +117,7 @@ def _groups(case: Case) -> str:
 
 
 def _extreme(case: Case, data: Dataset) -> str:
-    """The worst reportable value of any single slice, which is bad partly by chance."""
+    """The worst reportable value of any slice and those as bad, which are bad partly by chance."""
     metric = slicing_metric(case.results, data)
     if metric is None:
         return ""
@@ -114,8 +128,12 @@ def _extreme(case: Case, data: Dataset) -> str:
     if not known:
         return f"{data.name}: no group has enough data"
     worst = sorted(known, key=lambda row: float(row["estimate"]), reverse=is_error(metric))[0]
-    told = f"{worst['slice']} {worst['value']}, {numbered(worst)}"
-    return f"{data.name}: least well for {told}, the extreme of {len(known)} groups and so partly by chance"
+    others = [f"{row['slice']} {row['value']}" for row in as_much(worst, known)]
+    tied = f" (as badly for {'; '.join(others)})" if others else ""
+    told = f"{data.name}: least well for {worst['slice']} {worst['value']}{tied}, {numbered(worst)}"
+    if len(known) == 1:
+        return f"{told}, the only group with enough data"
+    return f"{told}, the extreme of {len(known)} groups and so partly by chance"
 
 
 def _inputs(case: Case) -> str:
@@ -123,4 +141,4 @@ def _inputs(case: Case) -> str:
     told = "; ".join(f"{d.name}: {kinds[d.facts.media_kind]}" for d in case.results.datasets)
     under = {words(p) for d in case.results.datasets for p in case.results.places(d.name)}
     seen = "no media were looked at" if case.results.kind == "score" else told
-    return f"{seen}; {len(under)} condition{'s' * (len(under) > 1)} run"
+    return f"{seen}; {fmt.counted(len(under), 'condition')} run"

@@ -32,7 +32,7 @@ def plan(case: Case) -> Section:
         ("Primary tests", ", ".join(suite.primary) or "none: all tests are exploratory"),
         ("Level of intervals", fmt.percent(suite.level)),
         ("Multiplicity", "Holm over primary gaps; Benjamini-Hochberg over the others"),
-        ("Sufficient", f"{rule.clusters} clusters; withheld below {rule.suppress_below}"),
+        ("Sufficient", f"{fmt.counted(rule.clusters, 'cluster')}; withheld below {rule.suppress_below}"),
         ("Seed and draws", f"{suite.seed}; {suite.draws}"),
         ("Lock", locked(results)),
     )

@@ -94,11 +94,8 @@ def register(case: Case) -> Section:
 
 
 def _answer(response: Response | None) -> tuple[Entry, ...]:
-    if response is None:
-        return tuple(Entry(_TO_FILL, "text") for _ in range(3))
-    return tuple(
-        Entry(text or _TO_FILL, "text") for text in (response.mitigation, response.owner, response.due)
-    )
+    said = (None,) * 3 if response is None else (response.mitigation, response.owner, response.due)
+    return tuple(Entry(text or _TO_FILL, "text") for text in said)
 
 
 def _of_posture(case: Case) -> Iterator[_Found]:
@@ -155,7 +152,7 @@ def _of_audit(case: Case) -> Iterator[_Found]:
             says = f"{each.field} of {_named(each.row)} could not be made again: they differ"
             yield _Found(("recomputed", each.field, *_keys(each.row)), says, "high", _row_of(each.row))
     for fault in (one for one in case.recomputed.findings if one.faults):
-        says = f"Invariant does not hold: {fault.name} ({fmt.count(len(fault.faults))} faults)"
+        says = f"Invariant does not hold: {fault.name} ({fmt.counted(len(fault.faults), 'fault')})"
         yield _Found(("invariant", fault.name), says, "high", "affectbench audit RUN names each")
 
 

@@ -100,7 +100,7 @@ def _group(case: Case, of: tuple[str, str], share: float) -> Covered:
     row = rows[states.index(best)]
     if best == "withheld":
         return Covered("group", name, best, f"{text}: withheld, {_HIDDEN}", share)
-    counts = f"{fmt.clusters(row['clusters'], row['cluster_unit'])}, {fmt.count(row['n'])} rows"
+    counts = f"{fmt.clusters(row['clusters'], row['cluster_unit'])}, {fmt.counted(row['n'], 'row')}"
     what = "tested on" if best == "tested" else "too few to compare:"
     return Covered("group", name, best, f"{text}: {what} {counts}", share)
 

@@ -60,8 +60,8 @@ def _second(found: Audit | None) -> Part:
     compared, withheld = sum(found.compared.values()), found.withheld
     verdict = "They agree." if found.agrees else "They do not agree: see the findings register."
     text = (
-        f"{fmt.count(compared)} numbers of this run, of all its models, were made again by another way; "
-        f"{fmt.count(withheld)} withheld ones were not compared. {verdict}"
+        f"Made again by another way: {fmt.counted(compared, 'number')} of this run, of all its models; not "
+        f"compared: {fmt.count(withheld)} withheld. {verdict}"
     )
     lines = tuple(
         Line(

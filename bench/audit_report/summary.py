@@ -58,7 +58,7 @@ def summary(case: Case) -> Section:
     """Section 1: scope, every verdict, everything not tested."""
     results = case.results
     facts = (
-        ("Scope", "; ".join(f"{d.name}, {fmt.count(d.rows)} rows" for d in results.datasets)),
+        ("Scope", "; ".join(f"{d.name}, {fmt.counted(d.rows, 'row')}" for d in results.datasets)),
         ("Policy", case.gate.policy.policy.policy if case.gate else "none"),
         ("Verdict of the policy", case.gate.verdict if case.gate else "none: no policy"),
         ("Baseline", case.baseline or "none"),
@@ -141,10 +141,8 @@ def _small(case: Case) -> list[str]:
         parts = [(name, value) for name, values in case.results.slices(data.name) for value in values]
         states = [state_of(case.results.find(cell, metric, part)) for part in parts] if metric else []
         if few := sum(state != "reportable" for state in states):
-            told.append(
-                f"{data.name}: {few} of {len(states)} values of slices have too little data to compare"
-                f"{' or are withheld' * ('suppressed' in states)}."
-            )
+            why = "too little data to compare" + ", or withheld" * ("suppressed" in states)
+            told.append(f"{data.name}: {why}: {few} of {fmt.counted(len(states), 'value')} of slices.")
     return told
 
 

@@ -1,15 +1,19 @@
 """Write the audit report: one tree as HTML, Markdown and JSON, and as PDF where that is asked for.
 
-Everything is made before the first file is written, so that a refusal touches nothing.
+Everything is made before the first file is written, so that a refusal touches nothing. A draft may be
+replaced; a final report, which somebody signed, never is.
 """
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 from bench.audit_report.case import Asked, open_case
 from bench.audit_report.pdf import as_pdf, require_pdf
 from bench.audit_report.sections import about, audit_page
+from bench.errors import UserError
 from bench.folder import write_file
 from bench.report.page_json import as_json
 from bench.report.page_markdown import as_markdown
@@ -21,9 +25,10 @@ SCHEMA = "affectbench-audit/1"
 
 
 def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
-    """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths; an older PDF goes.
+    """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths; a draft's PDF goes.
 
-    UserError for what ``open_case`` refuses, and for a PDF where the package for it is not installed.
+    UserError for what ``open_case`` refuses, for a PDF where the package for it is not installed, and where a
+    final report is there that would not stay as it is.
     """
     if pdf:
         require_pdf()
@@ -36,10 +41,35 @@ def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
     if pdf:
         files["pdf"] = as_pdf(html)
     folder, written = asked.system.run.path, []
-    if not pdf:  # an earlier one would stand beside a report that it is not of
+    if _is_final(folder):
+        _require_same(folder, files)
+    elif not pdf:  # an earlier one would stand beside a report that it is not of
         (folder / "audit.pdf").unlink(missing_ok=True)
     for end, content in files.items():
         path = folder / f"audit.{end}"
         write_file(path, content)
         written.append(path)
     return written
+
+
+def _is_final(folder: Path) -> bool:
+    """Whether a final report is there; what cannot be read may be one."""
+    path = folder / "audit.json"
+    if not path.is_file():
+        return False
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))["draft"] is not True
+    except (ValueError, KeyError, TypeError):
+        return True
+
+
+def _require_same(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    """UserError for a file that is there and holds anything else."""
+    for end, content in files.items():
+        path = folder / f"audit.{end}"
+        made = content.encode("utf-8") if isinstance(content, str) else content
+        if path.is_file() and path.read_bytes() != made:
+            raise UserError(
+                str(path), "it is of a report that is no draft, and the one asked for differs",
+                "Only a draft is replaced", "Move the files audit.* to another place first",
+            )  # fmt: skip

@@ -6,6 +6,8 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from bench.report import format as fmt
+
 if TYPE_CHECKING:
     from bench.judge.audit import Audit, Difference
 
@@ -22,9 +24,10 @@ def as_text(found: Audit) -> str:
     lines = _offending(found)
     lines += [f"compared       {metric}: {count}" for metric, count in sorted(found.compared.items())]
     total = sum(found.compared.values())
-    lines.append(f"compared       {total} numbers, values with rows and clusters; tolerance {TOLERANCE:g}")
+    every = fmt.counted(total, "number", "")
+    lines.append(f"compared       {every}, values with rows and clusters; tolerance {TOLERANCE:g}")
     if found.undefined:
-        lines.append(f"undefined      {found.undefined} values, on both sides")
+        lines.append(f"undefined      {fmt.counted(found.undefined, 'value', '')}, on both sides")
     if found.largest is not None:
         lines.append(f"largest        {line(found.largest)}")
     for method, (checked, count) in found.intervals.items():
@@ -33,12 +36,12 @@ def as_text(found: Audit) -> str:
     if found.widest is not None:
         lines.append(f"largest        {line(found.widest)} of intervals")
     if found.withheld:
-        lines.append(f"withheld       {found.withheld} values: not compared")
+        lines.append(f"withheld       {fmt.counted(found.withheld, 'value', '')}: not compared")
     for name, count in sorted(found.not_audited.items()):
         lines.append(f"not audited    {name}: {count}")
     lines.append("not audited    p and q, which values are reportable, what the report shows")
     for finding in found.findings:
-        state = f"NO, {len(finding.faults)} faults" if finding.faults else "yes"
+        state = f"NO, {fmt.counted(len(finding.faults), 'fault', '')}" if finding.faults else "yes"
         lines.append(f"invariant      {finding.name} ({finding.checked} checked): {state}")
     lines.append("agrees" if found.agrees else f"DISAGREES: {_reasons(found)}")
     return "\n".join(lines)
@@ -47,7 +50,7 @@ def as_text(found: Audit) -> str:
 def _reasons(found: Audit) -> str:
     """What disagrees: how many numbers, and the invariants that are broken."""
     outside = len(found.differences)
-    reasons = [f"{outside} number{'s' * (outside != 1)} beyond the tolerance"] if outside else []
+    reasons = [f"{fmt.counted(outside, 'number', '')} beyond the tolerance"] if outside else []
     reasons += [f"broken is '{finding.name}'" for finding in found.findings if finding.faults]
     return "; ".join(reasons)
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.report import format as fmt
+
 if TYPE_CHECKING:
     from bench.tables import Targets
 
@@ -51,9 +53,9 @@ def write(
     raters = getattr(ADAPTERS[name], "raters", None)
     votes = raters(Path(root)) if raters else {}
     writers = {rater: partial(write_table, table) for rater, table in votes.items()}
-    counts = {rater: f"{table.num_rows} predictions" for rater, table in votes.items()}
+    counts = {rater: fmt.counted(table.num_rows, "prediction", "") for rater, table in votes.items()}
     _write_new(out, {"targets": targets.write, **writers})
-    for table, count in {"targets": f"{len(targets)} targets", **counts}.items():
+    for table, count in {"targets": fmt.counted(len(targets), "target", ""), **counts}.items():
         typer.echo(f"{out / f'{table}.parquet'}: {count}")
 
 
@@ -111,7 +113,7 @@ def measure(
     write_table(described(table, source_of), out)
     counts = table["measured"].value_counts().to_pylist()
     said = ", ".join(f"{entry['counts']} {entry['values']}" for entry in counts)
-    voice.say(f"{out}: {len(asked)} targets, {said}")
+    voice.say(f"{out}: {fmt.counted(len(asked), 'target', '')}, {said}")
 
 
 def _targets(

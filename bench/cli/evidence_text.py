@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from bench.cli.audit import as_json, as_text, line
+from bench.report import format as fmt
 
 if TYPE_CHECKING:
     from bench.evidence import Bundled, Held, Recomputation
@@ -19,15 +20,14 @@ _UNKNOWN = "whose key that is was not checked: give the signer's public key with
 def made_text(made: Bundled) -> str:
     """Lines for people who made a bundle."""
     manifest = made.manifest
-    files = len(manifest.files) + 2  # the manifest and its signature
+    files = fmt.counted(len(manifest.files) + 2, "file", "")  # the manifest and its signature
     lines = [
-        f"bundle         {manifest.bundle}, {files} files, {made.size:,} bytes: {made.path}",
+        f"bundle         {manifest.bundle}, {files}, {made.size:,} bytes: {made.path}",
         f"signed by      {manifest.signer}",
     ]
     if manifest.elsewhere:
-        lines.append(
-            f"digests alone  {len(manifest.elsewhere)} files: targets, predictions, and what names paths"
-        )
+        alone = fmt.counted(len(manifest.elsewhere), "file", "")
+        lines.append(f"digests alone  {alone}: targets, predictions, and what names paths")
     lines += [f"left out       {path}: no part of the run" for path in made.left_out[:_SHOWN]]
     if len(made.left_out) > _SHOWN:
         lines.append(f"left out       ... and {len(made.left_out) - _SHOWN} more")
@@ -53,13 +53,13 @@ def verified_text(held: Held, made: Recomputation | None) -> str:
         lines.append(f"... and {len(faults) - _SHOWN} more")
     if manifest is not None:
         locked = ", encrypted" if held.encrypted else ""
-        about = f"{len(held.files)} files, affectbench {manifest.affectbench}"
+        about = f"{fmt.counted(len(held.files), 'file', '')}, affectbench {manifest.affectbench}"
         lines.append(f"bundle         {manifest.bundle}{locked}, {about}")
         lines.append(
             f"signed by      {manifest.signer}" if held.whole else f"names signer   {manifest.signer}"
         )
     if not held.whole or made is None or manifest is None:
-        count = f"{len(faults)} fault{'s' * (len(faults) != 1)}"
+        count = fmt.counted(len(faults), "fault", "")
         return "\n".join([*lines, "not recomputed: only a bundle that holds is", f"DOES NOT HOLD: {count}"])
     if not held.vouched:
         lines.append(f"               {_UNKNOWN}")
@@ -99,10 +99,11 @@ def _recomputed(made: Recomputation) -> list[str]:
             by_kind = f"{sum(need.values())} need --targets and --cells, by kind"
             lines.append(f"not recomputed {by_kind}: {_kinds(need)}")
         if made.derived.withheld:
-            lines.append(f"withheld       {made.derived.withheld} estimates: not looked at")
+            hidden = fmt.counted(made.derived.withheld, "estimate", "")
+            lines.append(f"withheld       {hidden}: not looked at")
     for finding in made.findings:
         lines += [f"{finding.name}: NO. {fault}" for fault in finding.faults[:_SHOWN]]
-        state = f"NO, {len(finding.faults)} faults" if finding.faults else "yes"
+        state = f"NO, {fmt.counted(len(finding.faults), 'fault', '')}" if finding.faults else "yes"
         lines.append(f"invariant      {finding.name} ({finding.checked} checked): {state}")
     if made.lock is not None:
         said = "the one that the run was given" if made.lock else "NO, the run was given another"

@@ -96,10 +96,10 @@ def compare(
     from bench.question import Question, reread
     from bench.sides import Side
     from bench.sides import compare as compare_sides
-    from bench.spec import Suite
+    from bench.suite import planned_suite
 
     sides = Side("--new", RunFolder(new), new_model), Side("--old", RunFolder(old or new), old_model)
-    question = Question(Suite(**sides[0].run.plan["suite"]), {}, lambda kind, name: f"--{kind} {name}")
+    question = Question(planned_suite(sides[0].run), {}, lambda kind, name: f"--{kind} {name}")
     suite = reread(question, slice_ or (), metric or (), {}).suite
     found = compare_sides(*sides, suite, read_margin(margin))
     if json:

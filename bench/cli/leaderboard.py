@@ -28,7 +28,5 @@ def publish(
         by = f"ranked by {fmt.metric(table.metric)}" if table.metric else "no metric ranks them"
         if standing is not None and standing.refused is not None:
             by = f"not ranked: {standing.refused}"
-        typer.echo(
-            fmt.plain(f"{board.number}. {board.dataset.name}: {models} model{'s' * (models != 1)}, {by}")
-        )
+        typer.echo(fmt.plain(f"{board.number}. {board.dataset.name}: {fmt.counted(models, 'model')}, {by}"))
     typer.echo(f"leaderboard: {out / 'index.html'}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.errors import UserError, listed
+from bench.report import format as fmt
 
 if TYPE_CHECKING:
     from bench.predict.clip import Clip
@@ -45,7 +46,8 @@ def draw_pictures(
     if not strips:
         raise _nothing_drawn(suite, set(left.values()))
     _write_sheet(file, list(strips.values()))
-    told = [f"{file}: {len(strips)} conditions at severity 0 to 5, of {medium or 'a drawn face'}"]
+    drawn = fmt.counted(len(strips), "condition")
+    told = [f"{file}: {drawn} at severity 0 to 5, of {medium or 'a drawn face'}"]
     for why in (_UNCHANGED, *sorted({*left.values()} - {_UNCHANGED})):
         names = [name for name, reason in left.items() if reason == why]
         told += [f"not drawn, as {why}: {listed(names)}"] if names else []

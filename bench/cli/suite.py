@@ -20,6 +20,7 @@ from bench.cli.flags import (
     Slices,
     Table,
 )
+from bench.report import format as fmt
 
 if TYPE_CHECKING:
     from bench.spec import Suite
@@ -126,7 +127,7 @@ def lock(
     typer.echo(f"suite      {question.suite.suite}")
     typer.echo(f"policy     {made.policy.name if made.policy else 'none'}")
     for found in made.datasets:
-        typer.echo(f"data       {found.name}: {found.rows} targets")
+        typer.echo(f"data       {found.name}: {fmt.counted(found.rows, 'target', '')}")
     typer.echo(f"give it to the run as --lock {out}")
 
 

@@ -23,6 +23,7 @@ from bench.judge.audit_kinds import Recomputed
 from bench.judge.audit_values import CellValues, Value
 from bench.judge.planned import PlannedCell, planned_cells
 from bench.spec import Suite
+from bench.suite import planned_suite
 
 __all__ = ["Derived", "derive", "statement", "what_derives"]
 
@@ -84,7 +85,7 @@ class _Reported(CellValues):
 def derive(folder: RunFolder) -> Derived:
     """Hold every estimate that follows from others against them."""
     rows: list[Row] = pq.read_table(folder.estimates).to_pylist()
-    suite = Suite.model_validate(folder.plan["suite"])
+    suite = planned_suite(folder)
     cells = [_ReportedCell(c.name, c.folder, c.facts, None, c.double) for c in planned_cells(folder)]
     values = {
         (_key(row), row["slice"], row["value"], row["metric"]): _value(row)

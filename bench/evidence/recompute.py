@@ -33,7 +33,8 @@ from bench.judge.audit import Audit, audit
 from bench.judge.invariants import Finding, check_against_targets
 from bench.judge.planned import planned_cells
 from bench.prereg import follow, read_lock
-from bench.spec import Facts, Suite
+from bench.spec import Facts
+from bench.suite import planned_suite
 from bench.tables import read_targets, validate_targets
 from bench.tables.files import read_table
 
@@ -127,7 +128,7 @@ def _from_aggregates(folder: Path, manifest: Manifest, beside: Beside) -> Recomp
 
 def _checked_by_targets(run: RunFolder) -> list[Finding]:
     rows = pq.read_table(run.estimates).to_pylist()
-    return check_against_targets(list(planned_cells(run)), Suite.model_validate(run.plan["suite"]), rows)
+    return check_against_targets(list(planned_cells(run)), planned_suite(run), rows)
 
 
 def _laid_out(folder: Path) -> RunFolder:

@@ -18,6 +18,7 @@ from bench.gate.ground import Ground, Held, Row, too_many
 from bench.gate.pairs import model_of
 from bench.judge.gates import Verdict, above, below
 from bench.latency import LATENCIES, Measured, Quantity, fewest, quantile, rate, ratio
+from bench.report import format as fmt
 from bench.report.format import STAGES
 from bench.report.results import read_results
 from bench.sides import Side
@@ -152,14 +153,15 @@ def _uneven(rule: Rule, level: float, mine: Measured, other: Measured | None) ->
         if one is None:
             continue
         found = quantile(one.times(rule.stage), share, level)
-        worth = f"{whose}{found.n} calls count as {max(1.0, found.n_eff):.0f}"
+        counts = "counts" if found.n == 1 else "count"
+        worth = f"{whose}{fmt.counted(found.n, 'call')} {counts} as {max(1.0, found.n_eff):.0f}"
         if found.n_eff < min(found.n, one.targets) - 1:
             parts.append(
                 f"{worth}, for rounds lie between {found.spread[0]:.3g} and {found.spread[1]:.3g} ms"
             )
             remedies.append(quiet)
         elif one.targets < fewest(share, level):
-            parts.append(f"{worth}, for they are of {one.targets} targets")
+            parts.append(f"{worth}, for they are of {fmt.counted(one.targets, 'target')}")
             remedies.append("measure it on more targets")
     advice = " and ".join(dict.fromkeys(remedies))
     return "; ".join([text, *parts]) + (f": {advice}" if advice else "")

@@ -26,7 +26,7 @@ from bench.judge.audit_curves import audit_curves
 from bench.judge.audit_kinds import Recomputed
 from bench.judge.invariants import Finding, check_run
 from bench.judge.planned import PlannedCell, planned_cells
-from bench.spec import Suite
+from bench.suite import planned_suite
 
 __all__ = ["TOLERANCE", "Audit", "Difference", "audit"]
 
@@ -91,7 +91,8 @@ def audit(run: Path) -> Audit:
     """Recompute a finished run and check its invariants; UserError where there is no finished run."""
     folder = RunFolder(run)
     rows = _estimates(folder)
-    cells, suite = list(planned_cells(folder)), Suite.model_validate(folder.plan["suite"])
+    suite = planned_suite(folder)
+    cells = list(planned_cells(folder))
     again = Recomputed(cells, suite, rows)
     compared: Counter[str] = Counter()
     skipped: Counter[str] = Counter()

@@ -49,7 +49,8 @@ class Family(NamedTuple):
 
 def measured(value: str, slice_: str) -> bool:
     """Whether no attribute of a slice value such as ``Asian&unmeasured`` is unknown, nor its control."""
-    held, given = (value, None) if within(slice_, value) is None else value.split("|")
+    given = within(slice_, value)
+    held = value if given is None else value.partition("|")[0]
     return _UNMEASURED not in (*held.split("&"), given)
 
 

@@ -21,6 +21,7 @@ import numpy as np
 import pyarrow.compute as pc
 
 from bench.judge.rows import Floats, Ints
+from bench.report import format as fmt
 from bench.tables import Targets
 
 __all__ = ["Baseline", "baselines"]
@@ -87,14 +88,14 @@ def _rater(targets: Targets, truth: Ints) -> Baseline | None:
         "uar": float(np.nanmean(recall)),
         "coverage": 1.0,
     }
+    rows = fmt.counted(len(truth), "row", "")
     if not of_votes:
         about = (
-            f"A rater drawn from those of each of {len(truth)} rows, held against the row's label; the "
-            "expected value."
+            f"A rater drawn from those of each of {rows}, held against the row's label; the expected value."
         )
         return Baseline(_RATER, about, values, len(truth))
     about = (
-        f"A rater drawn from those of each of {len(truth)} rows, held against the single most frequent vote "
+        f"A rater drawn from those of each of {rows}, held against the single most frequent vote "
         f"of the others (leave-one-out); {1 - held.sum() / len(truth):.1%} of draws have none such and are "
         "left out; the expected value."
     )

@@ -96,7 +96,7 @@ def _pairs(table: BoardTable, standing: Standing) -> SiteTable:
     )  # fmt: skip
     caption = f"Differences of {fmt.metric(standing.metric)}, with intervals that hold for all pairs at once"
     level = fmt.percent(board.settings.level)
-    notes = (f"Intervals of {level}; {standing.method}; {len(rows)} pairs.",)
+    notes = (f"Intervals of {level}; {standing.method}; {fmt.counted(len(rows), 'pair')}.",)
     return SiteTable(caption, columns, rows, notes=notes)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from bench.digest import canonical_json
 from bench.latency import LATENCIES, Measured, quantile
 from bench.leaderboard.boards import Board, Member
+from bench.report import format as fmt
 
 __all__ = ["Cost", "cost_of"]
 
@@ -52,7 +53,7 @@ def _measured(one: Measured, board: Board) -> Cost:
     if math.isnan(found.estimate):
         return Cost(None, reason="every call failed")
     machine = one.hardware
-    threads = f"{machine.threads} thread{'s' if machine.threads > 1 else ''}"
+    threads = fmt.counted(machine.threads, "thread")
     return Cost(
         found.estimate / 1000, found.low / 1000, found.high / 1000, LATENCY,
         f"{machine.device}, {threads}, {one.precision}",
@@ -81,7 +82,8 @@ def _whole(board: Board, member: Member) -> Cost:
     if decoding["recalled"]:
         return Cost(None, reason="faces were known from runs before: the time is too short")
     environment = facts.get("environment") or {}
-    hardware = f"{environment.get('device')}, {environment.get('threads')} threads, {facts.get('precision')}"
+    threads = fmt.counted(environment.get("threads"), "thread")
+    hardware = f"{environment.get('device')}, {threads}, {facts.get('precision')}"
     alike = _alike(WHOLE, environment, facts.get("precision"), {})
     return Cost(decoding["seconds"] / decoding["targets"], how=WHOLE, hardware=hardware, alike=alike)
 

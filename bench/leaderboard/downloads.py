@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 
 from bench.leaderboard.assemble import BoardTable, Leaderboard
 from bench.leaderboard.boards import Member
+from bench.report import format as fmt
 from bench.tables import ESTIMATES
 
 __all__ = ["downloads", "numbers"]
@@ -109,7 +110,7 @@ def _stood(table: BoardTable) -> Iterator[Row]:
     for name, rank in standing.ranks.items():
         yield {
             **shared, **by_name[name], "kind": "leaderboard_rank", "low": rank.low,
-             "high": rank.high, "family": f"{len(standing.ranks)} models",
+             "high": rank.high, "family": fmt.counted(len(standing.ranks), "model", ""),
             "status": "reportable" if standing.enough else "insufficient", "warning": rank.reason,
         }  # fmt: skip
     for pair in standing.pairs:
@@ -117,7 +118,8 @@ def _stood(table: BoardTable) -> Iterator[Row]:
         few = (pair.reason or "").endswith("never compared")
         yield {
             **shared, **by_name[pair.first], **numbers, "kind": "pair", "reference": pair.second,
-            "side": None if math.isnan(pair.low) else "two-sided", "family": f"{pair.family} pairs",
+            "side": None if math.isnan(pair.low) else "two-sided",
+            "family": fmt.counted(pair.family, "pair", ""),
             "status": "insufficient" if few else "reportable", "warning": pair.reason,
         }  # fmt: skip
 

@@ -67,7 +67,7 @@ def _section(table: BoardTable, apart: tuple[str, ...], cards: Mapping[str, Mode
     board = table.board
     facts = board.dataset.facts
     about = (
-        ("Targets", f"{fmt.count(board.dataset.rows)} rows"),
+        ("Targets", fmt.counted(board.dataset.rows, "row")),
         ("Resampled are", fmt.CLUSTERS[facts.cluster_unit]),
         ("Condition", condition(board.reference)),
     )

@@ -92,7 +92,7 @@ def _numbers(table: BoardTable, member: Member) -> SiteSection:
     board, standing = table.board, table.standing
     facts = [
         ("Condition of reference", condition(board.reference)),
-        ("Targets", f"{fmt.count(board.dataset.rows)} rows"),
+        ("Targets", fmt.counted(board.dataset.rows, "row")),
         ("sha256 of the targets", board.dataset.digest),
     ]
     if standing is not None:
@@ -111,7 +111,7 @@ def _numbers(table: BoardTable, member: Member) -> SiteSection:
 def _of_all(place: Datum, models: int) -> str:
     """A rank with the number of models ranked, and the reason where it has none."""
     if place.key is not None:
-        return f"{place.text} of {models} models"
+        return f"{place.text} of {fmt.counted(models, 'model')}"
     return f"{place.text} ({place.note})" if place.note else place.text
 
 

@@ -17,6 +17,7 @@ from bench.leaderboard.cost import Cost, cost_of
 from bench.report.differences import within
 from bench.report.records import Place
 from bench.report.results import Row
+from bench.report.robustness import as_much
 
 __all__ = ["Degraded", "Gap", "Tradeoff", "shared_places", "tradeoffs"]
 
@@ -41,11 +42,13 @@ class Degraded:
     """What conditions take from a model: the mean over conditions that all share, and the worst of them.
 
     ``mean`` is that of the means over severities, without an interval, None where one is undefined; ``worst``
-    is a row, its interval that of all conditions at once where ``at_once``.
+    is a row, its interval that of all conditions at once where ``at_once``; ``as_much`` are others that take
+    as much.
     """
 
     mean: float | None
     worst: Row
+    as_much: tuple[Row, ...]
     at_once: bool
 
 
@@ -132,9 +135,10 @@ def _degraded(member: Member, metric: str, shared: Sequence[Place]) -> Degraded 
     whole = len(known) == len(mine)
     mean = statistics.fmean(statistics.fmean(each) for each in families.values()) if whole else None
     worst = max(known, key=lambda row: float(row["estimate"]))
+    tied = tuple(as_much(worst, known))
     joint = [
         r for r in member.differences if r["kind"] == "worst" and r["metric"] == metric and r["slice"] is None
     ]
     if joint and set(losses) == set(shared) and place_of(joint[0]) == place_of(worst):
-        return Degraded(mean, joint[0], at_once=True)
-    return Degraded(mean, worst, at_once=False)
+        return Degraded(mean, joint[0], tied, at_once=True)
+    return Degraded(mean, worst, tied, at_once=False)

@@ -44,7 +44,7 @@ def gap_ends(gap: Gap) -> tuple[float, float] | None:
 
 
 def worst_datum(side: Tradeoff | None) -> Datum:
-    """The worst of the conditions that all models share, with its interval."""
+    """The worst of the conditions that all models share, with its interval, and those that take as much."""
     if side is None or side.degraded is None:
         return NOTHING
     row = side.degraded.worst
@@ -52,7 +52,11 @@ def worst_datum(side: Tradeoff | None) -> Datum:
         "the interval is of this condition alone, which is the largest of several: the run has other "
         "conditions, too"
     )  # fmt: skip
-    return Datum(f"{fmt.estimate(row)} {_place(row)}", "text measure", float(row["estimate"]), note=note)
+    others = "; ".join(map(_place, side.degraded.as_much))
+    tied = f" (as much by {others})" if others else ""
+    return Datum(
+        f"{fmt.estimate(row)} {_place(row)}{tied}", "text measure", float(row["estimate"]), note=note
+    )
 
 
 def mean_datum(side: Tradeoff) -> Datum:

@@ -85,9 +85,9 @@ def rank(found: Rank | None, standing: Standing, name: str) -> Datum:
     if found is None:
         return Datum(fmt.DASH, "absent", note=_unranked(standing, name))
     if found.low is None:
-        return Datum("not known", "rank absent", note=found.reason or "")
-    held = f"{found.low}" if found.low == found.high else f"{found.low}{fmt.DASH}{found.high}"
+        return Datum(fmt.rank(None, None), "rank absent", note=found.reason or "")
     mark = "" if standing.enough else f"{MARK} "
+    held = fmt.rank(found.low, found.high)
     return Datum(f"{mark}{held}", "rank", float(found.low), note=found.reason or "")
 
 
@@ -161,10 +161,10 @@ def contamination(
     for other, count in shared:
         known, why = trained_on(model, other, card)
         if known != "unknown":
-            rows = fmt.count(board.dataset.rows, " ")
+            rows = fmt.counted(board.dataset.rows, "row", " ")
             return (
                 "shared",
-                f"{fmt.count(count, ' ')} of {rows} rows here are on media of {other.name}. {why}",
+                f"{fmt.count(count, ' ')} of {rows} here are on media of {other.name}. {why}",
             )
     return flag, told
 
@@ -191,7 +191,7 @@ def pair_sentence(pair: Pair, metric: str) -> str:
     numbers = (
         f"{fmt.signed(pair.estimate, 3)} [{fmt.signed(pair.low, 3)}, {fmt.signed(pair.high, 3)}] of {name}"
     )
-    tested = f"adjusted p {fmt.probability(pair.p_adjusted)} over {pair.family} pairs"
+    tested = f"adjusted p {fmt.probability(pair.p_adjusted)} over {fmt.counted(pair.family, 'pair')}"
     if pair.verdict == "not decided":
         why = f" ({pair.reason})" if pair.reason else ""
         return f"The data do not decide between {pair.first} and {pair.second}{why}: {numbers}, {tested}."

@@ -106,7 +106,7 @@ def _unperturbed(dataset: str, results: Results) -> str:
     left, every = sum(cell.unperturbed for cell in cells), sum(cell.perturbable or 0 for cell in cells)
     if not left:
         return ""
-    share = f"{fmt.count(left)} of {fmt.count(every)} frames ({100 * left / every:.1f} %)"
+    share = f"{fmt.count(left)} of {fmt.counted(every, 'frame')} ({100 * left / every:.1f} %)"
     return f"{dataset}: {share} that were to be perturbed stayed as they were, which makes losses smaller."
 
 

@@ -97,9 +97,10 @@ def unperturbed(results: Results, dataset: str) -> tuple[str, ...]:
     told = []
     for (family, left, all_frames), models in counted.items():
         share = f" ({fmt.percent(left / all_frames)})" if all_frames else ""
+        every = fmt.counted(all_frames, "frame")
         whose = "" if set(models) == set(looking) else f" for {listed(unique(models), 6)}"
         told.append(
-            f"{family[:1].upper()}{family[1:]}: {fmt.count(left)} of {fmt.count(all_frames)} frames{share} "
+            f"{family[:1].upper()}{family[1:]}: {fmt.count(left)} of {every}{share} "
             f"have no face that could be worked on and stay as they are{whose}."
         )
     return (*told, _MILDER) if any(left for _, left, _ in counted) else tuple(told)

@@ -107,7 +107,7 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
         mine = [row for row in rows if (row["model"], over(row)) == (model, name)]
         # Where there are but two values, or the rest would tell what is withheld, the pairs say it.
         shown = [row for row in mine if row["reference"] == _REST] or [_larger_first(row) for row in mine]
-        told += [row["family"] for row in shown if row["family"]]
+        told += [fmt.family(row["family"]) for row in shown if row["family"]]
         lines = tuple(
             Line(f"{row['value']} against {_rest(row)}", (
                 estimated(row), Entry(fmt.probability(row["p_adjusted"])), _found_from(row["sdd80"]),
@@ -116,8 +116,8 @@ def contrast_table(results: Results, data: Dataset, metric: str) -> Table:
         )  # fmt: skip
         groups.append(Group(lines, f"{model}, {name}"))
     caption = f"Differences of {fmt.metric(metric)} on {data.name} with simultaneous intervals"
-    at_once = ", of ".join(unique(told))
-    held = f"An adjusted p and its interval hold, for each model, at once for all of {at_once}."
+    families = (name if name.startswith("1 ") else f"all of {name}" for name in unique(told))
+    held = f"An adjusted p and its interval hold, for each model, at once for {', for '.join(families)}."
     columns = ("Contrast", "Difference", "p, adjusted", fmt.SEEN)
     return Table(caption, columns, tuple(groups), (held,) if told else ())
 

@@ -7,14 +7,15 @@ here computes with the numbers.
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
 __all__ = [
     "CLUSTERS", "DASH", "MINUS", "SEEN", "STAGES", "THIN", "UNDEFINED", "WITHHELD", "clusters", "condition",
-    "count", "estimate", "heading", "interval", "measured", "metric", "number", "percent", "plain",
-    "probability", "short", "signed", "spanned", "wrapped",
+    "count", "counted", "estimate", "family", "heading", "interval", "measured", "metric", "number",
+    "percent", "plain", "probability", "rank", "short", "signed", "spanned", "wrapped",
 ]  # fmt: skip
 
 THIN = "\u202f"
@@ -107,6 +108,25 @@ def count(value: float | None, separator: str = THIN) -> str:
     return DASH if value is None or math.isnan(value) else f"{value:,.0f}".replace(",", separator)
 
 
+def counted(value: float | None, noun: str, separator: str = THIN) -> str:
+    """A count with what it is of: the noun as it is of one, with an s of any other number.
+
+    >>> counted(1, "pair"), counted(0, "fault"), counted(3573, "row", " ")
+    ('1 pair', '0 faults', '3 573 rows')
+    """
+    return f"{count(value, separator)} {noun if value == 1 else f'{noun}s'}"
+
+
+def family(text: str) -> str:
+    """The ``family`` of an estimate, in which one thing is one thing.
+
+    >>> family("1 pairs of sex"), family("3 pairs of race"), family("1 gap of a")
+    ('1 pair of sex', '3 pairs of race', '1 gap of a')
+    """
+    one = re.match(r"1 (\w+)s\b", text)
+    return text if one is None else f"1 {one[1]}{text[one.end() :]}"
+
+
 def interval(row: dict[str, Any]) -> str:
     """The interval of an estimate, or that there is none.
 
@@ -138,7 +158,18 @@ def clusters(value: int | None, unit: str | None, separator: str = THIN) -> str:
     ('91 persons', '1 clip')
     """
     name = unit or "cluster"
-    return f"{count(value, separator)} {name if value == 1 else CLUSTERS.get(name, 'clusters')}"
+    return counted(value, name if value == 1 or name in CLUSTERS else "cluster", separator)
+
+
+def rank(low: float | None, high: float | None) -> str:
+    """A rank, which is an interval, one number where its ends agree; "not known" without them.
+
+    >>> rank(1.0, 1.0), rank(2.0, 3.0), rank(None, None)
+    ('1', '2–3', 'not known')
+    """
+    if low is None or high is None:
+        return "not known"
+    return f"{low:.0f}" if low == high else f"{low:.0f}{DASH}{high:.0f}"
 
 
 def percent(share: float) -> str:

@@ -98,7 +98,7 @@ def measured(results: Results) -> tuple[tuple[str, str], ...]:
         ("Suite", f"{results.suite.suite} (digest {results.suite_digest[:12]})"),
     ]
     facts += [
-        (f"Data: {data.name}", f"{fmt.count(data.rows)} rows, {_cluster_count(results, data)}")
+        (f"Data: {data.name}", f"{fmt.counted(data.rows, 'row')}, {_cluster_count(results, data)}")
         for data in results.datasets
     ]
     slices = unique(name for data in results.datasets for name, _ in results.slices(data.name))
@@ -160,14 +160,15 @@ def of_dataset(results: Results, data: Dataset) -> tuple[tuple[str, str], ...]:
 def states(results: Results) -> tuple[str, ...]:
     """What the states of slices mean, with the thresholds of the suite."""
     rule = results.suite.slice_rule
+    hidden, few = (fmt.counted(count, "cluster") for count in (rule.suppress_below, rule.clusters))
     return (
-        f"Suppressed: fewer than {rule.suppress_below} clusters, or a slice from which such a one could be "
+        f"Suppressed: fewer than {hidden}, or a slice from which such a one could be "
         "worked out; every number is withheld. Data sets with public attributes show them as insufficient."
         f"{_revealing(results)}",
-        f"Insufficient: fewer than {rule.clusters} clusters; for proportions an effective n (n_eff) "
+        f"Insufficient: fewer than {few}; for proportions an effective n (n_eff) "
         f"below {rule.n_eff} or fewer than {rule.successes_and_failures} successes or failures; for other "
-        f"metrics fewer than {rule.rows_in_class} rows in a class. Undefined: the metric has no "
-        "value on these rows.",
+        f"metrics fewer than {fmt.counted(rule.rows_in_class, 'row')} in a class. Undefined: the metric "
+        "has no value on these rows.",
     )
 
 

@@ -16,9 +16,9 @@ from bench.report.table import Group, Line, Table, words
 __all__ = ["condition_table", "rank_rows", "rank_table", "text", "told"]
 
 _RANKS = (
-    "Rank 1 is the best; equal values share a rank. In brackets stand the ranks that a model may truly have: "
-    "they hold for all models of a metric at once, and models are paired by cluster, so that models which "
-    "the data cannot tell apart share ranks."
+    "A rank is an interval, 1 the best. With {level} confidence the true ranks of all models of a metric lie "
+    "in theirs; models are paired by cluster. Models that these data do not tell apart share ranks, and "
+    "nothing else is said of their order."
 )
 _DOUBLES = "Doubles of known quality are not ranked."
 
@@ -31,7 +31,8 @@ def rank_rows(results: Results, data: Dataset, place: Place) -> dict[tuple[str, 
 
 def told(results: Results) -> tuple[str, ...]:
     """What must be said of ranks."""
-    return (_RANKS, _DOUBLES) if any(model.double for model in results.models) else (_RANKS,)
+    text = _RANKS.format(level=fmt.percent(results.suite.level))
+    return (text, _DOUBLES) if any(model.double for model in results.models) else (text,)
 
 
 def rank_table(results: Results, data: Dataset) -> Table:
@@ -43,7 +44,7 @@ def rank_table(results: Results, data: Dataset) -> Table:
         Line(model, tuple(_entry(rows.get((model, metric))) for metric in metrics))
         for model in _models(results, rows)
     )
-    caption = f"Ranks on {data.name}, {words(place)}, with ranges that hold for all models at once"
+    caption = f"Ranks on {data.name}, {words(place)}, as intervals that hold for all models at once"
     columns = ("Model", *(fmt.heading(metric) for metric in metrics))
     return Table(caption, columns, (Group(lines),) if lines else ())
 
@@ -62,18 +63,17 @@ def condition_table(results: Results, data: Dataset, metric: str) -> Table:
 
 
 def text(row: Row | None) -> str:
-    """A rank with its range and of how many, as "1 [1, 2] of 3".
+    """A rank, which is an interval, and of how many, as "1–2 of 3"; no single rank in it is said.
 
     >>> text({"estimate": 1.0, "low": 1.0, "high": 2.0, "family": "3 models", "status": "reportable"})
-    '1 [1, 2] of 3'
+    '1–2 of 3'
     """
     if row is None:
         return fmt.DASH
     if row["estimate"] is None:
         return "not ranked"
-    known = row["low"] is not None and row["high"] is not None
-    held = f"[{row['low']:.0f}, {row['high']:.0f}]" if known else "(no range)"
-    return f"{row['estimate']:.0f} {held} of {row['family'].removesuffix(' models')}"
+    held = fmt.rank(row["low"], row["high"])
+    return held if row["low"] is None else f"{held} of {row['family'].removesuffix(' models')}"
 
 
 def _models(results: Results, keys: Sequence[tuple[str, str]] | dict[tuple[str, str], Row]) -> list[str]:

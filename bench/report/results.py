@@ -25,6 +25,7 @@ from bench.prereg import Followed
 from bench.report.records import Cell, Dataset, Model, Perturbation, Place
 from bench.report.rows import EstimateRows, Row
 from bench.spec import Facts, Suite
+from bench.suite import planned_suite
 from bench.tables import ESTIMATES, read_table
 from bench.tables.curves import CURVES
 
@@ -242,7 +243,7 @@ def unique(items: Iterable[_T]) -> list[_T]:
 def read_results(run: Path) -> Results:
     """Read a run folder; UserError where it is not finished, not a run, or of another version."""
     folder = RunFolder(run)
-    info = folder.plan
+    info, suite = folder.plan, planned_suite(folder)
     table = read_table(folder.estimates)
     if not table.schema.equals(ESTIMATES):
         raise _unreadable(folder.estimates, "the columns are not those of Estimates")
@@ -253,7 +254,7 @@ def read_results(run: Path) -> Results:
             run=run,
             kind=info["kind"],
             version=info["affectbench"],
-            suite=Suite.model_validate(info["suite"]),
+            suite=suite,
             suite_digest=info["suite_digest"],
             device=info["device"],
             precision=info["precision"],

@@ -17,8 +17,8 @@ from bench.report.results import Results, Row, unique
 from bench.report.table import Group, Line, Table
 
 __all__ = [
-    "AGAINST", "ROBUSTNESS", "conditions_json", "contrast_table", "degradation_table", "summary_table",
-    "worst_of",
+    "AGAINST", "ROBUSTNESS", "as_much", "conditions_json", "contrast_table", "degradation_table",
+    "summary_table", "worst_of",
 ]  # fmt: skip
 
 ROBUSTNESS = (
@@ -169,10 +169,16 @@ def _worst_place(results: Results, worst: Row) -> str:
     """The worst condition, and those that take as much, if any; an interval is that of the first."""
     rows = results.of_kind("degradation", worst["dataset"], worst["model"], worst["metric"])
     rows = [row for row in rows if row["slice"] is None]
-    tied = [row for row in rows if row["severity"] is not None and _equal(row, worst)]
-    tied = [row for row in tied if _place(row) != _place(worst)]
+    tied = as_much(
+        worst, [row for row in rows if row["severity"] is not None and _place(row) != _place(worst)]
+    )
     first, *others = [f"{_words(r)}{_mark(results, r)}" for r in (worst, *tied)]
     return first + (f" (as much by {'; '.join(others)})" if others else "")
+
+
+def as_much(row: Row, rows: Sequence[Row]) -> list[Row]:
+    """Of rows the others that have the same estimate but for rounding: none of equals is the one extreme."""
+    return [other for other in rows if other is not row and _equal(other, row)]
 
 
 def _equal(one: Row, other: Row) -> bool:
@@ -232,7 +238,7 @@ def _most(rows: Sequence[Row]) -> tuple[Entry, Entry]:
     most = max(known, key=lambda row: float(row["estimate"]))
     if most["estimate"] <= 0:
         return Entry("none loses", "text"), Entry(fmt.DASH)
-    tied = [f"{row['slice']} {row['value']}" for row in known if row is not most and _equal(row, most)]
+    tied = [f"{row['slice']} {row['value']}" for row in as_much(most, known)]
     others = f" (as much: {', '.join(tied)})" if tied else ""
     return Entry(f"{most['slice']} {most['value']}{others}", "text"), estimated(most)
 

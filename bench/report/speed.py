@@ -22,8 +22,9 @@ def speed_table(results: Results) -> Table:
     """Latency from medium to answer and by stage, and throughput, a group per data set and machine."""
     groups: dict[str, list[Line]] = {}
     for one in results.latency:
-        own, threads = one.hardware, "thread" if one.hardware.threads == 1 else "threads"
-        of = f"{one.dataset}, {own.device}, {own.threads} {threads} on {own.cores} cores, {one.precision}"
+        own = one.hardware
+        threads, cores = fmt.counted(own.threads, "thread"), fmt.counted(own.cores, "core")
+        of = f"{one.dataset}, {own.device}, {threads} on {cores}, {one.precision}"
         groups.setdefault(of, []).append(_line(one, results.suite.level))
     lines = tuple(Group(tuple(found), title) for title, found in groups.items())
     return Table("Speed: one target at a time, and many at once", _COLUMNS, lines, _notes(results))
@@ -89,8 +90,9 @@ def _notes(results: Results) -> tuple[str, ...]:
         return ()
     one = results.latency[0]
     return (
-        f"{one.rounds} rounds of one target at a time, each after {one.warm_up} calls that do not count; of "
-        f"stages the medians. Intervals ({fmt.percent(results.suite.level)}) are order statistics, of "
+        f"{fmt.counted(one.rounds, 'round')} of one target at a time, each after "
+        f"{fmt.counted(one.warm_up, 'call')} outside the count; of stages the medians. Intervals "
+        f"({fmt.percent(results.suite.level)}) are order statistics, of "
         "fewer calls where rounds differ by more than chance or targets came again; a dash is an end that so "
         "few do not give. Media are read from where the system has them, which after a run is memory.",
     )

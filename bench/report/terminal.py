@@ -147,7 +147,7 @@ def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
     if more := len(results.places(data.name)[1:]):
         told = [robustness.worst_of(results, data, model.name, metric) for model in results.models if metric]
         yield from (_text(text) for text in (*told, *reliance.lines(results, data)) if text)
-        yield Text(f"{more} more condition{'s' if more > 1 else ''}: see the report")
+        yield Text(f"{fmt.counted(more, 'more condition')}: see the report")
 
 
 def _why(rows: Iterable[tuple[str, str, Row | None]]) -> Iterator[Text]:

@@ -50,7 +50,8 @@
         row.hidden = !(kept && row.cells[0].textContent.toLowerCase().includes(wanted));
         seen += !row.hidden;
       }
-      said.textContent = `${seen} of ${table.tBodies[0].rows.length} rows`;
+      const all = table.tBodies[0].rows.length;
+      said.textContent = `${seen} of ${all} row${all === 1 ? "" : "s"}`;
     };
     form.addEventListener("input", filter);
     form.addEventListener("submit", (event) => event.preventDefault());

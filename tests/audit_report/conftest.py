@@ -22,7 +22,6 @@ from bench.report.render import render
 from bench.report.rows import EstimateRows, Row
 from bench.sides import Side
 from bench.tables.estimates import estimates_table
-from tests.gate.conftest import runs  # noqa: F401 - a fixture
 from tests.report.fake_run import hostile
 from tests.report.reading import Reader
 
@@ -102,7 +101,7 @@ Made = Callable[..., Case]
 
 
 @pytest.fixture(scope="session")
-def audited(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:  # noqa: F811
+def audited(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
     """Gather a case of the run ``new``: its context and policy as texts, with words of ``Asked``."""
     folder = tmp_path_factory.mktemp("audited")
 
@@ -130,7 +129,7 @@ def asked(run: Path, folder: Path, context: str | None, policy: str | None = Non
 
 
 @pytest.fixture(scope="session")
-def written(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:  # noqa: F811
+def written(runs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of the run ``new`` with its audit report: a policy, a baseline, and a second opinion."""
     folder = tmp_path_factory.mktemp("written")
     shutil.copytree(runs / "new", folder / "new")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -108,3 +109,44 @@ def test_the_same_input_gives_the_same_bytes(runs: Path, tmp_path: Path) -> None
         texts.append(read_audit(tmp_path / name / "run").texts)
     assert texts[0] == texts[1]
     assert str(tmp_path) not in "".join(texts[0].values())
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in run.glob("audit.*")}
+
+
+@pytest.mark.parametrize(
+    "again",
+    [{"date": "2026-11-22"}, {**DATED, "date": "2026-11-23"}, {}],
+    ids=["draft", "other date", "plain draft"],
+)
+def test_a_final_report_is_not_replaced_by_another(runs: Path, tmp_path: Path, again: dict[str, Any]) -> None:
+    run = tmp_path / "new"
+    shutil.copytree(runs / "new", run)
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED))  # a draft first, which a final one may replace
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED))
+    (run / "audit.pdf").write_bytes(b"%PDF-1.7 of the final report")
+    before = files_of(run)
+    with pytest.raises(UserError) as refused:
+        write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **again))
+    assert str(refused.value) == (
+        f"{run / 'audit.html'}: it is of a report that is no draft, and the one asked for differs. Only a draft is "
+        "replaced. Move the files audit.* to another place first."
+    )
+    assert files_of(run) == before
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED))  # the same again is no other
+    assert files_of(run) == before
+    for path in run.glob("audit.*"):
+        path.rename(tmp_path / path.name)
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **again))
+    assert set(files_of(run)) == {"audit.html", "audit.md", "audit.json"}
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"draft": null}'])
+def test_what_may_be_a_final_report_is_not_replaced(runs: Path, tmp_path: Path, content: str) -> None:
+    run = tmp_path / "new"
+    shutil.copytree(runs / "new", run)
+    (run / "audit.json").write_text(content)
+    with pytest.raises(UserError, match=r"audit\.json: it is of a report that is no draft"):
+        write_audit(asked(run, tmp_path, CONTEXT))
+    assert files_of(run) == {"audit.json": content.encode()}

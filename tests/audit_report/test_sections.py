@@ -11,15 +11,19 @@ import pytest
 
 from bench.audit_report.case import open_case
 from bench.audit_report.data import data
+from bench.audit_report.instructions import instructions
 from bench.audit_report.limits import SECURITY
 from bench.audit_report.reproducibility import command
 from bench.audit_report.sections import audit_page
 from bench.folder import RunFolder
 from bench.report.parts import Section
+from bench.report.render import render
 from bench.report.table import Table
 from bench.sides import Side
+from bench.spec import Condition, Facts
 from tests.audit_report.conftest import CONTEXT, POLICY, Made, as_rows, asked, read_audit
 from tests.gate.conftest import score_locked
+from tests.report import fake_run
 
 GOLDEN = {
     "0 Identity and signatures": ["Responsibility", "Digests"],
@@ -153,6 +157,41 @@ def test_the_instructions_quote_the_estimates(audited: Made, bare: dict[str, Sec
     assert f"accuracy (WAR) {whole:.3f} [" in points["(ii) accuracy and metrics"]
     assert points["(ii) robustness"] == "not tested (section 9)"
     assert "faith: any" in points["(iii) circumstances that create risk"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "robust"),
+    [
+        ((0.25, 0.1, 0.1 + 0.15), "d: most is lost under low light, severity 1, on the frame "
+         "(as much under occlusion, severity 2, on the crop): UAR 0.250 [0.230, 0.270] ("),
+        ((0.25, 0.1, 0.2), "d: most is lost under low light, severity 1, on the frame: UAR 0.250 ["),
+        ((0.0, -0.1, 0.0), "d: no condition that was run takes anything away"),
+    ],
+)  # fmt: skip
+def test_the_instructions_name_what_is_as_bad_as_the_worst(
+    tmp_path: Path, lost: tuple[float, ...], robust: str
+) -> None:
+    run = fake_run.FakeRun(
+        Facts(name="d", attributes={"sex": "given"}), [fake_run.model("m")], rows=1000, slices=("sex",),
+        metrics=("uar",), conditions=(Condition(perturb="low_light"), Condition(perturb="occlusion", where="crop")),
+    )  # fmt: skip
+    for value, found in ((None, 0.7), ("f", 0.6), ("m", 0.8), ("x", 0.6)):
+        run.estimate("m", "uar", found, part=("sex" if value else None, value))
+    run.cell("m", {"ok": 1000})
+    for place, less in zip(
+        (("low_light", 1, "frame"), ("low_light", 2, "frame"), ("occlusion", 2, "crop")), lost, strict=True
+    ):
+        run.cell("m", {"ok": 1000}, place)
+        run.estimate("m", "uar", 0.7 - less, place=place)
+        run.estimate("m", "uar", less, place=place, kind="degradation")
+    folder = run.write(tmp_path / "run")
+    render(folder)
+    RunFolder(folder).seal()
+    section = instructions(open_case(asked(folder, tmp_path, None)))
+    points = {line.head: line.entries[0].text for line in section.parts[0].tables[0].groups[0].lines}
+    assert points["(ii) robustness"].startswith(robust)
+    groups = points["(v) performance on persons or groups"]
+    assert groups.startswith("d: least well for sex f (as badly for sex x), UAR 0.600 [")
 
 
 def test_what_is_to_be_watched_follows_from_what_was_not_tested(bare: dict[str, Section]) -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from bench.errors import UserError
+from bench.folder import RunFolder
+from bench.judge.audit import audit
+from bench.judge.audit_values import measured
+from bench.report.results import read_results
+from bench.workflow import finish
 from tests.e2e.conftest import Affectbench
 
 
@@ -80,3 +87,30 @@ def test_a_folder_that_is_no_run_is_refused(affectbench: Affectbench, tmp_path: 
     done = affectbench("audit", tmp_path, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no readable run.json" in done.stderr
+
+
+@pytest.mark.parametrize("read", [audit, read_results, finish], ids=lambda read: read.__name__)
+def test_a_run_of_a_suite_that_this_version_refuses(scored: Path, read: Callable[..., object]) -> None:
+    """Planted: an older version took a slice by an attribute with a bar in its name."""
+    plan = json.loads((scored / "run.json").read_text())
+    plan["suite"]["slices"] = ["s|x"]
+    (scored / "run.json").write_text(json.dumps(plan))
+    table = pq.read_table(scored / "estimates.parquet")
+    rows = [{**row, "slice": row["slice"] and "s|x"} for row in table.to_pylist()]
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), scored / "estimates.parquet")
+    before = {path: path.read_bytes() for path in scored.rglob("*") if path.is_file()}
+    with pytest.raises(UserError) as refused:
+        read(RunFolder(scored) if read is finish else scored)
+    assert str(refused.value) == (
+        f"{scored / 'run.json'}: slice 's|x' has an '|', which stands before a control. Rename it. Run it again, with "
+        "a suite of this version, or use the version that wrote it."
+    )
+    assert {path: path.read_bytes() for path in scored.rglob("*") if path.is_file()} == before
+
+
+def test_a_value_of_any_slice_is_told_apart() -> None:
+    """A bar divides a value from its control once; whatever else has one breaks nothing."""
+    assert measured("f", "s|x")
+    assert measured("f|a|b", "sex|age")
+    assert not measured("unmeasured|a|b", "sex|age")
+    assert not measured("f|unmeasured", "sex|age")

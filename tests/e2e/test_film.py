@@ -116,7 +116,7 @@ def test_a_suite_of_films_is_shown(affectbench: Affectbench, tmp_path: Path) -> 
         "scaled by pixels)"
     ) in lines
     assert lines[-2:] == [
-        "pictures   P.png: 1 conditions at severity 0 to 5, of a drawn face",
+        "pictures   P.png: 1 condition at severity 0 to 5, of a drawn face",
         "pictures   not drawn, as they act on whole videos: frame_rate on the frame, h264 on the media as given",
     ]
 

@@ -137,7 +137,7 @@ def test_what_acts_on_faces_is_left_out_where_they_cannot_be_found(
     (tmp_path / "F.yaml").write_text(FACES)
     words = ["suite", "show", str(tmp_path / "F.yaml"), "--pictures", str(tmp_path / "sheet.png")]
     done = CliRunner().invoke(app, words)
-    assert "1 conditions at severity 0 to 5" in done.output
+    assert "1 condition at severity 0 to 5" in done.output
     why = "what fits faces cannot be loaded (its weights are nowhere)"
     assert f"not drawn, as {why}: side_light on the media as given\n" in done.output
     (tmp_path / "F.yaml").write_text(FACES.replace("{perturb: roll}, ", ""))

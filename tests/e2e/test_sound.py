@@ -125,7 +125,7 @@ def test_the_suite_is_shown(affectbench: Affectbench, tmp_path: Path) -> None:
     assert (
         "condition  desynchronisation on the sound (1: 125, 2: 185, 3: 350, 4: 700, 5: 1400 ms by which the sound is late)"
     ) in lines
-    assert lines[-2] == "pictures   P.png: 1 conditions at severity 0 to 5, of a drawn face"
+    assert lines[-2] == "pictures   P.png: 1 condition at severity 0 to 5, of a drawn face"
     assert lines[-1].startswith(
         "pictures   not drawn, as they act on the sound: background_noise on the sound, "
     )

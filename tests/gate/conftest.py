@@ -1,6 +1,6 @@
 """Two finished runs, an old model and a new one, over 60 people whose right answers are planted; locks before a run.
 
-``tracked`` has them in a SQLite store as well.
+``runs`` (tests/conftest.py) has them in a folder, ``tracked`` in a SQLite store as well.
 """
 
 from __future__ import annotations
@@ -74,16 +74,6 @@ def score_locked(runs: Path, folder: Path, policy: Path, *more: str) -> None:
     done = CliRunner().invoke(app, [str(word) for word in words])
     assert done.exit_code == 0, done.output
     score(runs, "new", "--suite", suite, "--lock", lock, *more, out=folder / "new")
-
-
-@pytest.fixture(scope="session")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the finished runs ``old`` and ``new``."""
-    folder = tmp_path_factory.mktemp("gated")
-    write(folder)
-    score(folder, "old")
-    score(folder, "new")
-    return folder
 
 
 @dataclass(frozen=True)

@@ -175,7 +175,8 @@ def test_it_shares_no_code_with_what_it_audits() -> None:
     parts = sorted(path.stem for path in (ROOT / "bench" / "judge").glob("audit*.py"))
     assert {"audit", "audit_kinds", "audit_values"} <= set(parts)
     names = (*parts, "few", "invariants", "planned")
-    allowed = {"bench.errors", "bench.folder", "bench.spec", "bench.digest", "bench.tables.frame",
+    # bench.suite reads what was asked, as bench.spec has it: no number is made there.
+    allowed = {"bench.errors", "bench.folder", "bench.spec", "bench.suite", "bench.digest", "bench.tables.frame",
                *(f"bench.judge.{name}" for name in names if name != "audit")}  # fmt: skip
     for name in (*(f"judge/{name}.py" for name in names), "tables/frame.py"):
         tree = ast.parse((ROOT / "bench" / name).read_text())

@@ -63,6 +63,18 @@ def test_sentences(verdict: str, low: float, told: str) -> None:
     assert pair_sentence(pair, "uar").startswith(told)
 
 
+def test_one_pair_is_one_pair(board: Leaderboard) -> None:
+    from dataclasses import replace
+
+    standing = board.tables[0].standing
+    assert standing is not None
+    alone = replace(standing, pairs=(replace(standing.pairs[0], family=1),))
+    page = compare_page(board, replace(board.tables[0], standing=alone))
+    _, table, words, _ = page.sections[0].parts
+    assert table.tables[0].notes[0].endswith("; 1 pair.")
+    assert words.text[0].endswith(" over 1 pair.")
+
+
 def test_a_page_of_pairs_needs_pairs(board: Leaderboard) -> None:
     from dataclasses import replace
 

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ from bench.errors import UserError
 from bench.leaderboard import site as site_module
 from bench.leaderboard.assemble import Leaderboard, assemble
 from bench.leaderboard.site import require_place, write_site
+from bench.report.notes import of_dataset
+from bench.report.results import read_results
 from tests.leaderboard.conftest import as_double, invoke, predictions, right
 
 SCRIPT = "<script>alert(1)</script>"

@@ -118,7 +118,9 @@ def test_means_and_worst_are_over_what_all_share(sides: tuple[Board, dict[str, T
 def test_where_all_conditions_are_shared_the_interval_is_of_all_at_once(tmp_path: Path) -> None:
     _, found = made(plant(tmp_path, "b"))
     datum = worst_datum(found["b"])
-    assert datum.text == "0.050 [0.020, 0.080] low light, severity 1, on the crop"
+    assert datum.text == (
+        "0.050 [0.020, 0.080] low light, severity 1, on the crop (as much by low light, severity 3, on the crop)"
+    )
     assert datum.note == ""
 
 

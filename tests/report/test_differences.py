@@ -123,7 +123,7 @@ def test_gaps_are_in_the_order_of_the_run_larger_first_and_primary_ones_marked(p
     (line,) = contrasts.groups[0].lines
     assert (line.head, line.entries[0].text) == ("M against F", "0.100 [0.060, 0.140]")
     assert contrasts.notes == (
-        "An adjusted p and its interval hold, for each model, at once for all of 1 pairs of sex.",
+        "An adjusted p and its interval hold, for each model, at once for 1 pair of sex.",
     )
 
 

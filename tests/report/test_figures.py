@@ -67,6 +67,27 @@ def test_an_undefined_severity_breaks_the_line(run: fake_run.FakeRun, tmp_path: 
     assert len(broken) == 1
 
 
+def test_insufficient_severities_are_hollow(run: fake_run.FakeRun, tmp_path: Path) -> None:
+    """Planted: 1 and 3 are insufficient. Their intervals are broken lines, those of the others are not."""
+    for severity in range(4):
+        place = ("low_light", severity, "frame") if severity else fake_run.CLEAN
+        status = "insufficient" if severity % 2 else "reportable"
+        run.estimate("m", "uar", 0.8 - severity / 10, place=place, status=status, half=0.05)
+    (figure,) = severity_curves(read_results(run.write(tmp_path / "run")), "d", "uar")
+    drawn = marks(figure.svg)
+    fills = [fill for x, _, fill in drawn if x < max(x for x, _, _ in drawn)]  # the key stands to the right
+    assert fills == ["#0072b2", "#ffffff", "#0072b2", "#ffffff"]
+    upright = []
+    for path in parse(figure.svg).iter(f"{SVG}path"):
+        ends = [*map(float, re.findall(r"-?[\d.]+", path.get("d", "")))]
+        if "stroke: #0072b2" in path.get("style", "") and len(ends) == 4 and ends[0] == ends[2]:
+            upright.append((ends[0], "stroke-dasharray" in path.get("style", "")))
+    assert [x for x, _ in upright] == sorted(x for x, _, _ in drawn)[:4]
+    assert [broken for _, broken in upright] == [False, True, False, True]
+    assert "Hollow marks are insufficient." in figure.caption
+    assert "m from 0.800 at 0 to 0.500 at 3 (insufficient at 1, 3)" in figure.alt
+
+
 def test_all_curves_of_a_data_set_share_their_limits(run: fake_run.FakeRun, tmp_path: Path) -> None:
     """The clean value stands at the same height in each, and a value stands higher the larger it is."""
     run.estimate("m", "uar", 0.8, half=0.1)

@@ -146,7 +146,7 @@ def test_a_gap_within_chance_is_hollow_and_none_says_so(tmp_path: Path) -> None:
 def test_power_is_the_smallest_difference_beside_the_one_found(tmp_path: Path) -> None:
     (part,) = drawn(made(), tmp_path)["power"]
     (figure,) = part.figures
-    assert "from 0.062 to 0.062; 0 of 1 differences found are smaller" in figure.alt
+    assert "from 0.062 to 0.062; smaller than theirs: 0 of 1 difference found." in figure.alt
     assert [fill for _, _, fill in marks(figure.svg)] == ["#0072b2"]  # its interval excludes 0
     assert entries_of((part,))["q \u2212 p"] == ["\u22120.150 [\u22120.190, \u22120.110]", "0.062"]
 
@@ -287,6 +287,9 @@ def test_severity_curves_by_group_leave_out_what_is_withheld(tmp_path: Path) -> 
     colours = {name: len(marks(figure.svg, colour)) for name, colour in
                zip(("p", "q", "thin", "few"), ("#0072b2", "#d55e00", "#009e73", "#cc79a7"), strict=True)}  # fmt: skip
     assert colours == {"p": 4, "q": 4, "thin": 4, "few": 1}  # three severities and the key; the key alone
+    assert [fill for _, _, fill in marks(figure.svg, "#009e73")] == ["#ffffff"] * 3 + [
+        "#009e73"
+    ]  # thin; the key
     lines = entries_of((by_group,))
     assert lines["low light, severity 3, on the frame"][3] == WITHHELD
     assert lines["low light, severity 3, on the frame"][0] == "0.500 [0.480, 0.520]"

@@ -62,9 +62,9 @@ def test_a_line_a_model_and_a_column_a_metric(results):
     assert table.columns == ("Model", "UAR", "CCC valence")
     found = {line.head: [entry.text for entry in line.entries] for line in table.groups[0].lines}
     assert found == {
-        "a": ["1 [1, 2] of 3", "\u2020 1 [1, 1] of 3"],
-        "b & <c>": ["2 [1, 2] of 3", "\u2013"],
-        "d": ["3 [3, 3] of 3", "not ranked"],
+        "a": ["1\u20132 of 3", "\u2020 1 of 3"],
+        "b & <c>": ["1\u20132 of 3", "\u2013"],
+        "d": ["3 of 3", "not ranked"],
     }
     assert table.footnotes == [WHY]
 
@@ -74,15 +74,15 @@ def test_conditions_stand_under_one_another(results):
     assert table.columns == ("Condition", "a", "b & <c>", "d")
     found = {line.head: [entry.text for entry in line.entries] for line in table.groups[0].lines}
     assert found == {
-        "clean": ["1 [1, 2] of 3", "2 [1, 2] of 3", "3 [3, 3] of 3"],
-        "low light, severity 2, on the frame": ["1 [1, 3] of 3", "2 [1, 3] of 3", "3 [1, 3] of 3"],
+        "clean": ["1\u20132 of 3", "1\u20132 of 3", "3 of 3"],
+        "low light, severity 2, on the frame": ["1\u20133 of 3", "1\u20133 of 3", "1\u20133 of 3"],
     }
     assert not condition_table(results, results.datasets[0], "accuracy").groups
 
 
 def test_a_rank_in_words():
     row = {"estimate": 2.0, "low": None, "high": None, "family": "2 models"}
-    assert text(row) == "2 (no range) of 2"
+    assert text(row) == "not known"
     assert text({**row, "estimate": None}) == "not ranked"
     assert text(None) == "\u2013"
 
@@ -92,8 +92,9 @@ def test_the_page_has_them_first_in_a_section_of_data(results):
     captions = [caption for caption, _ in page.tables]
     ranks = next(i for i, caption in enumerate(captions) if caption.startswith("Ranks on faces, clean"))
     assert ranks < next(i for i, caption in enumerate(captions) if caption.startswith("Categories on faces"))
-    assert page.tables[ranks][1][1] == ["a", "1 [1, 2] of 3", "\u2020 1 [1, 1] of 3"]
+    assert page.tables[ranks][1][1] == ["a", "1\u20132 of 3", "\u2020 1 of 3"]
     assert any("Doubles of known quality are not ranked." in words for words in page.texts)
+    assert any("With 95 % confidence the true ranks of all models" in words for words in page.texts)
 
 
 def test_the_terminal_and_json_have_them(results):
@@ -102,7 +103,7 @@ def test_the_terminal_and_json_have_them(results):
     told = out.getvalue()
     assert " Rank " in told
     line = next(line for line in told.splitlines() if "b & <c>" in line)
-    assert "2 [1, 2] of 3" in line
+    assert "1\u20132 of 3" in line
     assert f"{WHY} (d: rank by CCC valence)" in told
     found = json.loads(json.dumps(as_json(results.run)))["ranks"]
     assert {(r["model"], r["metric"]): (r["rank"], r["low"], r["high"]) for r in found} == {

@@ -91,7 +91,7 @@ def _figure(data: Dataset, model: str, found: dict[str, Squares]) -> Figure:
         f"Labels and outputs of {model} on {data.name} in the plane of valence and arousal. {told}. {TABLED}"
     )
     where = f"Where labels lie and where {fmt.short(model, 60)} puts them"
-    caption = f"{where}; the darkest square holds {fmt.count(most)} rows."
+    caption = f"{where}; the darkest square holds {fmt.counted(most, 'row')}."
     return Figure(svg, fmt.plain(alt), fmt.plain(caption))
 
 

@@ -16,7 +16,17 @@ from bench.report.conditions import families, one_severity_each
 from bench.report.drawing import COLOURS, Figure
 from bench.report.entries import shown
 from bench.report.parts import Part
-from bench.report.plots.forest import Mark, Scale, chunks, draw_point, draw_rows, is_drawn, limits, split
+from bench.report.plots.forest import (
+    HOLLOW,
+    Mark,
+    Scale,
+    chunks,
+    draw_point,
+    draw_rows,
+    is_drawn,
+    limits,
+    split,
+)
 from bench.report.plots.multiples import Lines, draw_multiples
 from bench.report.plots.severities import short_words
 from bench.report.plots.tables import TABLED, left_out
@@ -39,7 +49,6 @@ _TOLD_FLAT = (
     "The values of an attribute under each condition; intervals are each its own, hollow marks are "
     "insufficient. Intervals that overlap are no test: differences of degradation stand under Robustness."
 )
-_HOLLOW = "Hollow marks are insufficient."
 
 Panel = tuple[str, Sequence[Place]]
 
@@ -139,7 +148,7 @@ def _draw(lines: Lines, marks: Sequence[Mark], scale: Scale) -> bytes:
 
 def _figure(results: Results, lines: Lines, svg: bytes, what: str, told: str) -> Figure:
     named = f"{what} of {lines.model} by {lines.attribute}"
-    caption = f"{named}, with {fmt.percent(results.suite.level)} intervals. {_HOLLOW}"
+    caption = f"{named}, with {fmt.percent(results.suite.level)} intervals. {HOLLOW}"
     return Figure(svg, fmt.plain(f"{named}. {fmt.short(told, 600)}. {TABLED}"), fmt.plain(caption))
 
 

@@ -126,7 +126,7 @@ def draw(panel: Panel, results: Results, dataset: str, model: str) -> Figure:
     lines = f"by {panel.title}" if keyed or panel.title != "all rows" else "over all rows"
     few = results.suite.slice_rule.rows_in_class
     caption = f"{fmt.short(model, 60)} {lines}: {kinds}." + (
-        f" Hollow marks are bins of fewer than {few} rows." if RELIABILITY in curves else ""
+        f" Hollow marks are bins of fewer than {fmt.counted(few, 'row')}." if RELIABILITY in curves else ""
     )
     missing = f" Not drawn: {'; '.join(panel.left_out)}." if panel.left_out else ""
     return Figure(drawn, fmt.plain(alt), fmt.plain(caption + missing))

@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = [
-    "BAND", "PANELS", "Mark", "Scale", "chunks", "draw_forest", "draw_point", "draw_reason", "draw_rows",
-    "draw_text", "is_drawn", "limits", "split",
+    "BAND", "HOLLOW", "PANELS", "Mark", "Scale", "chunks", "draw_forest", "draw_point", "draw_reason",
+    "draw_rows", "draw_text", "is_drawn", "limits", "split",
 ]  # fmt: skip
 
 BAND = "#dbe7f0"
+HOLLOW = "Hollow marks are insufficient."
+"""Said in the caption where marks of estimates are drawn."""
 PANELS = 4
 """So many models stand side by side."""
 _ROWS, _KEYS = 40, 4
@@ -162,8 +164,13 @@ def _band(axes: Axes, row: Row | None) -> None:
     axes.axvline(row["estimate"], color=GREY, linewidth=1, zorder=0.6)
 
 
-def draw_point(axes: Axes, position: float, row: Row | None, number: int = 0) -> None:
-    """The mark and interval of an estimate in a row, in the look of a number, or why it has none."""
+def draw_point(
+    axes: Axes, position: float, row: Row | None, number: int = 0, *, upright: bool = False
+) -> None:
+    """The mark and interval of an estimate in a row, in the look of a number, or why it has none.
+
+    ``upright``: the values are those of y, and the position is one of x.
+    """
     colour = COLOURS[number]
     if row is None or not is_drawn(row):
         draw_reason(axes, position, row)
@@ -171,9 +178,10 @@ def draw_point(axes: Axes, position: float, row: Row | None, number: int = 0) ->
     reportable = row["status"] == "reportable"
     if row["low"] is not None:
         style = "-" if reportable else (0, (2, 1.5))
-        ends = [row["low"], row["high"]]
-        axes.plot(ends, [position] * 2, color=colour, linestyle=style, solid_capstyle="butt")
-    draw_mark(axes, (row["estimate"], position), colour, MARKERS[number], filled=reportable)
+        ends = [row["low"], row["high"]], [position] * 2
+        axes.plot(*(ends[::-1] if upright else ends), color=colour, linestyle=style, solid_capstyle="butt")
+    at = (position, row["estimate"]) if upright else (row["estimate"], position)
+    draw_mark(axes, at, colour, MARKERS[number], filled=reportable)
 
 
 def draw_reason(axes: Axes, position: float, row: Row | None) -> None:

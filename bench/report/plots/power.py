@@ -97,10 +97,11 @@ def _figure(data: Dataset, marks: Sequence[Mark], models: Sequence[str], metric:
     svg = draw_rows(marks, models, scale, paint)
     within = sum(abs(row["estimate"]) < row["sdd80"] for row in known if row["estimate"] is not None)
     least, most = (fmt.number(end(row["sdd80"] for row in known)) for end in (min, max))
+    every = fmt.counted(len(known), "difference")
     what = f"Differences of {fmt.metric(metric)} on {data.name}"
     alt = (
         f"{what} beside what could have been seen. The smallest difference found in 4 of 5 studies goes from "
-        f"{least} to {most}; {within} of {len(known)} differences found are smaller than theirs. {TABLED}"
+        f"{least} to {most}; smaller than theirs: {within} of {every} found. {TABLED}"
     )
     caption = f"{what} beside the smallest found in 4 of 5 studies."
     return Figure(svg, fmt.plain(alt), caption)

@@ -1,4 +1,7 @@
-"""A metric under conditions over all rows: along severities, or conditions of one severity in one figure."""
+"""A metric under conditions over all rows: along severities, or conditions of one severity in one figure.
+
+What is insufficient is hollow with a broken line, as in every other figure.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from matplotlib.figure import Figure as Canvas
 
 from bench.report import format as fmt
 from bench.report.conditions import families
-from bench.report.drawing import COLOURS, MARKERS, Figure, as_svg, draw_key, styled
-from bench.report.plots.forest import Mark, chunks, draw_forest, is_drawn, limits
+from bench.report.drawing import COLOURS, Figure, as_svg, draw_key, styled
+from bench.report.plots.forest import HOLLOW, Mark, chunks, draw_forest, draw_point, is_drawn, limits
 from bench.report.plots.tables import TABLED
 from bench.report.records import Place
 from bench.report.results import Results, Row
@@ -45,7 +48,7 @@ def severity_curves(results: Results, dataset: str, metric: str, most: int | Non
         alt = f"{fmt.heading(metric)} on {dataset} along the severities of {title}. {found}. {TABLED}"
         lost = [str(step.severity) for step in steps if results.may_lose_label(step)]
         told = f" The label may be lost at severity {', '.join(lost)}." if lost else ""
-        caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean.{told}"
+        caption = f"{fmt.heading(metric)} along the severities of {title}; 0 is clean.{told} {HOLLOW}"
         svg = _curve(part, steps, rows, fmt.metric(metric), ends)
         figures.append(Figure(svg, fmt.plain(alt), caption))
     return figures
@@ -64,7 +67,7 @@ def condition_forests(results: Results, dataset: str, metric: str) -> list[Figur
         alt = f"{fmt.heading(metric)} on {dataset} under each condition. {fmt.short(worst, 600)}. {TABLED}"
         level = fmt.percent(results.suite.level)
         caption = f"{fmt.heading(metric)} under each condition with {level} intervals"
-        caption += ". The line and band are clean media." if whole else "."
+        caption += f". The line and band are clean media. {HOLLOW}" if whole else f". {HOLLOW}"
         svg = draw_forest(marks, names, fmt.metric(metric), whole)
         figures.append(Figure(svg, fmt.plain(alt), caption))
     return figures
@@ -87,8 +90,10 @@ def _course(name: str, steps: Sequence[Place], rows: Sequence[Row | None]) -> st
     if not known:
         return f"{name}: nothing is drawn"
     (first, start), (last, end) = known[0], known[-1]
+    few = [str(step) for step, row in known if row["status"] == "insufficient"]
+    hollow = f" (insufficient at {', '.join(few)})" if few else ""
     values = [fmt.number(row["estimate"]) for row in (start, end)]
-    return f"{name} from {values[0]} at {first} to {values[1]} at {last}"
+    return f"{name} from {values[0]} at {first} to {values[1]} at {last}{hollow}"
 
 
 def _lowest(marks: Sequence[Mark], number: int) -> str:
@@ -123,11 +128,9 @@ def _curve(
 
 def _line(axes: Axes, at: Sequence[float], rows: Sequence[Row | None], number: int) -> None:
     """One model along the severities; an estimate that is not there breaks the line."""
-    colour, marker = COLOURS[number], MARKERS[number]
-    values = []
-    for x, row in zip(at, rows, strict=True):
-        known = row is not None and is_drawn(row)
-        values.append(row["estimate"] if row is not None and known else math.nan)
-        if row is not None and known and row["low"] is not None:
-            axes.plot([x, x], [row["low"], row["high"]], color=colour, linewidth=1)
-    axes.plot(at, values, color=colour, marker=marker)
+    colour = COLOURS[number]
+    drawn = [row if row is not None and is_drawn(row) else None for row in rows]
+    axes.plot(at, [math.nan if row is None else row["estimate"] for row in drawn], color=colour)
+    for x, row in zip(at, drawn, strict=True):
+        if row is not None:
+            draw_point(axes, x, row, number, upright=True)
