@@ -25,7 +25,7 @@ __all__ = ["BIT_DEPTH", "IMPULSE_NOISE", "SENSOR_NOISE", "SHOT_NOISE", "WHITE_BA
 # Equally likely photon counts, by 12 of 16 bits: what is rarer than 1 in 8,192 is left out.
 _CHANCES = 1 << 12
 
-_HELD = 8  # parts this much smaller than the largest stay in a processor's cache
+_HELD = 8  # parts this much smaller than the largest stay in a processor's cache, with a large table half
 
 
 def add_noise(clip: Clip, sigma: float, stream: Stream) -> Clip:
@@ -60,7 +60,7 @@ def add_impulses(clip: Clip, share: float, stream: Stream) -> Clip:
     frames = clip.frames
     count = frames[0].numel()
     noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in parts(frames, _HELD):
+    for part in parts(frames, held=2):
         places, words = _struck(stream, clip.index[part], count, share, frames.device)
         # Those behind the last value strike one more than there are.
         room = torch.empty((len(places), count + 1), dtype=torch.uint8, device=frames.device)
@@ -100,7 +100,7 @@ def count_photons(clip: Clip, noise: float, stream: Stream) -> Clip:
     count = frames[0].numel()
     table = _counted(noise, frames.device)
     noisy = torch.empty_like(frames, memory_format=torch.contiguous_format)
-    for part in parts(frames, _HELD):
+    for part in parts(frames, 2 * _HELD):
         chances = stream.bits16_frames(clip.index[part], count, frames.device).view(frames[part].shape)
         chances.bitwise_right_shift_(4).add_(frames[part], alpha=_CHANCES)
         noisy[part] = table.index_select(0, chances.flatten()).view(frames[part].shape)
