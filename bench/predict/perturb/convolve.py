@@ -51,12 +51,12 @@ def convolve_light(clip: Clip, kernel: np.ndarray) -> Clip:
     at_once = _AT_ONCE if device.type == "cpu" else _AT_ONCE_ELSEWHERE
     for part, band in _bands(len(planes), height, width, at_once):
         seen = planes[part].index_select(1, rows[band.start : band.stop + 2 * up])
-        inner = look_up(light, seen).to(whole)
-        values = torch.cat([inner.index_select(2, before), inner, inner.index_select(2, after)], 2)
+        seen = torch.cat([seen.index_select(2, before), seen, seen.index_select(2, after)], 2)
+        values = look_up(light, seen).to(whole)
         if running:
             values = values.cumsum(-1, dtype=whole)  # may wrap: the differences come out right all the same
-        counts = (_gathered(values, taps, up, width) * (WHITE / (_LIGHT * total))).round_().to(torch.int32)
-        blurred[part, band] = look_up(encoded(device), counts.to(torch.int16))
+        counts = (_gathered(values, taps, up, width) * (WHITE / (_LIGHT * total))).round_().to(torch.uint16)
+        blurred[part, band] = look_up(encoded(device), counts.view(torch.int16))
     return clip.with_frames(blurred.view(frames.shape))
 
 

@@ -38,8 +38,8 @@ def count_light(frames: torch.Tensor) -> torch.Tensor:
 
 def encode_counts(counts: torch.Tensor) -> torch.Tensor:
     """Give the bytes of float counts, which are used up: halves round to even, 0 and ``WHITE`` clamp."""
-    whole = counts.round_().clamp_(0, WHITE).to(torch.int32)
-    return look_up(encoded(counts.device), whole.to(torch.int16))
+    whole = counts.round_().clamp_(0, WHITE).to(torch.uint16)
+    return look_up(encoded(counts.device), whole.view(torch.int16))
 
 
 def encode_light(light: torch.Tensor) -> torch.Tensor:
