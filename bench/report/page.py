@@ -178,14 +178,14 @@ def difference_parts(results: Results, data: Dataset) -> list[Part]:
 
 
 def _differences(results: Results, data: Dataset, metrics: Sequence[str]) -> list[Part]:
-    metric, first = slicing_metric(results, data), gap_metrics(results, data)
+    first = gap_metrics(results, data)
     if not differences.has_gaps(results, data, metrics):
         return []
     others = [name for name in metrics if name not in first]
     made = [differences.gap_table(results, data, others)]
     text: tuple[str, ...] = notes.DIFFERENCES[:3]
-    if metric is not None:
-        made.append(differences.contrast_table(results, data, metric))
+    if first:
+        made.append(differences.contrast_table(results, data, first[0]))
         text = (*text, notes.led(first))
     made.append(differences.matched_table(results, data, metrics))
     made.append(differences.ratio_table(results, data, metrics))

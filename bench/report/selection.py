@@ -5,7 +5,7 @@ Nothing is computed: rows of the estimates are chosen and put in order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from bench.judge.metrics import METRICS
 from bench.report.differences import over, within
@@ -15,8 +15,8 @@ from bench.report.results import Results, Row, unique
 from bench.spec import CRITERIA, members
 
 __all__ = [
-    "asked_metrics", "folded", "follows_frames", "gap_metrics", "gap_rows", "headline_metrics",
-    "headline_rows", "is_error", "slicing_metric",
+    "asked_metrics", "compared_metric", "folded", "follows_frames", "gap_metrics", "gap_rows",
+    "headline_metrics", "headline_rows", "is_error", "slicing_metric",
 ]  # fmt: skip
 
 _OF_FRAMES = ("steps", "onsets", "segments", "within", "between")  # kernels of rows a frame
@@ -80,11 +80,23 @@ def slicing_metric(results: Results, data: Dataset) -> str | None:
     return results.leading(data.name) or next((n for n in shown if n in cut), next(iter(shown), None))
 
 
+def compared_metric(results: Results, data: Dataset, known: Collection[str]) -> str | None:
+    """The metric by which values are compared: the one of the slices if it is known, else the first that is.
+
+    ``known`` are the metrics of which there is something to show. First are those that the suite asks for by
+    name, in its order, then the headline; where none of them is known it is the metric of the slices.
+    """
+    first = slicing_metric(results, data)
+    shown = [*asked_metrics(results), *_shown_metrics(results, data)]
+    return next((name for name in (first, *shown) if name in known), first)
+
+
 def gap_metrics(results: Results, data: Dataset) -> list[str]:
-    """The metrics whose gaps come first: the one that slices are shown by, then those of primary tests."""
-    rows = results.differences_at(data.name, results.reference(data.name))
-    primary = (row["metric"] for row in rows if row["kind"] == "gap" and row["role"] == "confirmatory")
-    return unique(name for name in (slicing_metric(results, data), *primary) if name)
+    """The metrics whose gaps come first: the one that values are compared by, then those of primary tests."""
+    rows = results.differences_at(data.name, results.reference(data.name), "gap")
+    primary = (row["metric"] for row in rows if row["role"] == "confirmatory")
+    known = {row["metric"] for row in rows if row["estimate"] is not None and not row["reference"]}
+    return unique(name for name in (compared_metric(results, data, known), *primary) if name)
 
 
 def gap_rows(results: Results, data: Dataset) -> list[Row]:

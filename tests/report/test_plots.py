@@ -140,7 +140,32 @@ def test_a_gap_within_chance_is_hollow_and_none_says_so(tmp_path: Path) -> None:
     run.estimate("m", "uar", None, part=("a", None), kind="gap", half=None, status="insufficient")
     (part,) = drawn(run, tmp_path / "none")["gaps"]
     assert not part.figures
-    assert "no gap to draw" in part.text[0]
+    assert part.text[0].endswith("two reportable values of UAR, so that there is no gap to draw.")
+
+
+def test_where_the_metric_that_leads_has_no_gap_another_is_drawn(tmp_path: Path) -> None:
+    """Of UAR only one value is reportable; of accuracy two are, and differ by .15."""
+    run = made()
+    run.metrics = ("uar", "macro_f1", "accuracy")
+    for row in run.estimates:
+        row["metric"] = "accuracy" if row["metric"] == "uar" else row["metric"]
+    for part in (WHOLE, ("a", "p"), ("a", "q")):
+        for metric in ("uar", "macro_f1"):
+            run.estimate("m", metric, 0.5, part=part, status="insufficient" if part[1] else "reportable")
+    run.estimate("m", "uar", None, part=("a", None), kind="gap", half=None, status="insufficient")
+    found = drawn(run, tmp_path)
+    (gaps,), (power,) = found["gaps"], found["power"]
+    said = "No attribute has two reportable values of UAR on d; drawn are the gaps of accuracy (WAR)."
+    assert gaps.text[1:] == (said,)
+    assert gaps.figures[0].caption.startswith("Gaps of accuracy (WAR) on d")
+    assert entries_of((gaps,))["a"][1:4] == ["0.150", "0.021", "0.047"]
+    assert power.figures[0].caption.startswith("Differences of accuracy (WAR) on d")
+    assert entries_of((power,))["q \u2212 p"][1] == "0.062"
+    assert power.text[1].startswith("No attribute has two reportable values of UAR; ")
+    page, tables = read(tmp_path / "run")
+    assert "no gap to draw" not in page
+    assert "no comparison has a power" not in page
+    assert "Differences of accuracy (WAR) on d with simultaneous intervals" in [c for c, _ in tables.tables]
 
 
 def test_power_is_the_smallest_difference_beside_the_one_found(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from bench.report.plots.forest import Mark, Scale, chunks, draw_reason, draw_row
 from bench.report.plots.tables import TABLED
 from bench.report.records import Dataset
 from bench.report.results import Results, Row, unique
-from bench.report.selection import gap_metrics
+from bench.report.selection import gap_metrics, slicing_metric
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,8 @@ GAPS = (
     "diamond is the gap observed, hollow where it lies within the bar. Its line is the simultaneous "
     "interval of the largest difference of two values, as far as it lies above 0."
 )
-_NOTHING = "No attribute has two reportable values, so that there is no gap to draw."
+_NOTHING = "No attribute has two reportable values of {}, so that there is no gap to draw."
+_INSTEAD = "No attribute has two reportable values of {} on {}; drawn are the gaps of {}."
 _CHANCE = "#c9d0d8"
 
 
@@ -36,8 +37,17 @@ def gaps_parts(results: Results, data: Dataset) -> tuple[Part, ...]:
     table = gap_table(results, data, metrics)
     if not figures and not table.groups and not table.notes:
         return ()
-    text = (GAPS,) if figures else (_NOTHING,)
+    named = " or ".join(map(fmt.metric, metrics))
+    text = (GAPS, *_instead(results, data, metrics)) if figures else (_NOTHING.format(named),)
     return (Part("Gaps against chance", text, tuple(figures), (table,)),)
+
+
+def _instead(results: Results, data: Dataset, metrics: Sequence[str]) -> tuple[str, ...]:
+    """Which metric has no gap, where it is the one that slices are shown by."""
+    first = slicing_metric(results, data)
+    if first is None or first == metrics[0]:
+        return ()
+    return (_INSTEAD.format(fmt.metric(first), data.name, fmt.metric(metrics[0])),)
 
 
 def _figures(results: Results, data: Dataset, metric: str) -> list[Figure]:

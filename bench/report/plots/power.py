@@ -18,7 +18,7 @@ from bench.report.plots.forest import Mark, Scale, chunks, draw_rows, draw_text,
 from bench.report.plots.tables import TABLED, left_out
 from bench.report.records import Dataset
 from bench.report.results import Results, Row, unique
-from bench.report.selection import slicing_metric
+from bench.report.selection import compared_metric, slicing_metric
 from bench.report.table import Group, Line, Table
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ _TOLD = (
     "excludes 0. A hollow mark within the bar says that too few people were seen to tell, not that there is "
     "no difference."
 )
-_NOTHING = "No attribute has two reportable values, so that no comparison has a power to speak of."
+_NOTHING = "No attribute has two reportable values of {}, so that no comparison has a power to speak of."
+_INSTEAD = "No attribute has two reportable values of {}; shown are the differences of {}."
 _UNSEEN = "#c9d0d8"
 
 _Pair = tuple[str, str, str]
@@ -42,23 +43,22 @@ _Pairs = dict[tuple[str, ...], Row]
 
 
 def power_parts(results: Results, data: Dataset) -> tuple[Part, ...]:
-    """What could have been seen, of every pair of values by the metric that leads, beside its table."""
-    metric = slicing_metric(results, data)
-    if metric is None or not results.slices(data.name):
+    """What could have been seen, of every pair of values, by the metric that compares them."""
+    rows = results.differences_at(data.name, results.reference(data.name), "contrast")
+    tested = [row for row in rows if row["reference"] not in (None, "rest") and row["sdd80"] is not None]
+    first = slicing_metric(results, data)
+    metric = compared_metric(results, data, {row["metric"] for row in tested})
+    if first is None or metric is None or not results.slices(data.name):
         return ()
-    rows = results.differences_at(data.name, results.reference(data.name))
-    mine = [
-        row for row in rows
-        if (row["kind"], row["metric"]) == ("contrast", metric) and row["reference"] not in (None, "rest")
-    ]  # fmt: skip
-    pairs: _Pairs = {(*_pair(row), row["model"]): row for row in mine if row["sdd80"] is not None}
+    pairs: _Pairs = {(*_pair(row), row["model"]): row for row in tested if row["metric"] == metric}
     named = unique(_pair(row) for row in pairs.values())
     if not named:
-        return (Part("What could have been seen", (_NOTHING,)),)
+        return (Part("What could have been seen", (_NOTHING.format(fmt.metric(metric)),)),)
     drawn = named[:MOST_PAIRS]
+    told = (_TOLD,) if metric == first else (_TOLD, _INSTEAD.format(fmt.metric(first), fmt.metric(metric)))
     parts: list[Part] = []
     for models in chunks([model.name for model in results.models]):
-        text = () if parts else (_TOLD, *left_out(len(drawn), len(named), "pairs", "estimates.parquet"))
+        text = () if parts else (*told, *left_out(len(drawn), len(named), "pairs", "estimates.parquet"))
         figures = tuple(_figure(data, part, models, metric) for part in split(_blocks(drawn, models, pairs)))
         title = f"What could have been seen of {', '.join(models)}" if parts else "What could have been seen"
         parts.append(Part(title, text, figures, (_table(data, drawn, models, pairs, metric),)))
