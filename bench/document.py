@@ -59,7 +59,8 @@ class Document:
             return record.model_validate(self.value, strict=True)
         except ValidationError as error:
             faults = [(_known(details["loc"], self.lines), details) for details in error.errors()]
-            known, details = min(faults, key=lambda fault: self.lines[fault[0]])
+            # What is missing stands in no line: it is often there, under a name that is not known.
+            known, details = min(faults, key=lambda each: (each[1]["type"] == "missing", self.lines[each[0]]))
             raise fault(self.path, self.lines[known], *explain(details, known, terms)) from None
 
 
