@@ -20,7 +20,7 @@ from bench.report import format as fmt
 if TYPE_CHECKING:
     from bench.judge.comparison import Compared
 
-__all__ = ["as_json", "print_comparison", "read_margin"]
+__all__ = ["as_json", "print_comparison", "read_margin", "require_margin"]
 
 _COLUMNS = ("Old", "New", f"New {fmt.MINUS} old", "p", "q")
 _NOTE = (
@@ -45,6 +45,21 @@ def read_margin(margin: float | None) -> float | None:
         "--margin", f"{margin:g} is no margin", "A number above 0, in units of the metric: .02 of accuracy",
         "Give such a number or leave it out",
     )  # fmt: skip
+
+
+def require_margin(found: Sequence[Compared], margin: float | None) -> None:
+    """UserError for a margin as wide as the range of a metric that is compared: no difference lies beyond."""
+    from bench.judge.metrics import METRICS
+
+    for name in dict.fromkeys(each.row["metric"] for each in found if each.given and each.non_inferior):
+        low, high = METRICS[name.partition("/")[0]].range
+        if margin is not None and margin >= high - low:
+            raise UserError(
+                "--margin",
+                f"{margin:g} forbids nothing: no two values of {name} lie more than {high - low:g} apart",
+                "A number below that, in units of every metric compared: .02 of accuracy",
+                "Give such a number, or name with --metric what the margin is of",
+            )  # fmt: skip
 
 
 def print_comparison(found: Sequence[Compared], margin: float | None, runs: tuple[Path, Path]) -> None:

@@ -91,7 +91,7 @@ def compare(
     json: Json = False,
 ) -> None:
     """Compare a new model with an old one on the same targets, paired by person."""
-    from bench.cli.compare import as_json, print_comparison, read_margin
+    from bench.cli.compare import as_json, print_comparison, read_margin, require_margin
     from bench.folder import RunFolder
     from bench.question import Question, reread
     from bench.sides import Side
@@ -102,6 +102,7 @@ def compare(
     question = Question(planned_suite(sides[0].run), {}, lambda kind, name: f"--{kind} {name}")
     suite = reread(question, slice_ or (), metric or (), {}).suite
     found = compare_sides(*sides, suite, read_margin(margin))
+    require_margin(found, margin)
     if json:
         typer.echo(as_json(found, margin))
     else:

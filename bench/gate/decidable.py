@@ -1,4 +1,4 @@
-"""Rules that no number could decide, that every number passes, or that a model passes by keeping silent."""
+"""Rules that no number could decide, that every or none passes, or that a model passes by keeping silent."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def require_decidable(policy: PolicyFile, number: int) -> None:
     """UserError for a rule on what models say that is none, by the line of what is wrong with it."""
     rule = policy.policy.rules[number]
     what, _ = rule.requirement
-    refusal = _undecidable(rule) or _vacuous(rule)
+    refusal = _undecidable(rule) or _vacuous(rule) or _hopeless(rule)
     if refusal:
         raise UserError(
             policy.place("rules", number, what), refusal, "A rule that a number of the run can decide",
@@ -56,6 +56,19 @@ def _vacuous(rule: Rule) -> str | None:
         return f"no {rule.metric} is above {high:g}, so that nothing can fail it" if bound >= high else None
     apart = high - low
     return f"no two values of {rule.metric} lie more than {apart:g} apart" if bound >= apart else None
+
+
+def _hopeless(rule: Rule) -> str | None:
+    """Why no number passes a rule, None where one may: of percent where shares are meant, above all."""
+    low, high = metric_of(rule.metric).range
+    what, bound = rule.requirement
+    if what == "at_least" and bound > high:
+        return f"no {rule.metric} is above {high:g}, so that nothing can pass 'at_least: {bound:g}'"
+    if what == "at_most" and bound < low:
+        return f"no {rule.metric} is below {low:g}, so that nothing can pass 'at_most: {bound:g}'"
+    if what == "loses_at_most" and bound < low - high:
+        return f"no two values of {rule.metric} lie more than {high - low:g} apart, so none can pass it"
+    return None
 
 
 def _require_both_sides(policy: PolicyFile, number: int) -> None:

@@ -186,6 +186,12 @@ def test_tables_that_were_changed_after_the_run_are_refused(
             "Give such a number or leave it out.",
         ),
         (
+            ("later", "before", "--margin", "2"),
+            "error: --margin: 2 forbids nothing: no two values of uar lie more than 1 apart. A number below "
+            "that, in units of every metric compared: .02 of accuracy. Give such a number, or name with --metric "
+            "what the margin is of.",
+        ),
+        (
             ("later", "nowhere"),
             "error: nowhere: there is no readable run.json. A folder that 'run' or 'score' wrote. Correct the path.",
         ),

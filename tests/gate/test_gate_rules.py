@@ -85,6 +85,28 @@ def test_a_rule_that_nothing_can_fail_is_refused(runs: Path, tmp_path: Path, rul
     assert (caught.value.where, caught.value.found) == (f"{path}:5", text)
 
 
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("metric: uar, at_least: 50", "no uar is above 1, so that nothing can pass 'at_least: 50'"),
+        (
+            "metric: accuracy, at_most: -0.1",
+            "no accuracy is below 0, so that nothing can pass 'at_most: -0.1'",
+        ),
+        (
+            "metric: accuracy, loses_at_most: -2",
+            "no two values of accuracy lie more than 1 apart, so none can pass it",
+        ),
+    ],
+)
+def test_a_rule_that_nothing_can_pass_is_refused(runs: Path, tmp_path: Path, rule: str, text: str) -> None:
+    """Percent where shares are meant, above all."""
+    path = policy(tmp_path, "metric: uar, at_least: 0.1", rule)
+    with pytest.raises(UserError) as caught:
+        hold(runs, path)
+    assert (caught.value.where, caught.value.found) == (f"{path}:4", text)
+
+
 def test_coverage_of_at_least_nothing_guards_nothing(runs: Path, tmp_path: Path) -> None:
     path = policy(tmp_path, "metric: precision/fear, at_least: 0.1", "metric: coverage, at_least: 0")
     with pytest.raises(UserError, match="nothing can fail it"):
