@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from bench.act import ART_5, STATE, UNCONFIRMED, UNIVERSAL, WORDS, Finding
 from bench.audit_report.case import Case
 from bench.audit_report.identity import NOT_DECLARED
@@ -30,7 +32,7 @@ def posture_card(case: Case) -> Card:
     text = (
         found.sentence,
         *([] if found.gravest == "refused" else [gravest]),
-        *_dated((found.decided_by, *found.beside, *found.duties)),
+        *_dated((found.decided_by, *found.beside, *found.duties), case.date),
     )
     if found.gravest == "prohibited":
         return Card("fails", "The declared use would be prohibited", text, "s2", wide=True)
@@ -39,18 +41,23 @@ def posture_card(case: Case) -> Card:
     return Card("told", "The declared use", text, "s2", wide=True)
 
 
-def _dated(found: tuple[Finding, ...]) -> tuple[str, ...]:
-    """What is in force at the date of knowledge, and what follows later, by article.
+def _dated(found: tuple[Finding, ...], reported: str | None) -> tuple[str, ...]:
+    """What is in force at the date of the report, and what follows later, by article, as far as is known.
 
-    Cautions are left out: what would be prohibited if the use were another is in force, but not of this one.
+    Without a date it is as of what is known. Cautions are left out: what would be prohibited if the use were
+    another is in force, but not of this one.
     """
+    at = STATE if reported is None else date.fromisoformat(reported)
+    when = f"as known on {STATE.isoformat()}"
+    if reported is not None:
+        when = f"at {at.isoformat()}, by what was known on {STATE.isoformat()}"
     told = []
     for word, later in (("In force", False), ("Pending", True)):
         mine = [f"{each.article} ({each.since.isoformat()}){'' if each.certain else ', if it applies'}"
-                for each in found if each.since is not None and (each.since > STATE) == later
+                for each in found if each.since is not None and (each.since > at) == later
                 and not (each.outcome is None and each.since == ART_5)]  # fmt: skip
         if mine:
-            told.append(f"{word} at {STATE.isoformat()}: {'; '.join(mine)}.")
+            told.append(f"{word} {when}: {'; '.join(mine)}.")
     return tuple(told)
 
 

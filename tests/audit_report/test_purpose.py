@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
@@ -75,3 +77,27 @@ def test_the_card_has_the_colour_of_the_gravest(name: str, audited: Made) -> Non
     for finding in dated:
         begins = "Pending" if finding.since and finding.since > STATE else "In force"
         assert any(text.startswith(begins) and finding.article in text for text in card.text)
+
+
+@pytest.mark.parametrize(
+    ("reported", "at", "when"),
+    [
+        (None, STATE, "as known on 2026-11-21"),
+        ("2026-11-22", date(2026, 11, 22), "at 2026-11-22, by what was known on 2026-11-21"),
+        ("2027-12-02", date(2027, 12, 2), "at 2027-12-02, by what was known on 2026-11-21"),
+        ("2030-01-01", date(2030, 1, 1), "at 2030-01-01, by what was known on 2026-11-21"),
+        ("2026-01-01", date(2026, 1, 1), "at 2026-01-01, by what was known on 2026-11-21"),
+    ],
+)
+def test_what_is_in_force_is_so_at_the_date_of_the_report(
+    audited: Made, reported: str | None, at: date, when: str
+) -> None:
+    told = posture_card(audited(date=reported)).text
+    dated = {text.partition(" ")[0]: text for text in told if text.startswith(("In force", "Pending"))}
+    assert all(text.startswith((f"In force {when}: ", f"Pending {when}: ")) for text in dated.values())
+    sinces = {word: re.findall(r"\((\d{4}-\d\d-\d\d)\)", text) for word, text in dated.items()}
+    assert sum(map(len, sinces.values())) >= 2
+    assert all(date.fromisoformat(since) <= at for since in sinces.get("In", []))
+    assert all(date.fromisoformat(since) > at for since in sinces.get("Pending", []))
+    # What is to come at the date of knowledge is there in 2030.
+    assert ("Pending" in sinces) == (at < date(2027, 12, 2))
