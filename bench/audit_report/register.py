@@ -6,7 +6,7 @@ finding is about and not of its numbers, so that they stay when data are added; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from bench.report.parts import Part, Section
 from bench.report.results import Row
 from bench.report.table import Group, Line, Table
 
-__all__ = ["Registered", "findings", "register"]
+__all__ = ["Registered", "findings", "register", "stray_answers"]
 
 Severity = Literal["high", "medium", "low"]
 _ORDER: tuple[Severity, ...] = ("high", "medium", "low")
@@ -82,7 +82,7 @@ def register(case: Case) -> Section:
         )
         for one in found
     )
-    unknown = sorted(set(answers) - {one.id for one in found})
+    unknown = stray_answers(case, found)
     text = [_RULE]
     if not found:
         text.append("No finding. This follows from what was looked for, which sections 1, 4 and 5 state.")
@@ -91,6 +91,12 @@ def register(case: Case) -> Section:
     columns = ("Id", "Severity", "Finding", "Evidence", "Mitigation", "Owner", "Due")
     tables = (Table("Findings", columns, (Group(lines),)),) if lines else ()
     return Section("s15", "15 Findings register", parts=(Part("Findings", tuple(text), tables=tables),))
+
+
+def stray_answers(case: Case, found: Sequence[Registered]) -> list[str]:
+    """The ids that the context answers and that are no findings of the report, which has ``found``."""
+    answers = {} if case.context is None else case.context.context.findings
+    return sorted(set(answers) - {one.id for one in found})
 
 
 def _answer(response: Response | None) -> tuple[Entry, ...]:

@@ -7,13 +7,14 @@ replaced; a final report, which somebody signed, never is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bench.audit_report.case import Asked, open_case
 from bench.audit_report.pdf import as_pdf, require_pdf
+from bench.audit_report.register import findings, stray_answers
 from bench.audit_report.sections import about, audit_page
-from bench.errors import UserError
+from bench.errors import UserError, listed
 from bench.folder import write_file
 from bench.report.page_json import as_json
 from bench.report.page_markdown import as_markdown
@@ -24,11 +25,12 @@ __all__ = ["SCHEMA", "write_audit"]
 SCHEMA = "affectbench-audit/1"
 
 
-def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
+def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] | None = None) -> list[Path]:
     """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths; a draft's PDF goes.
 
     UserError for what ``open_case`` refuses, for a PDF where the package for it is not installed, and where a
-    final report is there that would not stay as it is.
+    final report is there that would not stay as it is. ``warn`` is told the answers of the context that are
+    to no finding.
     """
     if pdf:
         require_pdf()
@@ -49,6 +51,8 @@ def write_audit(asked: Asked, *, pdf: bool = False) -> list[Path]:
         path = folder / f"audit.{end}"
         write_file(path, content)
         written.append(path)
+    if warn is not None and (stray := stray_answers(case, findings(case))):
+        warn(f"the context answers {listed(stray)}: no finding of this report has such an id (section 15)")
     return written
 
 

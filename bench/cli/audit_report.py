@@ -10,6 +10,8 @@ from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import typer
+
 from bench.audit_report.case import Asked
 from bench.audit_report.write import write_audit
 from bench.cli.gate_command import Recording, find_baseline
@@ -71,7 +73,7 @@ def report_audit(words: Words, form: Form) -> list[Path]:
         recording = Recording(words.tracking_uri, record=False, version=None, alias=None)
         old = find_baseline(words.baseline, words.baseline_model, recording, system, Path(folder))
         asked = Asked(system, context, policy, old, dated, form.final, form.recompute, words.card)
-        return write_audit(asked, pdf=form.pdf)
+        return write_audit(asked, pdf=form.pdf, warn=lambda text: typer.echo(f"warning: {text}", err=True))
 
 
 def _read_date(text: str | None) -> str | None:

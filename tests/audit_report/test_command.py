@@ -37,6 +37,19 @@ def test_it_writes_three_files_and_says_where(run: Path) -> None:
     assert read_audit(run).json["date"] == "2026-11-22"
 
 
+def test_an_answer_to_no_finding_is_a_warning(run: Path) -> None:
+    kept = "".join(f"  {name}:\n    mitigation: none\n" for name in ("F-00000000", "F-ffffffff"))
+    (run.parent / "C.yaml").write_text(f"{CONTEXT}findings:\n{kept}")
+    done = report(run, "--context", run.parent / "C.yaml")
+    assert done.exit_code == 0, done.output
+    assert done.stderr.splitlines() == [
+        "warning: the context answers F-00000000, F-ffffffff: no finding of this report has such an id (section 15)"
+    ]
+    name = read_audit(run).json["sections"][14]["parts"][0]["tables"][0]["groups"][0]["lines"][0]["head"]
+    (run.parent / "C.yaml").write_text(f"{CONTEXT}findings:\n  {name}:\n    mitigation: none\n")
+    assert report(run, "--context", run.parent / "C.yaml").stderr == ""
+
+
 def test_json_names_the_files(run: Path) -> None:
     done = report(run, "--audit", "--json")
     assert json.loads(done.output) == {"audit": [str(run / f"audit.{end}") for end in ("html", "md", "json")]}
