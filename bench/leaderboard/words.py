@@ -12,7 +12,7 @@ from bench.judge.metrics import METRICS
 from bench.leaderboard.boards import Board, Member, Settings
 from bench.leaderboard.standing import Pair, Rank, Standing
 from bench.report import format as fmt
-from bench.report.entries import MARK, reason, state_of
+from bench.report.entries import INSUFFICIENT, MARK, reason, state_of
 from bench.report.model_card import ModelCard, trained_on
 from bench.report.results import Row
 from bench.report.site import Datum
@@ -45,7 +45,6 @@ COVERED = (
     "Intervals cover the sampling of {units}, not retraining or seeds of training. An interval of a value is "
     "its own; whether two models differ is not read off two intervals but off their pair."
 )
-INSUFFICIENT = f"{MARK} too little data: shown, never compared."
 COMPOSITE = (
     "There is no composite score. Accuracy, gaps, losses and time have different units, so that a sum needs "
     "weights, and whoever chooses the weights chooses who leads; a sum also hides a group or a condition "

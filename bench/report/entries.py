@@ -12,11 +12,13 @@ from bench.report import format as fmt
 from bench.report.results import Row, unique
 
 __all__ = [
-    "MARK", "Entry", "counted", "counted_over", "coverage", "estimated", "reason", "shown", "sized",
-    "state_of",
+    "INSUFFICIENT", "MARK", "Entry", "counted", "counted_over", "coverage", "estimated", "reason", "shown",
+    "sized", "state_of",
 ]  # fmt: skip
 
 MARK = "\u2020"
+INSUFFICIENT = f"{MARK} too little data: shown, never compared."
+"""What the mark says, below every table that has it."""
 _REASONS = (
     "not ranked", "no interval", "no gap", "no test", "no bootstrap interval", "undefined", "unavailable",
 )  # fmt: skip

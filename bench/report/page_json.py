@@ -102,7 +102,7 @@ def _table(table: Table) -> dict[str, Any]:
         }
         for group in table.groups
     ]
-    columns, notes = list(table.columns), list(table.notes)
+    columns, notes = list(table.columns), list(table.told)
     return {"caption": table.caption, "columns": columns, "groups": groups, "notes": notes}
 
 

@@ -91,7 +91,7 @@ def _table(table: Table) -> Iterator[str]:
         yield ""
     for number, note in enumerate(table.footnotes, 1):
         yield from (f"Note {number}: {escaped(note)}", "")
-    for note in table.notes:
+    for note in table.told:
         yield from (escaped(note), "")
 
 

@@ -11,7 +11,7 @@ from itertools import product
 
 from bench.judge.metrics import METRICS
 from bench.report import format as fmt
-from bench.report.entries import MARK, Entry, reason, shown, state_of
+from bench.report.entries import Entry, reason, shown, state_of
 from bench.report.records import Dataset, Model
 from bench.report.reliance import CLEAN, WHOLE, Part, Taken, answers, taken
 from bench.report.results import Results, Row
@@ -36,7 +36,6 @@ _STRETCHES = (
 )
 _SOME_LEFT = "Below severity 5 a part of the input is left, and the loss is smaller than without any of it."
 _FOLLOWING = "Metrics that follow frames are left out: another order moves them whatever a model does."
-_MARKED = f"{MARK}: insufficient, too few rows or persons."
 _DASHED = f"{fmt.DASH}: not compared, for want of rows or persons."
 _COLUMNS = ("Input", "Clean", "Without it", "Loss", "q", "In words")
 _STRONGEST = 5
@@ -84,12 +83,10 @@ def reliance_tables(results: Results, data: Dataset) -> tuple[Table, ...]:
 
 
 def _noted(table: Table) -> Table:
-    """The table with what its marks mean."""
+    """The table with what its dashes mean."""
     entries = [entry for group in table.groups for line in group.lines for entry in line.entries]
     dashed = any(entry.text == fmt.DASH and entry.kind == "absent" for entry in entries)
-    marked = any(entry.text.startswith(MARK) for entry in entries)
-    notes = ((_MARKED, marked), (_DASHED, dashed))
-    return Table(table.caption, table.columns, table.groups, tuple(text for text, holds in notes if holds))
+    return Table(table.caption, table.columns, table.groups, (_DASHED,) if dashed else ())
 
 
 def _how(results: Results, one: Taken) -> tuple[Entry, ...]:

@@ -10,7 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.report import format as fmt
-from bench.report.entries import Entry, counted, counted_over, coverage, shown, sized, state_of
+from bench.report.entries import (
+    INSUFFICIENT,
+    MARK,
+    Entry,
+    counted,
+    counted_over,
+    coverage,
+    shown,
+    sized,
+    state_of,
+)
 from bench.report.records import Place
 from bench.report.results import Results, Row, unique
 from bench.tables import STATUSES
@@ -63,6 +73,13 @@ class Table:
         """The notes of the entries, each once, in reading order."""
         entries = (e for group in self.groups for line in group.lines for e in line.entries)
         return unique(entry.note for entry in entries if entry.note)
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The notes of the table, before them what the mark of too little data says where an entry has it."""
+        entries = (e for group in self.groups for line in group.lines for e in line.entries)
+        marked = any(entry.text.startswith(f"{MARK} ") for entry in entries)
+        return (INSUFFICIENT, *self.notes) if marked else self.notes
 
 
 def headline(results: Results, metrics: Sequence[str]) -> Table:

@@ -238,3 +238,19 @@ def test_templates_and_sentences_never_sell(written: Path) -> None:
     texts += [path.read_text(encoding="utf-8").lower() for path in sources]
     assert len(texts) > 20
     assert not [(word, text[:40]) for word in FORBIDDEN for text in texts if word in text]
+
+
+def test_below_every_table_with_the_mark_and_below_no_other_it_is_said_what_it_means(nasty: Path) -> None:
+    found = read_audit(nasty)
+    tables = [t for section in found.json["sections"] for part in section["parts"] for t in part["tables"]]
+    texts = [
+        [entry["text"] for group in table["groups"] for line in group["lines"] for entry in line["entries"]]
+        for table in tables
+    ]
+    marked = [any(text.startswith("† ") for text in each) for each in texts]
+    assert 0 < sum(marked) < len(marked)
+    legend = "† too little data: shown, never compared."
+    assert [table["notes"].count(legend) for table in tables] == [int(has) for has in marked]
+    assert found.texts["md"].splitlines().count(legend) == sum(marked)
+    below = [page.partition("</div>")[0] for page in found.texts["html"].split("</table>")[1:]]
+    assert [each.count(legend) for each in below] == [int(has) for has in marked]

@@ -94,7 +94,7 @@ def test_what_is_added_to_the_words(tmp_path: Path) -> None:
     order, sight = said(run, tmp_path)
     assert order[-1].endswith("with frames in another order. Unchanged decisions: 0.980 [0.960, 1.000].")
     assert order[3] == "0.000 (no interval)1"
-    assert "\u2020: insufficient" in (tmp_path / "run" / "report.html").read_text()
+    assert "\u2020 too little data" in (tmp_path / "run" / "report.html").read_text()
     assert order[-1].count("decisions") == 1
     assert sight[3].startswith("\u2020 0.100")
     assert sight[-1] == (
