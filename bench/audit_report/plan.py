@@ -68,7 +68,13 @@ def _policy(case: Case) -> Part:
     )
     table = Table(f"Rules of policy {file.policy.policy}", ("Line", "Rule"), (Group(lines),))
     notes = (
-        *(f"{note[:1].upper()}{note[1:]}." for note in gate.notes),
+        *(f"{_begun(note, case)}." for note in gate.notes),
         f"Digest of the policy: sha256 {file.digest}.",
     )
     return Part("Thresholds", notes, tables=(table,))
+
+
+def _begun(note: str, case: Case) -> str:
+    """A note as a sentence begins; the name of a model or a data set stays as it is."""
+    names = (case.model.name, *(data.name for data in case.results.datasets))
+    return note if note.startswith(names) else f"{note[:1].upper()}{note[1:]}"

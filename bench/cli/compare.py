@@ -140,7 +140,9 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[list[str], C
     for name in (*columns, "State"):
         table.add_column(name, overflow="fold", no_wrap=name not in ("Value", "Metric"))
     for names, each in rows:
-        verdicts = [each.non_inferior or "-", each.equivalent or "-"] if "Equivalent" in columns else []
+        verdicts = (
+            [each.non_inferior or fmt.DASH, each.equivalent or fmt.DASH] if "Equivalent" in columns else []
+        )
         cells = (*names, *_numbers(each), *verdicts, each.row["status"])
         table.add_row(*(fmt.plain(cell) for cell in cells))
     return table

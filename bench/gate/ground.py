@@ -9,7 +9,7 @@ number could decide.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -117,7 +117,8 @@ class Ground:
         if rule.of_speed:
             return
         names = {row["metric"] for row in self.rows}
-        self._known(number, "metric", rule.metric, {*names, *SPEEDS}, "Run with it as --metric")
+        names |= set(SPEEDS if self.results.latency else ())
+        self._known(number, "metric", rule.metric, names, "Run with it as --metric")
         slices = {row["slice"] for row in self.rows} - {None}
         self._known(number, "slice", rule.slice, slices, "Run with it as --slice")
         conditions = {row["condition"] for row in self.rows}
@@ -132,13 +133,14 @@ class Ground:
                 "Correct the rule, or run what it asks for",
             )  # fmt: skip
 
-    def _known(self, number: int, name: str, value: str | None, known: Iterable[str], remedy: str) -> None:
+    def _known(self, number: int, name: str, value: str | None, known: Set[str], remedy: str) -> None:
         if value is None or value in known:
             return
+        meant = {*known, *SPEEDS} if name == "metric" else known
         raise UserError(
             self.policy.place("rules", number, name),
-            f"{name} {value!r} is not in the run.{nearest(value, known)}",
-            f"The run has: {listed(sorted(known), 20)}", remedy,
+            f"{name} {value!r} is not in the run.{nearest(value, meant)}",
+            f"The run has: {listed(sorted(known), 20)}" if known else "The run has none", remedy,
         )  # fmt: skip
 
     @property

@@ -21,7 +21,8 @@ _ABOUT = (
     "else nothing is decided: that no difference was seen does not show that there is none."
 )
 _SIGN = {
-    "better": ("text better", "+"), "worse": ("text worse", fmt.MINUS), "not decided": ("text open", "open"),
+    "better": ("text better", "+"), "worse": ("text worse", fmt.MINUS),
+    "not decided": ("text open", "not decided"),
 }  # fmt: skip
 
 
@@ -39,7 +40,7 @@ def compare_page(found: Leaderboard, table: BoardTable) -> SitePage:
     )
     parts = (
         SitePart("Matrix", ("Read along the row: the model of the row is better (+) or worse "
-                            f"({fmt.MINUS}) than that of the column, or it is open.", *left),
+                            f"({fmt.MINUS}) than that of the column, or it is not decided.", *left),
                  (_matrix(table, standing),)),
         SitePart("Table", (), (_pairs(table, standing),)),
         SitePart("In words", told),

@@ -13,6 +13,7 @@ from bench.audit_report.case import open_case
 from bench.audit_report.data import data
 from bench.audit_report.instructions import instructions
 from bench.audit_report.limits import SECURITY
+from bench.audit_report.plan import plan as laid_down
 from bench.audit_report.reproducibility import command
 from bench.audit_report.sections import audit_page
 from bench.folder import RunFolder
@@ -213,6 +214,18 @@ def test_a_plan_that_was_locked_is_said_to_be(runs: Path, tmp_path: Path) -> Non
     assert "The policy was locked before the run" in words(plan)
     crossed = {line.head: line for line in page.sections[16].parts[0].tables[1].groups[0].lines}
     assert crossed["AI Act Art 9(6), (8)"].entries[2].text == "evidenced"
+
+
+def test_a_note_on_a_data_set_begins_with_its_name_as_it_is(audited: Made) -> None:
+    case = audited(policy=POLICY)
+    assert case.gate is not None
+    only = replace(case.results.datasets[0], name="fer2013")
+    notes = ("fer2013: with clips as clusters independence is assumed", "new is a double", "too few")
+    named = replace(
+        case, results=replace(case.results, datasets=(only,)), gate=replace(case.gate, notes=notes)
+    )
+    thresholds = laid_down(named).parts[-1]
+    assert thresholds.text[:3] == (f"{notes[0]}.", "new is a double.", "Too few.")
 
 
 def test_a_plan_that_was_not_followed_says_in_what(runs: Path, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
+from bench.cli.compare import print_comparison
+from bench.judge.comparison import Compared
 from tests.e2e.conftest import Affectbench
 
 LABELS = ("fear", "happiness", "anger")
@@ -220,3 +223,13 @@ def test_refusals(affectbench: Affectbench, runs: Path, words: tuple[str, ...], 
     assert done.returncode == 2
     assert " ".join(done.stderr.split()) == message
     assert done.stdout == ""
+
+
+def test_what_was_not_tested_is_one_dash(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = dict.fromkeys(("estimate", "low", "high", "p", "p_adjusted"), math.nan)
+    place = {"dataset": "d", "condition": "clean", "severity": 0, "where": None, "slice": None, "value": None}
+    names = {"model": "n", "reference": "o", "metric": "selection_rate/fear", "cluster_unit": "person"}
+    row = {**nothing, **place, **names, "status": "reportable", "warning": None}
+    print_comparison([Compared(row, 0.25, 0.5)], 0.1, (Path("new"), Path("old")))
+    (line,) = (text for text in capsys.readouterr().out.splitlines() if "reportable" in text)
+    assert line.split()[-5:-1] == ["\N{EN DASH}"] * 4  # p, q and both verdicts

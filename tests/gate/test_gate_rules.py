@@ -107,6 +107,21 @@ def test_a_rule_that_nothing_can_pass_is_refused(runs: Path, tmp_path: Path, rul
     assert (caught.value.where, caught.value.found) == (f"{path}:4", text)
 
 
+def test_what_a_run_does_not_have_is_not_said_to_be_there(runs: Path, tmp_path: Path) -> None:
+    shutil.copy(runs / "T.csv", tmp_path / "T.csv")
+    shutil.copy(runs / "new.csv", tmp_path / "new.csv")
+    words = ("--targets", tmp_path / "T.csv", "--predictions", f"new={tmp_path / 'new.csv'}")
+    about = ("--out", tmp_path / "new", "--metric", "accuracy", "--tracking-uri", "off", "--quiet")
+    assert invoke("score", *words, *about).exit_code == 0
+    for rule, has, remedy in (
+        ("metric: acuracy, at_least: 0.1", "The run has: accuracy", "Run with it as --metric"),
+        ("metric: accuracy, slice: sex, at_least: 0.1", "The run has none", "Run with it as --slice"),
+    ):
+        with pytest.raises(UserError) as caught:
+            hold(tmp_path, policy(tmp_path, rule))
+        assert (caught.value.allowed, caught.value.remedy) == (has, remedy)
+
+
 def test_coverage_of_at_least_nothing_guards_nothing(runs: Path, tmp_path: Path) -> None:
     path = policy(tmp_path, "metric: precision/fear, at_least: 0.1", "metric: coverage, at_least: 0")
     with pytest.raises(UserError, match="nothing can fail it"):
