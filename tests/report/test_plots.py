@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 
 from bench.report.format import WITHHELD
 from bench.report.parts import Part
@@ -122,12 +124,26 @@ def test_a_gap_stands_beside_its_null(tmp_path: Path) -> None:
     assert "p .004" in svg_text(parse(figure.svg))
     ((x, _, fill),) = marks(figure.svg)
     assert fill == "#0072b2"
-    # The axis goes to 1.28 times the largest end, which is the .19 of the interval.
+    # The axis goes to 1.45 times the largest end, which is the .19 of the interval.
     ends = [p.get("d", "") for p in parse(figure.svg).iter(f"{SVG}path") if "#c9d0d8" in p.get("style", "")]
     (bar,) = [[float(n) for n in re.findall(r"-?[\d.]+", d)] for d in ends]
     left, right = min(bar[::2]), max(bar[::2])
     assert (right - left) / (x - left) == pytest.approx(0.047 / 0.15, rel=1e-3)
     assert entries_of((part,))["a"][1:4] == ["0.150", "0.021", "0.047"]
+
+
+def test_the_longest_interval_does_not_reach_its_p(tmp_path: Path) -> None:
+    run = made()
+    next(row for row in run.estimates if row["kind"] == "gap")["p"] = 0.0002
+    (figure,) = drawn(run, tmp_path)["gaps"][0].figures
+    page = parse(figure.svg)
+    (end,) = [float(t.get("x", "")) for t in page.iter(f"{SVG}text") if t.text == "p < .001"]
+    wide = TextPath((0, 0), "p < .001", size=8, prop=FontProperties(family="DejaVu Sans")).get_extents().width
+    lines = [
+        p.get("d", "") for p in page.iter(f"{SVG}path") if "fill: none; stroke: #0072b2" in p.get("style", "")
+    ]
+    (reach,) = [max(float(x) for x in re.findall(r"[ML] ([\d.]+)", line)) for line in lines]
+    assert reach + 8 < end - wide  # an em apart
 
 
 def test_a_gap_within_chance_is_hollow_and_none_says_so(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ GAPS = (
 _NOTHING = "No attribute has two reportable values of {}, so that there is no gap to draw."
 _INSTEAD = "No attribute has two reportable values of {} on {}; drawn are the gaps of {}."
 _CHANCE = "#c9d0d8"
+_ROOM = 1.45  # so that the widest "p < .001" stands free of the longest interval
 
 
 def gaps_parts(results: Results, data: Dataset) -> tuple[Part, ...]:
@@ -93,7 +94,7 @@ def _draw(
     known = [row for mark in marks for row in mark.rows if row is not None and row["estimate"] is not None]
     ends = [row[name] for row in known for name in ("estimate", "null_p95") if row[name] is not None]
     ends += [_interval(widest.get((over(row), row["model"])))[1] for row in known]
-    scale = Scale(f"gap of {fmt.metric(metric)}", 0.0, 1.28 * max([*ends, 0.02]))
+    scale = Scale(f"gap of {fmt.metric(metric)}", 0.0, _ROOM * max([*ends, 0.02]))
 
     def paint(axes: Axes, number: int, position: int) -> None:
         row = marks[position].rows[number]
