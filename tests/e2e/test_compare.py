@@ -190,7 +190,7 @@ def test_tables_that_were_changed_after_the_run_are_refused(
         ),
         (
             ("later", "before", "--margin", "2"),
-            "error: --margin: 2 forbids nothing: no two values of uar lie more than 1 apart. A number below "
+            "error: --margin: 2 forbids nothing: no two values of accuracy lie more than 1 apart. A number below "
             "that, in units of every metric compared: .02 of accuracy. Give such a number, or name with --metric "
             "what the margin is of.",
         ),
