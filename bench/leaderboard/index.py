@@ -29,7 +29,7 @@ DOWNLOADS = (
 _UNRANKED = "Nothing is ranked: no metric that ranks, or not the one asked for, is among these numbers."
 _GAP, _WORST = "Largest gap", "Worst degradation"
 _LACKING = {
-    _GAP: "No gap: none of these runs has two reportable values of an attribute to compare.",
+    _GAP: "No gap of {}: none of these runs has two reportable values of it for an attribute.",
     _WORST: "No degradation: these models share no condition beside clean media.",
 }
 _LARGEST = "The largest of several gaps, or losses, is large by chance, too."
@@ -111,7 +111,8 @@ def _table(table: BoardTable, cards: Mapping[str, ModelCard]) -> SiteTable:
     held = metric is not None and table.standing is not None and table.standing.refused is None
     by = f", ranked by {fmt.metric(metric or '')}" if held else ""
     caption = f"Models on {board.dataset.name}, {condition(board.reference)}{by}"
-    notes = [words.INSUFFICIENT, *(text for name, text in _LACKING.items() if name not in beside)]
+    of = fmt.metric(metric) if metric else "a metric that ranks"
+    notes = [words.INSUFFICIENT, *(text.format(of) for name, text in _LACKING.items() if name not in beside)]
     notes += [_LARGEST] if beside else []
     return SiteTable(caption, columns, tuple(rows), FILTERS, tuple(notes))
 

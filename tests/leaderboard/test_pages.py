@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -13,6 +14,7 @@ from bench.leaderboard.index import index_page
 from bench.leaderboard.model_page import model_page
 from bench.leaderboard.standing import Pair
 from bench.leaderboard.words import pair_sentence
+from bench.report import format as fmt
 from bench.report.scatter import Panel, Point, draw_scatter
 from bench.report.site import SitePage
 
@@ -154,3 +156,9 @@ def test_a_model_page_has_every_value(board: Leaderboard) -> None:
         "Not given: the runs carry no card of it"
         in next(p for p in page.sections[0].parts if p.title == "Card").text[0]
     )
+
+
+def test_that_there_is_no_gap_is_said_of_the_metric_of_the_table_alone(board: Leaderboard) -> None:
+    bare = replace(board.tables[0], tradeoffs=())
+    (table,) = index_page(replace(board, tables=(bare,))).sections[0].parts[0].tables
+    assert f"No gap of {fmt.metric(str(bare.metric))}: none of these runs has two" in " ".join(table.notes)
