@@ -41,6 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         "pip",
         "install",
         "--quiet",
+        "--no-compile",  # half the time: what is imported is compiled then
         "-c",
         ROOT / "constraints.txt",
     ]
