@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from bench.predict.run import Options, predict_cells
 from bench.predict.zoo import Model
 from bench.spec import Facts
 from bench.synth.drawn import draw_face, draw_set
-from bench.tables import validate_targets
+from bench.tables import Targets, validate_targets
 from tests.predict.made import LABELS, happy, model_of, run_one, targets_of, write_picture, write_video
 
 
@@ -168,18 +168,30 @@ def test_a_damaged_part_is_made_again(tmp_path: Path, damage: str) -> None:
     assert healed.equals(run_one(tmp_path / "whole", model_of(happy), targets, batch=1))
 
 
-def test_progress_counts_no_row_that_was_made_before(tmp_path: Path) -> None:
-    names, calls, told = [f"{i}.png" for i in range(5)], [], list[int]()
+def five_pictures(folder: Path) -> Targets:
+    """Five aligned pictures as targets."""
+    names = [f"{i}.png" for i in range(5)]
     for name in names:
-        write_picture(tmp_path / name)
-    targets = targets_of(tmp_path, names, media_kind="aligned")
+        write_picture(folder / name)
+    return targets_of(folder, names, media_kind="aligned")
 
-    def interrupted(clips: Sequence[Clip]) -> list[Scores]:
+
+def interrupted_at(call: int) -> Callable[[Sequence[Clip]], list[Scores]]:
+    """A model that is happy until so many calls, at which somebody interrupts."""
+    calls: list[int] = []
+
+    def predict(clips: Sequence[Clip]) -> list[Scores]:
         calls.append(len(clips))
-        if len(calls) == 2:
+        if len(calls) == call:
             raise KeyboardInterrupt
         return happy(clips)
 
+    return predict
+
+
+def test_progress_counts_no_row_that_was_made_before(tmp_path: Path) -> None:
+    targets, interrupted = five_pictures(tmp_path), interrupted_at(2)
+    told = list[int]()
     with pytest.raises(KeyboardInterrupt):
         run_one(tmp_path, model_of(interrupted), targets, batch=2)
     run, harms = RunFolder(tmp_path / "run"), (CLEAN, Harm("low_light", 1, "crop"))
@@ -191,16 +203,7 @@ def test_progress_counts_no_row_that_was_made_before(tmp_path: Path) -> None:
 
 
 def test_a_cell_says_of_how_many_cells_and_targets_its_time_is(tmp_path: Path) -> None:
-    names, calls = [f"{i}.png" for i in range(5)], []
-    for name in names:
-        write_picture(tmp_path / name)
-    targets = targets_of(tmp_path, names, media_kind="aligned")
-
-    def interrupted(clips: Sequence[Clip]) -> list[Scores]:
-        calls.append(len(clips))
-        if len(calls) == 2:
-            raise KeyboardInterrupt
-        return happy(clips)
+    targets, interrupted = five_pictures(tmp_path), interrupted_at(2)
 
     def run(*harms: Harm) -> list[tuple[int, int]]:
         """Of how many cells and targets the time in each cell.json is."""

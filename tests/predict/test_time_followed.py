@@ -27,7 +27,6 @@ from bench.spec import Facts
 from bench.tables import Targets, validate_targets
 from tests.judge.followed import value
 from tests.judge.made import make_suite
-from tests.predict.conftest import film  # noqa: F401 (a fixture)
 from tests.predict.made import CPU, model_of, targets_of
 
 FRAMES, ONSET, RATE = 27, 13, 30.0
@@ -42,7 +41,7 @@ def says_when_bright(clips: Sequence[Clip]) -> list[Scores]:
 
 
 @pytest.fixture
-def judged(tmp_path: Path, film: Callable[..., Path]) -> Callable[[Harm], Judged]:  # noqa: F811
+def judged(tmp_path: Path, film: Callable[..., Path]) -> Callable[[Harm], Judged]:
     """The cell of a run over the film under a condition, as it is judged."""
     film("a.mp4", frames=FRAMES)
     targets = targets_of(tmp_path, ["a.mp4"])
