@@ -57,7 +57,8 @@ def _leakage(case: Case) -> str:
     """Whether a data set is declared to have trained the system."""
     trained = seen_data(case)
     if trained:
-        return f"The system was trained on {trained}: its numbers there do not measure new data."
+        same = "as far as it is the same part, " if "by its card" in trained else ""
+        return f"The system was trained on {trained}: {same}its numbers there do not measure new data."
     return "No data set of this run is declared to have trained the system. This is not a no."
 
 

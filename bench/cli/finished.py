@@ -111,7 +111,7 @@ def compare(
 
 def gate(
     run: Annotated[Path, typer.Argument(help="A finished run's folder.")],
-    policy: Annotated[Path, typer.Option("--policy", help="What the model must keep: a YAML file.")],
+    policy: Annotated[Path, typer.Option("--policy", help="What it must keep: a name or a YAML file.")],
     baseline: Annotated[
         str | None,
         typer.Option(

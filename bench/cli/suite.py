@@ -95,7 +95,8 @@ def lock(
     name: Annotated[str, typer.Argument(help="A name or a YAML file.")],
     out: Annotated[Path, typer.Option("--out", help="The lock to write: a new JSON file.")],
     policy: Annotated[
-        Path | None, typer.Option("--policy", help="What 'gate' will hold the run against: a YAML file.")
+        Path | None,
+        typer.Option("--policy", help="What 'gate' will hold it against: a name or YAML file."),
     ] = None,
     data: DataRoots = None,
     targets: Table = None,

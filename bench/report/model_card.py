@@ -20,7 +20,9 @@ from bench.spec import Facts
 __all__ = ["ModelCard", "Seen", "read_card", "shipped_card", "trained_on"]
 
 _LARGEST = 200_000  # bytes: a card is read by people
-_TRAINED = re.compile(r"^[-*\s]*\*{0,2}training data\*{0,2}\s*:\*{0,2}\s*(.+(?:\n[ \t]+\S.*)*)", re.I | re.M)
+_TRAINED = re.compile(
+    r"^[-*\s]*\*{0,2}training data\*{0,2}\s*:\*{0,2}[ \t]*(.+(?:\n[ \t]+\S.*)*)", re.I | re.M
+)
 Seen = Literal["declared", "card", "unknown"]
 
 
@@ -38,6 +40,8 @@ class ModelCard:
 
         >>> ModelCard("- **Training data**: FER2013,\n  training part. More.", "", "").trained_on
         'FER2013, training part. More.'
+        >>> ModelCard("- **Training data**:\n- **Evaluated on**: FER2013", "", "").trained_on is None
+        True
         """
         found = _TRAINED.search(self.text)
         return None if found is None else " ".join(found.group(1).replace("**", "").split())
@@ -94,13 +98,20 @@ def trained_on(model: Model, facts: Facts, card: ModelCard | None) -> tuple[Seen
             "declared",
             f"The facts of {facts.name} declare that {model.entry or model.name} was trained on it.",
         )
-    if card is not None and card.trained_on is not None and _plain(facts.name) in _plain(card.trained_on):
+    if card is not None and card.trained_on is not None and _names(card.trained_on, facts.name):
         return "card", f"Its card names {facts.name} as training data; which part of it, the card may say."
     named = ", ".join(facts.trained_on_by)
     told = f"they name {named}" if named else "they name no model"
     return "unknown", f"Not declared by the facts of {facts.name} ({told}), which is not a no."
 
 
-def _plain(text: str) -> str:
-    """Letters and digits alone, in small: FER-2013 is fer2013."""
-    return "".join(c for c in text.lower() if c.isalnum())
+def _names(text: str, name: str) -> bool:
+    """Whether a text has a name as words of its own, however its letters and digits are joined.
+
+    >>> _names("FER-2013, training part", "fer2013"), _names("FER2013", "t"), _names("FER2013", "_")
+    (True, False, False)
+    """
+    chunks = re.findall(r"[^\W\d_]+|\d+", name)
+    joined = r"[\W_]*".join(map(re.escape, chunks))
+    pattern = rf"(?<![^\W_]){joined}(?![^\W_])"
+    return bool(chunks) and re.search(pattern, text, re.I) is not None
