@@ -24,7 +24,7 @@ from bench.predict.persons import Persons
 
 __all__ = ["Detector", "FaceFinder", "Faces", "Front", "Persons"]
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ class FaceFinder:
         A crop clip has the frames in which its person was found, with their ``index`` and ``times``, and the
         window's ``id`` and ``sound``.
         """
-        seen = [persons.meet(float(t), face, clip.size) for t, face in zip(clip.times, faces, strict=True)]
+        seen = persons.meet(clip, faces)
         tracks = np.array([track for numbers in seen for track in numbers], dtype=np.int64)
         which = np.repeat(np.arange(len(seen)), [len(numbers) for numbers in seen])
         if not len(tracks):

@@ -37,7 +37,7 @@ from bench.tables.places import given_places
 
 __all__ = ["COLUMNS", "Instruments", "Sighting", "load_instruments", "measure"]
 
-VERSION = 1
+VERSION = 2
 SAMPLING = Sampling(rate=5)
 POSES = ("fsanet@1x1", "fsanet@var")
 COLUMNS = ("yaw", "pitch", "roll", "face_size", *NAMES)
@@ -207,7 +207,7 @@ class _Table:
         persons = self._target(place).persons
         if persons is None:
             return _filling(clip, faces)
-        tracks = [persons.meet(float(t), f, clip.size) for t, f in zip(clip.times, faces, strict=True)]
+        tracks = persons.meet(clip, faces)
         return Sighting(
             clip,
             np.repeat(np.arange(len(clip)), [len(found) for found in faces]),

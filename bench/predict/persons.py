@@ -1,20 +1,23 @@
 """Persons: who is in a medium, which of them its target means, and which stage of the front-end lost it.
 
-Who is who from frame to frame is the Tracker's; here is what is known of each. The target means the person of
-the largest sum of box areas over all frames, so that the one who is large and long in the picture counts and
-not a passer-by close to the camera; or the one nearest to the middle of the frame (the area-weighted mean
-over frames, of those seen at least half as often as the one seen most); or the one of most overlap with the
-given box, summed over frames. It refuses nothing: where nobody could be meant there is no target.
+Who is who from frame to frame is the Tracker's, by shots; here is what is known of each. The target means the
+person of the largest sum of box areas over all frames, so that the one who is large and long in the picture
+counts and not a passer-by close to the camera; or the one nearest to the middle of the frame (the mean over
+frames by area, of those seen at least half as often as the one seen most); or the one of most overlap with
+the given box, summed over frames. It refuses nothing: where nobody could be meant there is no target.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from bench.predict.clip import Clip
 from bench.predict.faces import Faces
 from bench.predict.given import SAME_FACE, Given, overlap_with
+from bench.predict.shots import Shots, thumbnails
 from bench.predict.track import Tracker
 
 __all__ = ["Persons"]
@@ -38,20 +41,28 @@ class _Seen:
 
 
 class Persons:
-    """The persons of one medium so far: feed it frame by frame, in order of time."""
+    """The persons of one medium so far: feed it window by window, in order of time."""
 
     def __init__(self, given: Given | None = None) -> None:
         self.given = given or Given()
+        self._shots = Shots()
         self._tracker = Tracker()
         self._seen: dict[int, _Seen] = {}
 
-    def meet(self, time: float, faces: Faces, size: tuple[int, int]) -> list[int]:
-        """The person of each face of the next frame of (height, width); ``time`` in seconds.
+    def meet(self, window: Clip, faces: Sequence[Faces]) -> list[list[int]]:
+        """The person of each face of each frame of the next window.
 
         Numbered from 0 in order of appearance; where the oracle tracks, 0 is whoever is found at the box.
         """
-        numbers = self._tracker.update(time, faces.boxes)
-        given = self.given.placed(size)
+        given = self.given.placed(window.size)
+        numbers = []
+        for time, thumbnail, found in zip(window.times, thumbnails(window.frames), faces, strict=True):
+            tracks = self._tracker.update(float(time), found.boxes, self._shots.follow(thumbnail))
+            numbers.append(self._note(tracks, found, given, window.size))
+        return numbers
+
+    def _note(self, numbers: list[int], faces: Faces, given: Given, size: tuple[int, int]) -> list[int]:
+        """Note the faces of one frame of (height, width), whose tracks are known; the person of each."""
         shared = np.zeros(len(faces)) if given.box is None else overlap_with(given.box, faces.boxes)
         if given.oracle == "track":
             there = shared.argmax() if shared.max(initial=0) >= SAME_FACE else -1

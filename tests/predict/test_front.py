@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,8 +40,10 @@ def faces_at(*places, size=40.0):
 
 def clip_of(count, height=200, width=300, first=0):
     index = np.arange(first, first + count)
-    draw = np.random.default_rng(first + height)
-    frames = draw.integers(0, 256, (count, 3, height, width), dtype=np.uint8)
+    # One scene, with noise of every frame's own, or each frame would be a shot of its own.
+    scene = np.random.default_rng(height).integers(0, 206, (3, height, width))
+    noise = np.random.default_rng(first + height).integers(0, 50, (count, 3, height, width))
+    frames = (scene + noise).astype(np.uint8)
     return Clip("c", torch.from_numpy(frames), index * 6, index / 5)
 
 
@@ -126,7 +129,7 @@ def test_without_faces_no_clip_and_no_target():
 
 def test_everything_that_changes_crops_is_described():
     assert Front("other", 64, 0.5).describe() == {
-        "version": 1,
+        "version": 2,
         "detector": "other",
         "size": 64,
         "margin": 0.5,
@@ -196,6 +199,20 @@ def test_no_face_is_no_track(finder, shared):
     persons, times, target = find(finder, shared / "data/pyfeat/tests_data/no_face.mp4")
     assert (persons, target) == ({}, None)
     assert len(times) > 10
+
+
+def test_a_person_survives_a_cutaway_to_somebody_else(finder, shared):
+    def windows(name):
+        return list(decode(shared / "data" / name, "c", Sampling(rate=5), torch.device("cpu"), window=4))
+
+    one, other = windows("opendbm_av/subj01_timepoint01.mp4"), windows("pyfeat/tests_data/single_face.mp4")
+    film = [*one[:2], *other[:3], *one[2:4]]  # the cutaway is longer than the second a track lives unseen
+    state, tracks = finder.start(), []
+    for place, clip in enumerate(film):
+        window = replace(clip, times=(4 * place + np.arange(len(clip))) / 5)
+        tracks += [sorted({person.track for person in crops_of(finder, [(state, window)])[0]})]
+    assert tracks == [[0]] * 2 + [[1]] * 3 + [[0]] * 2
+    assert state.target() == 0
 
 
 def test_window_size_does_not_change_the_crops(finder, shared):

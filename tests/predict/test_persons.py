@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from bench.predict.align import TEMPLATE
+from bench.predict.clip import Clip
 from bench.predict.faces import Faces
 from bench.predict.given import Given
 from bench.predict.persons import Persons
 
-SIZE = (400, 800)  # height, width: the middle is at 400, 200
+HEIGHT, WIDTH = 400, 800  # the middle is at 400, 200
 
 
 def box(x, y=200.0, size=40.0):
@@ -24,10 +26,21 @@ def faces(boxes, off=0.0):
     return Faces(boxes, points, np.ones(len(boxes)))
 
 
+def window(pictures, first=0):
+    """Frames a fifth of a second apart; of each picture uint8 [3, H, W]."""
+    index = np.arange(first, first + len(pictures))
+    return Clip("c", torch.stack(list(pictures)), index, index / 5)
+
+
+GREY = torch.full((3, HEIGHT, WIDTH), 128, dtype=torch.uint8)
+
+
 def meet(frames, given=None, off=0.0):
     """The persons after these frames, a fifth of a second apart, and the person of each face."""
     persons = Persons(given)
-    found = [persons.meet(place / 5, faces(boxes, off), SIZE) for place, boxes in enumerate(frames)]
+    found = [
+        persons.meet(window([GREY], place), [faces(boxes, off)])[0] for place, boxes in enumerate(frames)
+    ]
     return persons, found
 
 
@@ -115,7 +128,7 @@ def test_the_first_stage_that_lost_the_target_is_named(case):
 
 def test_a_detector_without_points_is_held_against_no_alignment():
     persons, without = Persons(given(at=400)), np.full((1, 5, 2), np.nan)
-    persons.meet(0.0, Faces(np.array([box(400)]), without, np.ones(1)), SIZE)
+    persons.meet(window([GREY]), [Faces(np.array([box(400)]), without, np.ones(1))])
     assert persons.stage(1) is None
 
 
@@ -132,3 +145,14 @@ def test_tracking_that_is_given_keeps_the_person_over_a_jump():
     assert found[0].target() == 0
     assert found[0].stage(4) is None
     assert meet([[box(100)]] * 4, given(oracle="track", at=400))[0].stage(4) == "not_detected"
+
+
+def test_after_a_cut_the_place_is_anothers_until_the_camera_is_back():
+    draw = np.random.default_rng(3)
+    one, other = (torch.from_numpy(draw.integers(0, 256, (3, 8, 16), dtype=np.uint8)) for _ in range(2))
+    one, other = (picture.repeat_interleave(50, 1).repeat_interleave(50, 2) for picture in (one, other))
+    persons, shown = Persons(), [one] * 3 + [other] * 8 + [one] * 3
+    assert shown[0].shape == (3, HEIGHT, WIDTH)
+    found = persons.meet(window(shown), [faces([box(300)])] * len(shown))
+    assert found == [[0]] * 3 + [[1]] * 8 + [[0]] * 3
+    assert persons.target() == 1  # eight frames against six
