@@ -2,8 +2,9 @@
 
 Of a window every k-th frame is looked at, and its last. A face of two such frames, matched as the Tracker
 matches, moves in a straight line from one to the other, its five points with it; one that is in one of them
-alone stays where it is for the frames that are nearer to that one. It refuses nothing, and no frame outside
-the window decides: windows are cut by the media alone, so that batches and devices change nothing.
+alone stays where it is for the frames that are nearer to that one. Where a cut lies between them, the faces
+of each stay where they are for the frames of its shot. It refuses nothing, and no frame outside the window
+decides: windows are cut by the media alone, so that batches and devices change nothing.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from bench.predict.track import match
 
 __all__ = ["fill", "key_frames"]
 
+_NOBODY = Faces(np.empty((0, 4)), np.empty((0, 5, 2)), np.empty(0))
+
 
 def key_frames(count: int, every: int) -> np.ndarray:
     """The frames of a window of so many that are looked at, ascending; all of them for 1.
@@ -27,20 +30,27 @@ def key_frames(count: int, every: int) -> np.ndarray:
     return np.union1d(np.arange(0, count, every), [count - 1])
 
 
-def fill(found: Sequence[Faces], keys: np.ndarray, times: np.ndarray) -> list[Faces]:
-    """The faces of all frames at ``times`` [T], from those ``found`` in the frames ``keys``."""
-    if len(found) == len(times):
-        return list(found)
+def fill(found: Sequence[Faces], keys: np.ndarray, times: np.ndarray, shots: Sequence[int]) -> list[Faces]:
+    """The faces of all frames at ``times`` [T], of ``shots``, from those ``found`` in the frames ``keys``."""
     frames = list(found[:1])
     for place in range(1, len(keys)):
         before, after = found[place - 1], found[place]
-        partner = match(before.boxes, after.boxes)
-        moments = times[keys[place - 1] : keys[place] + 1]
-        span = max(float(moments[-1] - moments[0]), np.finfo(float).tiny)
-        shares = (moments[1:-1] - moments[0]) / span
-        frames += [_between(before, after, partner, float(share)) for share in shares]
+        first, last = int(keys[place - 1]), int(keys[place])
+        if shots[first] == shots[last]:
+            frames += _moving(before, after, times[first : last + 1])
+        else:
+            there = {shots[first]: before, shots[last]: after}
+            frames += [there.get(shot, _NOBODY) for shot in shots[first + 1 : last]]
         frames.append(after)
     return frames
+
+
+def _moving(before: Faces, after: Faces, moments: np.ndarray) -> list[Faces]:
+    """The faces at all but the first and the last of some moments, which are those of two detections."""
+    partner = match(before.boxes, after.boxes)
+    span = max(float(moments[-1] - moments[0]), np.finfo(float).tiny)
+    shares = (moments[1:-1] - moments[0]) / span
+    return [_between(before, after, partner, float(share)) for share in shares]
 
 
 def _between(before: Faces, after: Faces, partner: dict[int, int], share: float) -> Faces:

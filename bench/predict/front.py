@@ -21,6 +21,7 @@ from bench.predict.device import is_out_of_memory
 from bench.predict.faces import Detector, Faces
 from bench.predict.given import Given
 from bench.predict.persons import Persons
+from bench.predict.shots import Shots, thumbnails
 
 __all__ = ["Detector", "FaceFinder", "Faces", "Front", "Persons"]
 
@@ -85,7 +86,10 @@ class FaceFinder:
             ]
             faces = iter(self._faces(torch.cat(looked)))
             found.update((place, [next(faces) for _ in keys[place]]) for place in group)
-        return [fill(found[place], keys[place], clip.times) for place, clip in enumerate(clips)]
+        return [
+            found[place] if len(keys[place]) == len(clip) else fill(found[place], keys[place], *_course(clip))
+            for place, clip in enumerate(clips)
+        ]
 
     def _faces(self, frames: torch.Tensor) -> list[Faces]:
         """The faces of frames [T, 3, H, W]; MachineError when one frame alone does not fit into memory."""
@@ -132,3 +136,9 @@ class FaceFinder:
             )
             for number, start, end in parts
         ]
+
+
+def _course(clip: Clip) -> tuple[np.ndarray, list[int]]:
+    """The times of a window's frames, and their shots."""
+    shots = Shots()
+    return clip.times, [shots.follow(one) for one in thumbnails(clip.frames)]

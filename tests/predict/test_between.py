@@ -15,9 +15,11 @@ from bench.predict.decode import decode
 from bench.predict.faces import Faces, overlap
 from bench.predict.front import FaceFinder, Front
 from bench.predict.pipeline import Build
+from bench.predict.shots import NO_SHOT
 from bench.predict.zoo import Zoo
 
 TIMES = np.arange(10) / 25
+ONE_SHOT = [0] * len(TIMES)
 
 
 def faces(*boxes):
@@ -35,7 +37,7 @@ def test_what_moves_in_straight_lines_is_met_exactly(every):
     keys = key_frames(len(TIMES), every)
     assert (keys[0], keys[-1]) == (0, len(TIMES) - 1)
     assert (np.diff(keys) <= every).all()
-    found = fill([moving(TIMES[key]) for key in keys], keys, TIMES)
+    found = fill([moving(TIMES[key]) for key in keys], keys, TIMES, ONE_SHOT)
     for time, seen in zip(TIMES, found, strict=True):
         assert seen.boxes == pytest.approx(moving(time).boxes, abs=1e-9)
         assert seen.points == pytest.approx(moving(time).points, abs=1e-9)
@@ -45,7 +47,7 @@ def test_what_moves_in_straight_lines_is_met_exactly(every):
 def test_the_order_of_detections_does_not_exchange_people():
     one, other = moving(TIMES[0]), moving(TIMES[4])
     turned = Faces(other.boxes[::-1], other.points[::-1], other.scores)
-    found = fill([one, turned], np.array([0, 4]), TIMES[:5])
+    found = fill([one, turned], np.array([0, 4]), TIMES[:5], ONE_SHOT)
     middle = found[2].boxes[np.argsort(found[2].boxes[:, 1])]
     assert middle == pytest.approx(moving(TIMES[2]).boxes, abs=1e-9)
 
@@ -53,24 +55,32 @@ def test_the_order_of_detections_does_not_exchange_people():
 def test_who_comes_or_goes_stays_for_the_nearer_half():
     here, there = faces([100, 50, 40, 40]), faces([100, 50, 40, 40], [300, 50, 40, 40])
     for first, last, counts in ((here, there, [1, 1, 2, 2, 2]), (there, here, [2, 2, 1, 1, 1])):
-        found = fill([first, last], np.array([0, 4]), TIMES[:5])
+        found = fill([first, last], np.array([0, 4]), TIMES[:5], ONE_SHOT)
         assert [len(seen) for seen in found] == counts
-    found = fill([faces(), here, faces()], np.array([0, 3, 6]), TIMES[:7])
+    found = fill([faces(), here, faces()], np.array([0, 3, 6]), TIMES[:7], ONE_SHOT)
     assert [len(seen) for seen in found] == [0, 0, 1, 1, 1, 0, 0]
 
 
 def test_who_moves_too_far_between_two_frames_is_two_people_one_after_the_other():
-    found = fill([faces([100, 50, 40, 40]), faces([200, 50, 40, 40])], np.array([0, 4]), TIMES[:5])
+    found = fill([faces([100, 50, 40, 40]), faces([200, 50, 40, 40])], np.array([0, 4]), TIMES[:5], ONE_SHOT)
     assert [seen.boxes[:, 0].tolist() for seen in found] == [[100], [100], [200], [200], [200]]
 
 
 def test_points_that_are_not_known_stay_unknown():
     without = Faces(np.array([[10.0, 10, 20, 20]]), np.full((1, 5, 2), np.nan), np.ones(1))
-    assert all(np.isnan(seen.points).all() for seen in fill([without, without], np.array([0, 3]), TIMES[:4]))
+    found = fill([without, without], np.array([0, 3]), TIMES[:4], ONE_SHOT)
+    assert all(np.isnan(seen.points).all() for seen in found)
+
+
+def test_nobody_moves_across_a_cut():
+    # The cut lies behind the second frame; the fourth shows nothing.
+    here, there = faces([100, 50, 40, 40]), faces([110, 50, 40, 40])
+    found = fill([here, there], np.array([0, 4]), TIMES[:5], [3, 3, 4, NO_SHOT, 4])
+    assert [seen.boxes[:, 0].tolist() for seen in found] == [[100], [100], [110], [], [110]]
 
 
 def test_frames_at_one_time_do_no_harm():
-    found = fill([moving(0), moving(0.1)], np.array([0, 3]), np.zeros(4))
+    found = fill([moving(0), moving(0.1)], np.array([0, 3]), np.zeros(4), ONE_SHOT)
     assert [seen.boxes[0, 0] for seen in found] == [100, 100, 100, 120]
 
 
