@@ -187,7 +187,8 @@ SHUFFLED = Perturbation(
     levels=(2.0, 4.0, 8.0, 16.0, 32.0),
     unit="stretches in another order",
     source=(
-        "a range chosen here: halvings of the film, from two stretches on; within each, motion stays as it was"
+        "a range chosen here: halvings of the film, from two stretches on; within each, motion stays as it "
+        "was"
     ),
     apply=shuffle,
     destroys_label_from=4,
