@@ -31,7 +31,7 @@ __all__ = ["changes_pictures", "middle_frame", "perturb_film", "perturb_picture"
 _HOST = torch.device("cpu")
 _MOMENTS = [0.25 * number for number in range(16)]  # seconds: what comes and goes does so every 4
 _FEW = 64
-_BEGIN, _RATE = 2.0, 5.0  # seconds of a video that are looked at, and frames of a second
+_BEGIN, _RATE = 4.0, 5.0  # seconds of a video that are looked at, and frames of a second
 
 
 def middle_frame(medium: Path, where: str) -> Clip:
