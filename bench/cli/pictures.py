@@ -20,6 +20,7 @@ __all__ = ["draw_pictures"]
 
 _UNCHANGED = "no pixel changes"
 _FILM, _SOUND = "they act on whole videos", "they act on the sound"
+_TIME = "they change when a picture is shown, and not the picture"
 
 
 def draw_pictures(
@@ -35,7 +36,7 @@ def draw_pictures(
             raise UserError("--clip", "nothing is drawn", "--clip with --pictures", "Add --pictures FILE.png")
         return []
     _check_file(file, medium)
-    stills, strips, left = _stills(suite, medium), {}, {}
+    stills, strips, left = _stills(suite, medium) | _films(suite, harms, medium), {}, {}
     for condition, harm in zip(suite.conditions, harms, strict=True):
         still = stills[condition.name]
         strip = still if isinstance(still, str) else _strip(still, condition, harm, suite.seed)
@@ -54,13 +55,28 @@ def draw_pictures(
     return told
 
 
-def _stills(suite: Suite, medium: Path | None) -> dict[str, Clip | FaceClip | str]:
-    """What each condition acts on here, or why it is not drawn."""
-    from bench.predict.perturb import FACE_PERTURBATIONS, FILM_PERTURBATIONS, SOUND_PERTURBATIONS
+def _films(suite: Suite, harms: Sequence[Perturbation[Any]], medium: Path | None) -> dict[str, Path | str]:
+    """The video that each condition of whole videos is drawn of, or why it is not drawn."""
+    from bench.predict.media import is_still
+    from bench.predict.perturb import FILM_PERTURBATIONS
+    from bench.predict.pictures import changes_pictures
+
+    of_film = {
+        condition.name: harm
+        for condition, harm in zip(suite.conditions, harms, strict=True)
+        if condition.perturb in FILM_PERTURBATIONS
+    }
+    if medium is None or not of_film or is_still(medium):
+        return dict.fromkeys(of_film, _FILM)
+    return {name: medium if changes_pictures(harm) else _TIME for name, harm in of_film.items()}
+
+
+def _stills(suite: Suite, medium: Path | None) -> dict[str, Clip | FaceClip | Path | str]:
+    """What each condition acts on here but those of whole videos, or why it is not drawn."""
+    from bench.predict.perturb import FACE_PERTURBATIONS, SOUND_PERTURBATIONS
 
     scene = _scene(medium)
-    found: dict[str, Clip | FaceClip | str] = dict.fromkeys([c.name for c in suite.conditions], scene)
-    found |= {c.name: _FILM for c in suite.conditions if c.perturb in FILM_PERTURBATIONS}
+    found: dict[str, Clip | FaceClip | Path | str] = dict.fromkeys([c.name for c in suite.conditions], scene)
     found |= {c.name: _SOUND for c in suite.conditions if c.perturb in SOUND_PERTURBATIONS}
     if of_face := [c.name for c in suite.conditions if c.perturb in FACE_PERTURBATIONS]:
         found |= dict.fromkeys(of_face, _fitted(scene, drawn=medium is None))
@@ -82,9 +98,9 @@ def _fitted(scene: Clip, *, drawn: bool) -> FaceClip | str:
 
 def _nothing_drawn(suite: Suite, reasons: set[str]) -> UserError:
     what, remedy = "changes a pixel of the picture", "Name another suite or clip"
-    if reasons and reasons <= {_FILM, _SOUND}:
-        seen = "acts on pictures" if _SOUND in reasons else "acts on less than a whole video"
-        what, remedy = seen, "Name another suite"
+    if reasons and reasons <= {_FILM, _SOUND, _TIME}:
+        seen = "acts on less than a whole video" if reasons == {_FILM} else "acts on pictures"
+        what, remedy = seen, "Name another suite" + ", or a video by --clip" * (_FILM in reasons)
     elif len(reasons) == 1 and reasons != {_UNCHANGED}:
         what, remedy = f"can be drawn, as {next(iter(reasons))}", "Get it, or name another suite"
     return UserError(
@@ -124,12 +140,17 @@ def _scene(medium: Path | None) -> Clip:
     return still(draw_face("happiness", "warm", "round", SIDE), "drawn")
 
 
-def _strip(still: Clip | FaceClip, condition: Condition, harm: Perturbation[Any], seed: int) -> Strip | str:
+def _strip(
+    still: Clip | FaceClip | Path, condition: Condition, harm: Perturbation[Any], seed: int
+) -> Strip | str:
     """One row of the sheet, or why there is none."""
-    from bench.predict.pictures import perturb_picture
+    from bench.predict.pictures import perturb_film, perturb_picture
     from bench.report.contact import SIDE, Strip
 
-    pictures = perturb_picture(still, harm, seed, SIDE)
+    if isinstance(still, Path):
+        pictures = perturb_film(still, harm, seed, SIDE)
+    else:
+        pictures = perturb_picture(still, harm, seed, SIDE)
     if pictures is None:
         return _UNCHANGED
     labels = ["as it is"]

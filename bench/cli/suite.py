@@ -50,7 +50,7 @@ def show(
     ] = None,
     clip: Annotated[
         Path | None,
-        typer.Option("--clip", metavar="MEDIUM", help="Whose middle frame is drawn; default: a drawn face."),
+        typer.Option("--clip", metavar="MEDIUM", help="Of which a frame is drawn; default: a drawn face."),
     ] = None,
 ) -> None:
     """Print the data, conditions, slices, metrics and tests of a suite, with the amount of every severity.

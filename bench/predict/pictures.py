@@ -3,12 +3,15 @@
 Only the middle frame of a medium is perturbed, whole and in its own size, and then made small or large enough
 to be shown. A perturbation of the aligned face is shown on the whole frame too, one of fitted faces on those
 found in it. Of one that comes and goes that moment is shown, for all severities, at which it changes most.
-What whole videos or the sound are made to be cannot be seen here.
+A codec is shown on the begin of a whole video, at such a moment too. What only changes when a picture is
+shown, or the sound, cannot be seen here.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +21,17 @@ from torch.nn.functional import interpolate
 
 from bench.errors import MediaFault, UserError
 from bench.predict.clip import Clip, Sampling
-from bench.predict.decode import decode
+from bench.predict.decode import decode, windows
+from bench.predict.film import Alter, Film
 from bench.predict.perturb import Perturbation
 from bench.predict.perturb.face import FaceClip
 
-__all__ = ["middle_frame", "perturb_picture", "still"]
+__all__ = ["changes_pictures", "middle_frame", "perturb_film", "perturb_picture", "still"]
 
 _HOST = torch.device("cpu")
 _MOMENTS = [0.25 * number for number in range(16)]  # seconds: what comes and goes does so every 4
 _FEW = 64
+_BEGIN, _RATE = 4.0, 5.0  # seconds of a video that are looked at, and frames of a second
 
 
 def middle_frame(medium: Path, where: str) -> Clip:
@@ -61,6 +66,38 @@ def perturb_picture(
         changed = changed or not torch.equal(frames, _clip(still).frames)
         shown.append(_fitted(frames, side)[0].permute(1, 2, 0).numpy())
     return shown if changed else None
+
+
+def changes_pictures(perturbation: Perturbation[Film]) -> bool:
+    """Whether a perturbation of whole videos changes pictures, and not only which of them is shown when."""
+    film = Film("", np.arange(2) / _RATE, np.arange(2), iter(()))
+    return perturbation(film, 1, 0).frames is not film.frames
+
+
+def perturb_film(
+    medium: Path, perturbation: Perturbation[Film], seed: int, side: int
+) -> list[np.ndarray] | None:
+    """One moment of a video's begin at severities 0 to 5, as ``perturb_picture`` gives a still.
+
+    Of five frames a second that one which differs most from itself, over all severities; the first of equals.
+    None if no pixel changes. Raises UserError for a still image.
+    """
+    clean = _begin(medium, lambda film: film, side)
+    alters = [partial(perturbation, severity=severity, seed=seed) for severity in range(1, 6)]
+    harmed = [_begin(medium, alter, side) for alter in alters]
+    apart = [
+        sum(float(np.abs(one[place].astype(np.int16) - picture).mean()) for one in harmed)
+        for place, picture in enumerate(clean)
+    ]
+    most = int(np.argmax(apart))
+    return [clean[most], *(one[most] for one in harmed)] if apart[most] else None
+
+
+def _begin(medium: Path, alter: Alter, side: int) -> list[np.ndarray]:
+    """The first seconds of an altered video, each frame uint8 [h, w, 3] of at most ``side``."""
+    found = windows(medium, medium.name, Sampling(rate=_RATE), 1, alter)
+    early = takewhile(lambda window: window[2][0] < _BEGIN, found)
+    return [_fitted(pixels, side)[0].permute(1, 2, 0).numpy() for pixels, _, _ in early]
 
 
 def _moment_of_most_harm(still: Clip | FaceClip, perturbation: Perturbation[Any], seed: int) -> float:

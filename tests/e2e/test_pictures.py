@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -143,3 +144,53 @@ def test_what_acts_on_faces_is_left_out_where_they_cannot_be_found(
     (tmp_path / "F.yaml").write_text(FACES.replace("{perturb: roll}, ", ""))
     done = CliRunner().invoke(app, words)
     assert f"no condition of faces can be drawn, as {why}." in str(done.exception)
+
+
+FILM = """\
+suite: film
+data: [{adapter: manifest, targets: T.csv}]
+conditions: [{perturb: h264}, {perturb: packet_loss}, {perturb: low_light_h264}, {perturb: reversed}]
+"""
+
+
+def textured_video(path: Path) -> Path:
+    """A second and more of a moving texture of 160 x 96 pixels, as H.264 of a high quality."""
+    texture = np.random.default_rng(1).integers(0, 256, (10, 20, 3), np.uint8)
+    texture = cv2.resize(texture, (320, 160), interpolation=cv2.INTER_CUBIC)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25, options={"crf": "10"})
+        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        for number in range(40):
+            picture = np.ascontiguousarray(texture[number : number + 96, 3 * number : 3 * number + 160])
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_what_a_codec_makes_of_a_video_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "F.yaml").write_text(FILM)
+    file, clip = tmp_path / "sheet.png", textured_video(tmp_path / "clip.mp4")
+    words = ["suite", "show", str(tmp_path / "F.yaml"), "--pictures", str(file), "--clip", str(clip)]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert f"{file}: 3 conditions at severity 0 to 5, of {clip}\n" in done.output
+    why = "they change when a picture is shown, and not the picture"
+    assert f"not drawn, as {why}: reversed on the media as given\n" in done.output
+    coded, lossy, dark = ([cell[:, :160] for cell in row] for row in cells(file, 3, 96))
+    apart = [float(np.abs(cell.astype(int) - coded[0]).mean()) for cell in coded]
+    assert apart[0] == 0 < apart[1] < apart[5]
+    assert not np.array_equal(lossy[0], lossy[5])
+    means = [float(cell.mean()) for cell in dark]
+    assert means == sorted(means, reverse=True)
+    # Five stops are 1/32 of the light, about a sixth of encoded values.
+    assert means[5] < means[0] / 3
+
+
+def test_a_still_has_nothing_that_acts_on_whole_videos(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "still.png"), np.full((32, 32, 3), 99, np.uint8))
+    (tmp_path / "F.yaml").write_text(FILM)
+    words = ["suite", "show", str(tmp_path / "F.yaml"), "--pictures", str(tmp_path / "sheet.png")]
+    for more in ([], ["--clip", str(tmp_path / "still.png")]):
+        told = str(CliRunner().invoke(app, [*words, *more]).exception)
+        assert "no condition of film acts on less than a whole video." in told
+        assert told.endswith("Name another suite, or a video by --clip.")

@@ -108,6 +108,11 @@ def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     core = {condition.perturb for condition in suites.pop("robustness-core").conditions}
     families = [condition.perturb for suite in suites.values() for condition in suite.conditions]
     assert len(core) == 12
+    optics = {"defocus", "motion_blur", "zoom_blur", "low_resolution", "vignetting"}
+    kept = {name: {c.perturb for c in suite.conditions} & core for name, suite in suites.items()}
+    held = {name.removeprefix("robustness-"): len(found - optics) for name, found in kept.items() if found}
+    # As it says of itself: two of pose and of the sensor, four of light and of optics.
+    assert held | {"optics": len(core & optics)} == {"pose": 2, "sensor": 2, "light": 4, "optics": 4}
     assert core <= set(families)
     assert sorted(families) == sorted(set(families))
     kinds = ("light", "occlusion", "pose", "sensor", "sound", "time")

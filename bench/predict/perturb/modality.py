@@ -86,7 +86,7 @@ DESYNCHRONISATION = Perturbation(
     unit="ms by which the sound is late",
     source=(
         "125 and 185 ms, from which people notice late sound and no longer accept it (ITU-R BT.1359-1); then "
-        "doublings, chosen here"
+        "350 ms and its doublings, chosen here"
     ),
     apply=delay_sound,
     random=False,

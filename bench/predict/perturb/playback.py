@@ -152,7 +152,10 @@ JITTER = Perturbation(
     version=1,
     levels=(10.0, 25.0, 50.0, 100.0, 200.0),
     unit="ms standard deviation of times",
-    source="around the 50 ms that ITU-T Y.1541 allows the delay to vary by in its classes 0 and 1",
+    source=(
+        "a range chosen here around the 50 ms that ITU-T Y.1541 allows the delay to vary by in its classes 0 "
+        "and 1, a fifth of it to four times as much"
+    ),
     apply=jitter,
 )
 
@@ -173,7 +176,7 @@ REVERSED = Perturbation(
     levels=(1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0),
     unit="% of the film played backwards in one go",
     shown=percent,
-    source="halvings of the film, down to a sixteenth; the whole of it at severity 5",
+    source="a range chosen here: halvings of the film, from a sixteenth up to the whole of it",
     apply=play_backwards,
     random=False,
 )
@@ -183,7 +186,10 @@ SHUFFLED = Perturbation(
     version=1,
     levels=(2.0, 4.0, 8.0, 16.0, 32.0),
     unit="stretches in another order",
-    source="halvings of the film; each stretch is whole, so that less and less motion is",
+    source=(
+        "a range chosen here: halvings of the film, from two stretches on; within each, motion stays as it "
+        "was"
+    ),
     apply=shuffle,
     destroys_label_from=4,
 )
