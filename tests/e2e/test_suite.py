@@ -105,7 +105,8 @@ def test_what_a_suite_for_any_data_cannot_be_given(affectbench: Affectbench, tmp
 
 def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     suites = {path.stem: read_suite(path).suite for path in shipped("suites").glob("robustness-*.yaml")}
-    core = {condition.perturb for condition in suites.pop("robustness-core").conditions}
+    conditions = suites.pop("robustness-core").conditions
+    core = {condition.perturb for condition in conditions}
     families = [condition.perturb for suite in suites.values() for condition in suite.conditions]
     assert len(core) == 12
     optics = {"defocus", "motion_blur", "zoom_blur", "low_resolution", "vignetting"}
@@ -113,6 +114,10 @@ def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     held = {name.removeprefix("robustness-"): len(found - optics) for name, found in kept.items() if found}
     # As it says of itself: two of pose and of the sensor, four of light and of optics.
     assert held | {"optics": len(core & optics)} == {"pose": 2, "sensor": 2, "light": 4, "optics": 4}
+    # The middle severity, or the one before where the middle one may destroy labels: a gate counts them all.
+    marks = {name: PERTURBATIONS[name].destroys_label_from or 6 for name in core}
+    assert {c.perturb: c.severities for c in conditions} == {n: (3 if m > 3 else 2,) for n, m in marks.items()}
+    assert min(marks.values()) > 2
     assert core <= set(families)
     assert sorted(families) == sorted(set(families))
     kinds = ("light", "occlusion", "pose", "sensor", "sound", "time")
