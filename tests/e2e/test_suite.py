@@ -116,7 +116,9 @@ def test_each_perturbation_is_in_one_shipped_suite_of_robustness() -> None:
     assert held | {"optics": len(core & optics)} == {"pose": 2, "sensor": 2, "light": 4, "optics": 4}
     # The middle severity, or the one before where the middle one may destroy labels: a gate counts them all.
     marks = {name: PERTURBATIONS[name].destroys_label_from or 6 for name in core}
-    assert {c.perturb: c.severities for c in conditions} == {n: (3 if m > 3 else 2,) for n, m in marks.items()}
+    assert {c.perturb: c.severities for c in conditions} == {
+        n: (3 if m > 3 else 2,) for n, m in marks.items()
+    }
     assert min(marks.values()) > 2
     assert core <= set(families)
     assert sorted(families) == sorted(set(families))
