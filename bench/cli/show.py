@@ -96,12 +96,10 @@ class Voice:
 
             typer.echo(json_text.dumps(as_json(run.path), indent=2, allow_nan=False))
         elif not self.quiet:
-            from rich.console import Console
-
+            from bench.report.console import standard_output
             from bench.report.terminal import summarise
 
-            console = Console() if sys.stdout.isatty() else Console(width=120, color_system=None)
-            summarise(run.path, console)
+            summarise(run.path, standard_output())
         else:
             from bench.report.terminal import cautions
 
