@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench import __version__
 from bench.digest import digest_json, digest_table
-from bench.errors import UserError, listed
+from bench.errors import UserError, counted, listed
 from bench.folder import CellFolder, RunFolder
 from bench.prereg import Lock, claim
 from bench.question import Question
@@ -324,7 +324,8 @@ def _require_same_faults(tables: dict[str, pa.Table]) -> None:
         if differing:
             raise UserError(
                 name,
-                f"{len(differing)} rows are decode_error here or in {first!r} alone: {listed(differing, 3)}",
+                f"{counted(len(differing), 'row')} {'is' if len(differing) == 1 else 'are'} decode_error "
+                f"here or in {first!r} alone: {listed(differing, 3)}",
                 "A decode_error is the data's fault and leaves the denominators, so it is the same for all",
                 "Give rows that only one model could not read the status model_error, or score them apart",
             )

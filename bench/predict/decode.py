@@ -22,7 +22,7 @@ from av.stream import Disposition, Stream
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from bench.errors import UserError
+from bench.errors import UserError, counted
 from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.film import Alter, Film, Pictures, Window, in_order, sample, shown
 from bench.predict.media import check_size, decode_plain_image, is_image, opened, read_plain_image, unusable
@@ -162,7 +162,7 @@ def _read_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
         )
     if last.is_corrupt or _promised_end(container, stream) - end > _SLACK:
         raise unusable(
-            f"the video is cut off after {len(stamps)} frames",
+            f"the video is cut off after {counted(len(stamps), 'frame')}",
             "Allowed: a file that ends where its header says",
             "Copy the file again",
         )
@@ -217,7 +217,7 @@ def _decoded(container: InputContainer, stream: VideoStream, timeline: Timeline)
             )
         if place >= len(timeline.times):
             raise unusable(
-                f"it holds more than the {len(timeline.times)} frames of its index",
+                f"it holds more than the {counted(len(timeline.times), 'frame')} of its index",
                 "Allowed: one time for each frame",
                 "Encode it again",
             )
@@ -227,7 +227,7 @@ def _decoded(container: InputContainer, stream: VideoStream, timeline: Timeline)
     # Some encoders store packets that only say "the last frame again": one and a fiftieth may show nothing.
     if not count or promised - count > promised // 50 + 1:
         raise unusable(
-            f"{count} of {promised} frames decode",
+            f"{count} of {counted(promised, 'frame')} {'decodes' if count == 1 else 'decode'}",
             "Allowed: a video whose frames all decode",
             "Copy or encode the file again",
         )

@@ -141,7 +141,7 @@ def test_a_metric_that_a_model_does_not_give_has_a_row_that_says_so(
     [
         (
             "cells/new/T/clean/predictions.parquet", "predicted",
-            "error: both/cells/new/T/clean: 1 of 2 cells are unfinished or changed, this first. Every cell of the "
+            "error: both/cells/new/T/clean: 1 of 2 cells is unfinished or changed, this first. Every cell of the "
             "plan, as it was written. Run the command of this folder again.",
         ),
         (
