@@ -280,9 +280,8 @@ def already_made(stores: Sequence[Store]) -> list[str]:
         return [f"{text}; nothing is left to predict"]
     said = [text] if len(lacking) < len(stores) else []
     if made := batches.count(False):
-        said = [
-            f"{text}, and {made} of {len(batches)} {'batch' if len(batches) == 1 else 'batches'} of the others"
-        ]
+        of = "1 batch" if len(batches) == 1 else f"{len(batches)} batches"
+        said = [f"{text}, and {made} of {of} of the others"]
     if names := [" / ".join(store.cell.name) for store in stores if store.changed]:
         said.append(f"changed since they were made, and made again: {listed(names, 6)}")
     return said

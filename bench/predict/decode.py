@@ -147,14 +147,14 @@ def _video_stream(container: InputContainer) -> VideoStream:
 
 def _read_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
     """Learn from the packets when each frame is shown, and refuse a medium that ends early."""
-    counted = container.format.name == "avi"  # its stamps count packets in stored, not in shown order
+    by_count = container.format.name == "avi"  # its stamps count packets in stored, not in shown order
     stamps: list[int | None] = []
     end, last = 0.0, None
     for packet in container.demux():
         if packet.size and packet.pts is not None and packet.time_base:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet.stream_index == stream.index and _is_shown(packet, stream):
-            stamps.append(packet.dts if counted else packet.pts)
+            stamps.append(packet.dts if by_count else packet.pts)
             last = packet
     if last is None:
         raise unusable(
@@ -166,17 +166,17 @@ def _read_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
             "Allowed: a file that ends where its header says",
             "Copy the file again",
         )
-    return _timeline(stamps, stream, counted)
+    return _timeline(stamps, stream, by_count)
 
 
-def _timeline(stamps: list[int | None], stream: VideoStream, counted: bool) -> Timeline:  # noqa: FBT001
+def _timeline(stamps: list[int | None], stream: VideoStream, by_count: bool) -> Timeline:  # noqa: FBT001
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) == len(stamps) and stream.time_base:
         shown = sorted(known)
         unit = stream.time_base
         times = np.array([(stamp - shown[0]) * unit.numerator for stamp in shown]) / unit.denominator
         unique = len(set(shown)) == len(shown)
-        return Timeline(times, {} if counted or not unique else {s: n for n, s in enumerate(shown)})
+        return Timeline(times, {} if by_count or not unique else {s: n for n, s in enumerate(shown)})
     if not stream.average_rate:
         raise unusable(
             "its frames have neither times nor a rate",
