@@ -8,9 +8,10 @@ from __future__ import annotations
 import json as json_text
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,6 +40,16 @@ class Voice:
     def warn(self, text: str) -> None:
         """Print a line to stderr, even when quiet."""
         typer.echo(text, err=True)
+
+    def say_unanswered(self, run: RunFolder, files: Mapping[str, Path]) -> None:
+        """Warn of predictions made elsewhere with rows that are ok and answer nothing, file by file."""
+        from bench.tables import read_table
+        from bench.tables.unanswered import unanswered
+
+        for model, dataset, condition in run.plan["cells"]:
+            table = read_table(run.cell(model, dataset, condition).predictions)
+            if (text := unanswered(table, str(files[model]))) is not None:
+                self.warn(f"warning: {text}")
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Progress]:
