@@ -32,8 +32,8 @@ _TOLD = (
     "A darker square is a larger share of the row."
 )
 _HATCHED = (
-    "Hatched: withheld, since it is of too few people, or would give such a number away. Recall over all rows "
-    "is not withheld, also of a class of few people: it tells how many of their rows were called right. "
+    "Hatched: withheld, since it is of too few people, or would give such a number away. Recall over all "
+    "rows is not withheld, also of a class of few people: it tells how many of their rows were called right. "
     "Hatching keeps back what the others were called."
 )
 _ABSENT = (
