@@ -69,6 +69,13 @@ def test_no_line_breaks_within_a_count_of_a_card(audited: Made) -> None:
     assert not re.search(r"\d \d{3}\b", text)
 
 
+def test_on_the_page_a_card_binds_a_count_to_its_unit(written: Path) -> None:
+    html = read_audit(written).texts["html"]
+    first = html[html.index('<section class="cards"') : html.index("<nav")]
+    assert "(60\u00a0persons)" in first
+    assert not re.search(r"\d persons", first)
+
+
 def test_without_a_policy_nothing_holds_and_nothing_fails(audited: Made) -> None:
     found = titled(cards(audited()))
     for title, word in (("What holds", "holds"), ("What fails", "fails")):
