@@ -12,7 +12,8 @@ vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite
 ``track``           MLflow, the only place that imports it
 ``report``          the HTML report and its figures
 ``synth``           clips drawn here, with known labels
-``workflow``        the steps of a command, in order; ``sides`` those of a comparison
+``workflow``        the steps of a command, in order; ``sides`` those of a comparison; ``elsewhere`` what
+                    ``score`` takes in: predictions made elsewhere
 ``gate``            a policy held against a finished run: pass, fail or inconclusive
 ``audit_report``    one system of a run beside the use that is declared for it, sections 0 to 18
 ``evidence``        a finished run as one signed file, and what such a file proves

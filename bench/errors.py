@@ -15,7 +15,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-__all__ = ["AffectbenchError", "MachineError", "MediaFault", "UserError", "listed", "nearest", "quantity"]
+__all__ = [
+    "AffectbenchError",
+    "MachineError",
+    "MediaFault",
+    "UserError",
+    "counted",
+    "listed",
+    "nearest",
+    "quantity",
+]
 
 
 class AffectbenchError(Exception):
@@ -69,6 +78,15 @@ def listed(words: Iterable[str], limit: int = 12) -> str:
     ordered = sorted(words)
     rest = len(ordered) - limit
     return ", ".join(ordered[:limit]) + (f" and {rest} more" if rest > 0 else "")
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with what it is of, for a message: the noun as it is of one, with an s of any other number.
+
+    >>> counted(1, "file"), counted(0, "row"), counted(3573, "row")
+    ('1 file', '0 rows', '3,573 rows')
+    """
+    return f"{count:,} {noun if count == 1 else f'{noun}s'}"
 
 
 _ONE = {"stops": "stop", "degrees": "degree", "photons": "photon", "stretches": "stretch"}

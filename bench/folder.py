@@ -26,7 +26,7 @@ from typing import Any, Literal
 import filelock
 
 from bench.digest import digest_bytes, digest_file, digest_json
-from bench.errors import UserError
+from bench.errors import UserError, counted
 from bench.tables import Targets, read_targets
 
 __all__ = ["CellFolder", "RunFolder", "save", "write_file", "write_json"]
@@ -228,7 +228,8 @@ class RunFolder:
                 count = sum(not cell.is_whole for cell in planned)
                 raise UserError(
                     str(folder.path),
-                    f"{count} of {len(planned)} cells are unfinished or changed, this first",
+                    f"{count} of {counted(len(planned), 'cell')} {'is' if count == 1 else 'are'} "
+                    "unfinished or changed, this first",
                     "Every cell of the plan, as it was written", "Run the command of this folder again",
                 )  # fmt: skip
         return planned

@@ -18,7 +18,7 @@ from pydantic import AwareDatetime, ValidationError
 
 from bench import __version__
 from bench.digest import canonical_json, digest_json
-from bench.errors import UserError, listed
+from bench.errors import UserError, counted, listed
 from bench.folder import RunFolder, save
 from bench.spec import Record, Suite
 
@@ -209,7 +209,7 @@ def _of_data(locked: LockedData, entry: dict[str, Any], kind: str) -> Iterator[s
     if digest is None:
         yield f"the lock does not know the media of {locked.name}"
     elif locked.rows != entry["rows"]:
-        yield f"{locked.name} has {entry['rows']} targets, and {locked.rows} in the lock"
+        yield f"{locked.name} has {counted(entry['rows'], 'target')}, and {locked.rows} in the lock"
     elif digest != entry["digest"]:
         what = "the targets or media" if kind == "run" else "the targets"
         yield f"{what} of {locked.name} are others ({entry['digest'][:12]}, and {digest[:12]} in the lock)"

@@ -1,11 +1,12 @@
 """The sides of a comparison: two models, of one run or of two, cell by cell.
 
 Refuses a model against itself, runs that share no cell, and tables that were changed after their run;
-``bench.judge.comparison`` refuses targets that differ.
+``bench.judge.comparison`` refuses targets that differ in more than that a run was given further attributes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -139,7 +140,41 @@ def _targets_of(
     names = dict.fromkeys(data for data, _ in shared)
     targets = {data: _targets(new, data, data) for data in names}
     others = {name: _targets(old, data, name) for data, name in _called(new, old).items() if name in names}
-    return targets, others
+    both = {name: _with_attributes_of(targets[name], others[name]) for name in names}
+    return {name: one for name, (one, _) in both.items()}, {name: two for name, (_, two) in both.items()}
+
+
+def _with_attributes_of(new: Targets, old: Targets) -> tuple[Targets, Targets]:
+    """One table with the attributes of both, where nothing else differs; else two that differ.
+
+    An attribute is of a target, whatever predicted it, so that one that only one run was given (such as by
+    ``--attributes``) holds for both. Small groups are withheld where either run withholds them.
+    """
+    shared = [name for name in new.table.column_names if name in old.table.column_names]
+    alone = {*new.table.column_names, *old.table.column_names} - set(shared)
+    if not alone or not alone.issubset((*new.attributes, *old.attributes)):
+        return new, old
+    one, two = _only(new, shared), _only(old, shared)
+    if one.digest != two.digest:  # in more than attributes, which is then what is said of them
+        return one, two
+    table = new.table
+    for name in (name for name in old.table.column_names if name not in shared):
+        table = table.append_column(old.table.schema.field(name), old.table[name])
+    facts = new.facts.model_copy(
+        update={
+            "attributes": {**old.facts.attributes, **new.facts.attributes},
+            "attributes_public": new.facts.attributes_public and old.facts.attributes_public,
+        }
+    )
+    both = replace(new, table=table, facts=facts)
+    return both, both
+
+
+def _only(targets: Targets, columns: Sequence[str]) -> Targets:
+    """Targets with these columns alone, and facts that say nothing of any other."""
+    own = {name: source for name, source in targets.facts.attributes.items() if name in columns}
+    facts = targets.facts.model_copy(update={"attributes": own, "attributes_public": False})
+    return replace(targets, table=targets.table.select(columns), facts=facts)
 
 
 def _called(new: Side, old: Side) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.context import UNKNOWN, ContextFile
-from bench.errors import UserError, listed
+from bench.errors import UserError, counted, listed
 from bench.gate.hold import Gate, gate
 from bench.policy import PolicyFile
 from bench.posture import Posture, posture
@@ -113,7 +113,7 @@ def _of_one(results: Results, system: Side) -> Results:
     if system.model not in names and (system.model is not None or len(names) > 1):
         found = "none is named" if system.model is None else f"{system.model!r} is none of them"
         raise UserError(
-            system.option, f"the run has {len(names)} models, and {found}",
+            system.option, f"the run has {counted(len(names), 'model')}, and {found}",
             f"An audit report is of one system. The run has: {listed(names)}",
             f"Name one with {system.option}",
         )  # fmt: skip

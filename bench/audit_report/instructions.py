@@ -13,7 +13,7 @@ from bench.audit_report.representativeness import untested
 from bench.report import format as fmt
 from bench.report.entries import Entry, state_of
 from bench.report.parts import Part, Section
-from bench.report.records import Dataset
+from bench.report.records import Dataset, Place
 from bench.report.results import Row
 from bench.report.robustness import as_much
 from bench.report.selection import headline_rows, is_error, slicing_metric
@@ -76,32 +76,57 @@ def _accuracy(case: Case) -> str:
 
 
 def _robustness(case: Case) -> str:
-    """The condition that costs most and those that cost as much, per data set, by the metric that leads."""
+    """What conditions cost, per data set, by the metric that leads; those without an estimate are named."""
     told = []
     for data in case.results.datasets:
-        rows = [
-            row
-            for place in case.results.places(data.name)
-            for row in case.results.differences_at(data.name, place)
-            if row["kind"] == "degradation" and row["slice"] is None and row["estimate"] is not None
-            and row["metric"] == slicing_metric(case.results, data) and not case.results.may_lose_label(place)
-        ]  # fmt: skip
-        if rows:
-            told.append(f"{data.name}: {_most_lost(rows)}")
+        metric = slicing_metric(case.results, data)
+        known, unknown = [], []
+        for place in case.results.places(data.name):
+            if not place.severity or case.results.may_lose_label(place):
+                continue
+            row = _lost_at(case, data, place, metric)
+            if row is not None and row["estimate"] is not None:
+                known.append(row)
+            else:
+                unknown.append(f"{words(place)}: {_why_unknown(row)}")
+        parts = [_most_lost(known)] if known else []
+        if unknown:
+            parts.append(f"no loss is known under {'; '.join(unknown)}")
+        if parts:
+            told.append(f"{data.name}: {'; '.join(parts)}")
     return ". ".join(told) or "not tested (section 9)"
 
 
+def _lost_at(case: Case, data: Dataset, place: Place, metric: str | None) -> Row | None:
+    """What a condition takes from the metric over all rows, paired with clean media."""
+    rows = case.results.differences_at(data.name, place, "degradation")
+    mine = (row for row in rows if row["model"] == case.model.name and row["metric"] == metric)
+    return next((row for row in mine if row["slice"] is None), None)
+
+
+def _why_unknown(row: Row | None) -> str:
+    """Why a condition has no estimate of what it takes."""
+    return "not measured" if row is None else fmt.estimate(row)
+
+
 def _most_lost(rows: Sequence[Row]) -> str:
-    """Under what most is lost, by degradations, and under what as much."""
+    """Of losses that have an estimate: under what the largest is, and how many the data tell from none.
+
+    Told from none is a loss whose own interval lies above 0; one without an interval is not told from it.
+    """
     worst = max(rows, key=lambda row: float(row["estimate"]))
+    above = sum(row["low"] is not None and row["low"] > 0 for row in rows)
+    of = fmt.counted(len(rows), "condition")
+    have = f"{above} {'has' if above == 1 else 'have'} a loss whose own interval lies above 0"
+    count = f"of {of} with an estimate, {have if above else 'none has a loss that the data tell from none'}"
     if worst["estimate"] <= 0:
-        return "no condition that was run takes anything away"
+        return count
     under, *others = (
         fmt.condition(row["condition"], row["severity"], row["where"])
         for row in (worst, *as_much(worst, rows))
     )
     tied = f" (as much under {'; '.join(others)})" if others else ""
-    return f"most is lost under {under}{tied}: {numbered(worst)}"
+    return f"the largest estimated loss is under {under}{tied}: {numbered(worst)}; {count}"
 
 
 def _risks(case: Case) -> str:

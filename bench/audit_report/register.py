@@ -137,7 +137,7 @@ def _of_rules(case: Case) -> Iterator[_Found]:
                 continue
             severity: Severity = "high" if held.verdict == "fail" else "medium"
             about = ("rule", asked(rule), *_keys(held.row))
-            yield _Found(about, sentence(rule, held), severity, f"{of}; {_row_of(held.row)}")
+            yield _Found(about, sentence(rule, held, fmt.THIN), severity, f"{of}; {_row_of(held.row)}")
 
 
 def _of_declared(case: Case) -> Iterator[_Found]:

@@ -50,7 +50,7 @@ def _verdicts(case: Case) -> Part:
     groups = tuple(
         Group(
             tuple(
-                Line(held.verdict, (Entry(sentence(rule, held), "sentence"),))
+                Line(held.verdict, (Entry(sentence(rule, held, fmt.THIN), "sentence"),))
                 for held in case.gate.of(number)
             ),
             asked(rule),

@@ -80,7 +80,7 @@ def _verdicts(case: Case) -> tuple[Table, ...]:
             tuple(
                 Line(
                     "exempt" if held.exempt else _ANSWERS[held.verdict],
-                    (Entry(held.verdict, "text"), Entry(sentence(rule, held), "sentence")),
+                    (Entry(held.verdict, "text"), Entry(sentence(rule, held, fmt.THIN), "sentence")),
                 )
                 for held in case.gate.of(number)
             ),
@@ -115,7 +115,7 @@ def _sentences(case: Case, verdict: Verdict) -> list[str]:
         mine = [held for held in case.gate.of(number) if held.verdict == verdict and held.exempt is None]
         bound = rule.requirement[1]
         mine.sort(key=lambda held: -_beyond(held.row["estimate"], bound))
-        told += [f"{sentence(rule, held)}." for held in mine]
+        told += [f"{sentence(rule, held, fmt.THIN)}." for held in mine]
     return told
 
 

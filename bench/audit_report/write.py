@@ -7,11 +7,11 @@ replaced; a final report, which somebody signed, never is.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.audit_report.case import Asked, open_case
-from bench.audit_report.pdf import as_pdf, require_pdf
+from bench.audit_report.pdf import as_pdf, require_pdf, title_of
 from bench.audit_report.register import findings, stray_answers
 from bench.audit_report.sections import about, audit_page
 from bench.errors import UserError, listed
@@ -23,14 +23,15 @@ from bench.report.render import as_html
 __all__ = ["SCHEMA", "write_audit"]
 
 SCHEMA = "affectbench-audit/1"
+_ENDS = ("html", "md", "json", "pdf")
 
 
 def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] | None = None) -> list[Path]:
     """Write RUN/audit.html, .md, .json and with ``pdf`` .pdf, and return their paths; a draft's PDF goes.
 
     UserError for what ``open_case`` refuses, for a PDF where the package for it is not installed, and where a
-    final report is there that would not stay as it is. ``warn`` is told the answers of the context that are
-    to no finding.
+    final report, or one file of it, is there that would not stay as it is. ``warn`` is told the answers of
+    the context that are to no finding.
     """
     if pdf:
         require_pdf()
@@ -43,8 +44,8 @@ def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] 
     if pdf:
         files["pdf"] = as_pdf(html)
     folder, written = asked.system.run.path, []
-    if _is_final(folder):
-        _require_same(folder, files)
+    if final := [end for end in _ENDS if _may_be_final(folder / f"audit.{end}", end)]:
+        _require_same(folder, final, files)
     elif not pdf:  # an earlier one would stand beside a report that it is not of
         (folder / "audit.pdf").unlink(missing_ok=True)
     for end, content in files.items():
@@ -56,23 +57,33 @@ def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] 
     return written
 
 
-def _is_final(folder: Path) -> bool:
-    """Whether a final report is there; what cannot be read may be one."""
-    path = folder / "audit.json"
-    if not path.is_file():
-        return False
+def _may_be_final(path: Path, end: str) -> bool:
+    """Whether a file is there that does not say that it is of a draft; what cannot be read may be final."""
+    return path.is_file() and not _SAYS_DRAFT[end](path.read_bytes())
+
+
+def _json_of_draft(content: bytes) -> bool:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))["draft"] is not True
+        return json.loads(content)["draft"] is True
     except (ValueError, KeyError, TypeError):
-        return True
+        return False
 
 
-def _require_same(folder: Path, files: Mapping[str, str | bytes]) -> None:
-    """UserError for a file that is there and holds anything else."""
-    for end, content in files.items():
+# Each file says in its own way what it is, since any of them may be the only one that was kept.
+_SAYS_DRAFT: dict[str, Callable[[bytes], bool]] = {
+    "html": lambda content: b'<body class="audit draft">' in content,
+    "md": lambda content: content.startswith(b"# DRAFT: "),
+    "json": _json_of_draft,
+    "pdf": lambda content: title_of(content).startswith("DRAFT: "),
+}
+
+
+def _require_same(folder: Path, final: Sequence[str], files: Mapping[str, str | bytes]) -> None:
+    """UserError for a file of a final report that holds anything else, or if none is made to compare with."""
+    made = {end: files[end] for end in final if end in files}
+    for end, content in made.items() or {final[0]: b""}.items():
         path = folder / f"audit.{end}"
-        made = content.encode("utf-8") if isinstance(content, str) else content
-        if path.is_file() and path.read_bytes() != made:
+        if path.read_bytes() != (content.encode("utf-8") if isinstance(content, str) else content):
             raise UserError(
                 str(path), "it is of a report that is no draft, and the one asked for differs",
                 "Only a draft is replaced", "Move the files audit.* to another place first",

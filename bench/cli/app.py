@@ -185,6 +185,7 @@ def score(
     files, locked = name_files(predictions), None if lock is None else read_lock(lock)
     mapped, followed = map_columns(column or (), columns, list(files)), name_frames(frames or (), list(files))
     folder = workflow.score(ask(words), files, mapped, out, followed, locked)
+    voice.say_unanswered(folder, files)
     voice.conclude(folder, tracking_uri, upload=not no_upload)
 
 

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import json
 import math
-import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 from bench.errors import UserError
 from bench.report import format as fmt
+from bench.report.console import fits, print_whole, standard_output
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from bench.judge.comparison import Compared
 
 __all__ = ["as_json", "print_comparison", "read_margin", "require_margin"]
 
 _COLUMNS = ("Old", "New", f"New {fmt.MINUS} old", "p", "q")
+_VERDICTS = ("Not worse", "Equivalent")
 _NOTE = (
     "Differences are paired by cluster: the same targets, the same {same}. p and q (the false discovery rate "
     "over all differences) ask whether there is any difference; that none was seen shows nothing. The "
@@ -67,17 +69,17 @@ def print_comparison(found: Sequence[Compared], margin: float | None, runs: tupl
 
     Withheld values say so. Two models of one name are told apart by their runs, (new, old).
     """
-    console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
-    verdicts = () if margin is None else ("Not worse", "Equivalent")
+    console = standard_output()
+    verdicts = margin is not None
     for title, group in groupby(found, lambda each: _title(each.row, runs)):
         rows = list(group)
         leading = next((each for each in rows if each.given), rows[0]).row["metric"]
         whole = [([fmt.metric(e.row["metric"])], e) for e in rows if e.row["slice"] is None]
-        console.print(_table(title, ("Metric", *_COLUMNS, *verdicts), whole))
+        _print(console, _Shown(title, ("Metric",), whole, verdicts))
         by_slice = [([e.row["slice"], e.row["value"]], e) for e in rows if _in_slice(e, leading)]
         if by_slice:
-            names = ("Slice", "Value", *_COLUMNS, *verdicts)
-            console.print(_table(f"{fmt.heading(leading)} by slice", names, by_slice))
+            head = f"{fmt.heading(leading)} by slice"
+            _print(console, _Shown(head, ("Slice", "Value"), by_slice, verdicts))
         for line in _warnings([each for _, each in (*whole, *by_slice)]):
             console.print(fmt.plain(line), markup=False)
     if margin is not None:
@@ -134,18 +136,43 @@ def _warnings(shown: Sequence[Compared]) -> list[str]:
     ]
 
 
-def _table(title: str, columns: Sequence[str], rows: Iterable[tuple[list[str], Compared]]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title_justify="left", title_style="")
-    table.title = fmt.plain(title)
-    for name in (*columns, "State"):
-        table.add_column(name, overflow="fold", no_wrap=name not in ("Value", "Metric"))
-    for names, each in rows:
-        verdicts = (
-            [each.non_inferior or fmt.DASH, each.equivalent or fmt.DASH] if "Equivalent" in columns else []
-        )
-        cells = (*names, *_numbers(each), *verdicts, each.row["status"])
-        table.add_row(*(fmt.plain(cell) for cell in cells))
+class _Shown(NamedTuple):
+    """What one table shows: its title, the heads of its names, and the rows, each with its names."""
+
+    title: str
+    names: tuple[str, ...]
+    rows: list[tuple[list[str], Compared]]
+    verdicts: bool
+
+
+def _print(console: Console, shown: _Shown) -> None:
+    """Print a table, on a terminal too narrow for it two numbers above one another in each column."""
+    wide = _table(shown, low=False)
+    narrow = console.is_terminal and not fits(console, wide)
+    print_whole(console, _table(shown, low=True) if narrow else wide)
+
+
+def _table(shown: _Shown, *, low: bool) -> Table:
+    padding = (0, 1, 0, 0) if low else (0, 1)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=padding, title_justify="left", title_style="")
+    table.title = fmt.plain(shown.title)
+    columns = _in_pairs(_COLUMNS, _VERDICTS) if low else [*_COLUMNS, *_VERDICTS]
+    kept = len(columns) if shown.verdicts else len(columns) - (1 if low else 2)
+    for name in shown.names:
+        table.add_column(name, overflow="fold", no_wrap=not low)
+    for name in (*columns[:kept], "State"):
+        table.add_column(name, no_wrap=True)
+    for names, each in shown.rows:
+        numbers, verdicts = _numbers(each), [each.non_inferior or fmt.DASH, each.equivalent or fmt.DASH]
+        cells = _in_pairs(numbers, verdicts) if low else [*numbers, *verdicts]
+        table.add_row(*(fmt.plain(cell) for cell in (*names, *cells[:kept], each.row["status"])))
     return table
+
+
+def _in_pairs(numbers: Sequence[str], verdicts: Sequence[str]) -> list[str]:
+    """Old above new, the difference above its interval, p above q, and one verdict above the other."""
+    old, new, difference, p, q = numbers
+    return [f"{old}\n{new}", difference.replace(" [", "\n["), f"{p}\n{q}", "\n".join(verdicts)]
 
 
 def _numbers(each: Compared) -> list[str]:

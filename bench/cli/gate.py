@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from typing import TYPE_CHECKING, Any
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bench.errors import UserError
 from bench.gate.sentences import asked, sentence
 from bench.report import format as fmt
+from bench.report.console import standard_output
 
 if TYPE_CHECKING:
     from bench.gate.ground import Held
@@ -49,7 +48,7 @@ def print_gate(found: Gate, recorded: Recorded | None = None) -> None:
 
     Before it stands what was recorded in MLflow, where that was asked for.
     """
-    console = Console() if sys.stdout.isatty() else Console(width=150, color_system=None)
+    console = standard_output()
     against = f", against {found.baseline}" if found.baseline else ""
     title = f"{found.policy.policy.policy}: {found.model} of {found.run.path}{against}"
     console.print(_said(fmt.plain(title)), markup=False)

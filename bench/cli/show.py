@@ -8,9 +8,10 @@ from __future__ import annotations
 import json as json_text
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -39,6 +40,16 @@ class Voice:
     def warn(self, text: str) -> None:
         """Print a line to stderr, even when quiet."""
         typer.echo(text, err=True)
+
+    def say_unanswered(self, run: RunFolder, files: Mapping[str, Path]) -> None:
+        """Warn of predictions made elsewhere with rows that are ok and answer nothing, file by file."""
+        from bench.tables import read_table
+        from bench.tables.unanswered import unanswered
+
+        for model, dataset, condition in run.plan["cells"]:
+            table = read_table(run.cell(model, dataset, condition).predictions)
+            if (text := unanswered(table, str(files[model]))) is not None:
+                self.warn(f"warning: {text}")
 
     @contextmanager
     def progress(self, unit: str) -> Iterator[Progress]:
@@ -96,12 +107,10 @@ class Voice:
 
             typer.echo(json_text.dumps(as_json(run.path), indent=2, allow_nan=False))
         elif not self.quiet:
-            from rich.console import Console
-
+            from bench.report.console import standard_output
             from bench.report.terminal import summarise
 
-            console = Console() if sys.stdout.isatty() else Console(width=120, color_system=None)
-            summarise(run.path, console)
+            summarise(run.path, standard_output())
         else:
             from bench.report.terminal import cautions
 

@@ -18,16 +18,16 @@ Zoos = Annotated[list[Path] | None, typer.Option("--zoo", help="A folder of priv
 @app.command("list")
 def list_(zoo: Zoos = None) -> None:
     """Name every entry, its kind and its checkpoints."""
-    from rich.console import Console
     from rich.table import Table
 
     from bench.predict.zoo import Zoo
+    from bench.report.console import print_whole, standard_output
 
     table = Table("name", "kind", "checkpoints (default first)", "weights here", box=None)
     for entry in Zoo(zoo or ()).entries:
         names = sorted((c.name for c in entry.lock.checkpoint), key=lambda n: (n != entry.lock.default, n))
         table.add_row(entry.name, entry.lock.kind, ", ".join(names) or "-", _here(entry))
-    Console(width=None if typer.get_terminal_size().columns > 60 else 100).print(table)
+    print_whole(standard_output(), table)
 
 
 @app.command()

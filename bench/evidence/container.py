@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from bench.errors import MachineError, UserError
+from bench.errors import MachineError, UserError, counted
 from bench.evidence.paths import unfit
 
 __all__ = [
@@ -262,7 +262,7 @@ def _require_room(members: Sequence[Member]) -> None:
     size = struct.calcsize(_END) + sum(fixed + 2 * len(each.path) + each.size for each in members)
     if size > LIMIT or len(members) > _MEMBERS:
         raise UserError(
-            "--bundle", f"it would have {len(members):,} files and {size:,} bytes",
+            "--bundle", f"it would have {counted(len(members), 'file')} and {size:,} bytes",
             f"A bundle has at most {_MEMBERS:,} files and {LIMIT:,} bytes",
             "Bundle runs of fewer models each",
         )  # fmt: skip

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import pyrage
 
-from bench.errors import UserError
+from bench.errors import UserError, counted
 from bench.evidence.keys import write_secret
 
 __all__ = [
@@ -89,7 +89,7 @@ def read_passphrase(path: Path) -> Opener:
     lines = _text(path, "--passphrase-file").splitlines()
     if not lines or not lines[0] or any(lines[1:]):
         raise UserError(
-            f"--passphrase-file {path}", f"it has {len(lines)} lines" if lines else "it is empty",
+            f"--passphrase-file {path}", f"it has {counted(len(lines), 'line')}" if lines else "it is empty",
             "A passphrase is one line, which is not empty", "Correct the file",
         )  # fmt: skip
     return Opener(passphrase=lines[0])

@@ -53,10 +53,13 @@ def _named(metric: str, stage: str | None) -> str:
     return fmt.heading(metric) + (f" of {fmt.STAGES[stage]}" if stage else "")
 
 
-def sentence(rule: Rule, held: Held) -> str:
-    """One verdict with the numbers that it rests on, and with what would settle it."""
+def sentence(rule: Rule, held: Held, separator: str = " ") -> str:
+    """One verdict with the numbers that it rests on, and with what would settle it.
+
+    ``separator`` stands in counts between groups of three digits; a page takes one that no line breaks at.
+    """
     row, (what, _) = held.row, rule.requirement
-    text = f"{_where(row)}: {_value(row, what)}; {_required(rule)}"
+    text = f"{_where(row)}: {_value(row, what, separator)}; {_required(rule)}"
     if held.exempt is not None:
         ends = f"exempt, {held.exempt}"
     elif held.verdict != "inconclusive":
@@ -64,7 +67,7 @@ def sentence(rule: Rule, held: Held) -> str:
     elif held.why is not None:
         ends = f"inconclusive, {held.why}"
     else:
-        ends = f"inconclusive, for the interval does not decide it{_settled(held)}"
+        ends = f"inconclusive, for the interval does not decide it{_settled(held, separator)}"
     return one_line(f"{text}: {ends}")
 
 
@@ -73,10 +76,10 @@ def one_line(text: str) -> str:
     return fmt.plain(text.replace("\n", "\N{REPLACEMENT CHARACTER}"))
 
 
-def _settled(held: Held) -> str:
+def _settled(held: Held, separator: str) -> str:
     if held.settle is None:
         return ""
-    unit = fmt.clusters(held.settle, held.row["cluster_unit"], " ")
+    unit = fmt.clusters(held.settle, held.row["cluster_unit"], separator)
     return f"; about {unit} would settle it, if the value stayed"
 
 
@@ -90,7 +93,7 @@ def _where(row: dict[str, Any]) -> str:
     return f"{_named(row['metric'], row.get('stage'))}{of}, {row['dataset']}, {condition}"
 
 
-def _value(row: dict[str, Any], what: str) -> str:
+def _value(row: dict[str, Any], what: str, separator: str) -> str:
     if row["status"] == "suppressed":
         return "withheld"
     if row["estimate"] is None or math.isnan(row["estimate"]):
@@ -102,13 +105,13 @@ def _value(row: dict[str, Any], what: str) -> str:
     if row["low"] is not None and not math.isnan(row["low"]):
         number += f" [{sign(row['low'], 3)}, {sign(row['high'], 3)}]"
     said = {"loses_at_most": "loses ", "not_worse_by": f"new {fmt.MINUS} old "}.get(what, "")
-    size = "" if row["clusters"] is None else f" ({fmt.clusters(row['clusters'], row['cluster_unit'], ' ')})"
-    return f"{said}{number}{size}"
+    of = fmt.clusters(row["clusters"], row["cluster_unit"], separator)
+    return f"{said}{number}" if row["clusters"] is None else f"{said}{number} ({of})"
 
 
 def _speed(row: dict[str, Any]) -> str:
     """A latency, throughput or ratio of them with its interval, and what it was measured on."""
     ends = [fmt.DASH if math.isnan(row[end]) else fmt.measured(row[end]) for end in ("low", "high")]
     number = f"{fmt.measured(row['estimate'])} [{', '.join(ends)}]{_UNITS[row['unit']]}"
-    of = "stretches" if row["metric"] == "throughput" else "calls"
-    return f"{number} ({row['n']} {of}, {row['hardware']})"
+    one, more = ("stretch", "stretches") if row["metric"] == "throughput" else ("call", "calls")
+    return f"{number} ({row['n']} {one if row['n'] == 1 else more}, {row['hardware']})"

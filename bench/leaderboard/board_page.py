@@ -50,7 +50,7 @@ def board_page(found: Leaderboard, table: BoardTable) -> SitePage:
 def _sides(table: BoardTable) -> SiteSection:
     board, metric = table.board, table.metric or ""
     count = len(shared_places(board, metric))
-    text = (_COLUMNS[0].format(shared=fmt.count(count, " ")), *_COLUMNS[1:])
+    text = (_COLUMNS[0].format(shared=fmt.count(count)), *_COLUMNS[1:])
     drawn = _drawn(table)
     figures = () if drawn is None else (drawn,)
     parts = (SitePart("", (), (_table(table),), figures), SitePart("How to read these columns", text))

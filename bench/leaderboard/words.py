@@ -127,7 +127,7 @@ def ranked(board: Board, standing: Standing) -> tuple[str, ...]:
         level=fmt.percent(board.settings.level),
         method=standing.method,
         unit=unit,
-        clusters=fmt.clusters(standing.clusters, unit, " "),
+        clusters=fmt.clusters(standing.clusters, unit),
     )
     alone = (
         ("With clips as clusters independence is assumed; if persons recur, ranks look surer than they are.",)
@@ -160,10 +160,10 @@ def contamination(
     for other, count in shared:
         known, why = trained_on(model, other, card)
         if known != "unknown":
-            rows = fmt.counted(board.dataset.rows, "row", " ")
+            rows = fmt.counted(board.dataset.rows, "row")
             return (
                 "shared",
-                f"{fmt.count(count, ' ')} of {rows} here are on media of {other.name}. {why}",
+                f"{fmt.count(count)} of {rows} here are on media of {other.name}. {why}",
             )
     return flag, told
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.digest import digest_json
-from bench.errors import MachineError, listed
+from bench.errors import MachineError, counted, listed
 from bench.folder import CellFolder, RunFolder, write_json
 from bench.predict.given import Oracle
 from bench.predict.meshes import MeshFinder
@@ -273,13 +273,15 @@ class Store:
 def already_made(stores: Sequence[Store]) -> list[str]:
     """What a run finds made by one before it, and which finished cells were changed since: a line each."""
     lacking = [store for store in stores if not store.done]
-    text = f"{len(stores) - len(lacking)} of {len(stores)} cells were already made"
+    there = len(stores) - len(lacking)
+    text = f"{there} of {counted(len(stores), 'cell')} {'was' if there == 1 else 'were'} already made"
     batches = [store.lacks(batch) for store in lacking for batch in range(store.batches)]
     if not lacking:
         return [f"{text}; nothing is left to predict"]
     said = [text] if len(lacking) < len(stores) else []
     if made := batches.count(False):
-        said = [f"{text}, and {made} of {len(batches)} batches of the others"]
+        of = "1 batch" if len(batches) == 1 else f"{len(batches)} batches"
+        said = [f"{text}, and {made} of {of} of the others"]
     if names := [" / ".join(store.cell.name) for store in stores if store.changed]:
         said.append(f"changed since they were made, and made again: {listed(names, 6)}")
     return said
@@ -297,4 +299,5 @@ def cost(stores: Sequence[Store]) -> list[str]:
     lacking = sum(not store.done for store in stores)
     if rows <= clean:
         return []
-    return [f"to predict: {lacking} cells, {rows:,} rows, {rows / clean:.1f} times those of clean media"]
+    left_over = f"{counted(lacking, 'cell')}, {counted(rows, 'row')}"
+    return [f"to predict: {left_over}, {rows / clean:.1f} times those of clean media"]

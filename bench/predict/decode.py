@@ -22,7 +22,7 @@ from av.stream import Disposition, Stream
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 
-from bench.errors import UserError
+from bench.errors import UserError, counted
 from bench.predict.clip import Clip, Sampling, Sound
 from bench.predict.film import Alter, Film, Pictures, Window, in_order, sample, shown
 from bench.predict.media import check_size, decode_plain_image, is_image, opened, read_plain_image, unusable
@@ -147,14 +147,14 @@ def _video_stream(container: InputContainer) -> VideoStream:
 
 def _read_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
     """Learn from the packets when each frame is shown, and refuse a medium that ends early."""
-    counted = container.format.name == "avi"  # its stamps count packets in stored, not in shown order
+    by_count = container.format.name == "avi"  # its stamps count packets in stored, not in shown order
     stamps: list[int | None] = []
     end, last = 0.0, None
     for packet in container.demux():
         if packet.size and packet.pts is not None and packet.time_base:
             end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
         if packet.stream_index == stream.index and _is_shown(packet, stream):
-            stamps.append(packet.dts if counted else packet.pts)
+            stamps.append(packet.dts if by_count else packet.pts)
             last = packet
     if last is None:
         raise unusable(
@@ -162,21 +162,21 @@ def _read_timeline(container: InputContainer, stream: VideoStream) -> Timeline:
         )
     if last.is_corrupt or _promised_end(container, stream) - end > _SLACK:
         raise unusable(
-            f"the video is cut off after {len(stamps)} frames",
+            f"the video is cut off after {counted(len(stamps), 'frame')}",
             "Allowed: a file that ends where its header says",
             "Copy the file again",
         )
-    return _timeline(stamps, stream, counted)
+    return _timeline(stamps, stream, by_count)
 
 
-def _timeline(stamps: list[int | None], stream: VideoStream, counted: bool) -> Timeline:  # noqa: FBT001
+def _timeline(stamps: list[int | None], stream: VideoStream, by_count: bool) -> Timeline:  # noqa: FBT001
     known = [stamp for stamp in stamps if stamp is not None]
     if len(known) == len(stamps) and stream.time_base:
         shown = sorted(known)
         unit = stream.time_base
         times = np.array([(stamp - shown[0]) * unit.numerator for stamp in shown]) / unit.denominator
         unique = len(set(shown)) == len(shown)
-        return Timeline(times, {} if counted or not unique else {s: n for n, s in enumerate(shown)})
+        return Timeline(times, {} if by_count or not unique else {s: n for n, s in enumerate(shown)})
     if not stream.average_rate:
         raise unusable(
             "its frames have neither times nor a rate",
@@ -217,7 +217,7 @@ def _decoded(container: InputContainer, stream: VideoStream, timeline: Timeline)
             )
         if place >= len(timeline.times):
             raise unusable(
-                f"it holds more than the {len(timeline.times)} frames of its index",
+                f"it holds more than the {counted(len(timeline.times), 'frame')} of its index",
                 "Allowed: one time for each frame",
                 "Encode it again",
             )
@@ -227,7 +227,7 @@ def _decoded(container: InputContainer, stream: VideoStream, timeline: Timeline)
     # Some encoders store packets that only say "the last frame again": one and a fiftieth may show nothing.
     if not count or promised - count > promised // 50 + 1:
         raise unusable(
-            f"{count} of {promised} frames decode",
+            f"{count} of {counted(promised, 'frame')} {'decodes' if count == 1 else 'decode'}",
             "Allowed: a video whose frames all decode",
             "Copy or encode the file again",
         )

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.errors import MachineError, UserError, listed
+from bench.errors import MachineError, UserError, counted, listed
 from bench.predict.cell import Harm
 from bench.predict.clip import Clip, Scores
 from bench.predict.device import is_out_of_memory
@@ -72,7 +72,7 @@ def predict_clips(model: Model, clips: Sequence[Clip]) -> list[Scores | Exceptio
             return _alone(model, clips, error)
         if len(clips) == 1:
             raise MachineError(
-                model.name, f"out of memory on one clip of {len(clips[0])} frames ({error})",
+                model.name, f"out of memory on one clip of {counted(len(clips[0]), 'frame')} ({error})",
                 "A window of frames fits into the device's memory", "Use a larger device, or --device cpu",
             ) from error  # fmt: skip
         half = len(clips) // 2
@@ -146,7 +146,7 @@ def _check_declaration(model: Model, clips: Sequence[Clip], scores: Any) -> None
             if tuple(values.shape) != (len(score.times), *width):
                 raise _broken(
                     model, f"{name} has shape {tuple(values.shape)}",
-                    f"{(len(score.times), *width)} for {len(score.times)} times",
+                    f"{(len(score.times), *width)} for {counted(len(score.times), 'time')}",
                 )  # fmt: skip
 
 

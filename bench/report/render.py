@@ -26,6 +26,8 @@ from bench.shipped import shipped
 
 __all__ = ["as_html", "breakable", "environment", "render"]
 
+_COUNTED = rf"(?<=\d) (?=(?:rows?|{'|'.join(f'{one}s?' for one in ('cluster', *fmt.CLUSTERS))})\b)"
+
 
 def render(run: Path) -> Path:
     """Write RUN/report.html and return its path; UserError where the folder holds no finished run."""
@@ -60,6 +62,7 @@ def environment() -> jinja2.Environment:
     )
     made.filters["data_uri"] = _data_uri
     made.filters["breakable"] = breakable
+    made.filters["bound"] = _bound
     return made
 
 
@@ -72,6 +75,15 @@ def breakable(text: str) -> Markup:
     """Text, escaped, that may break after a comma, @ or & of a name."""
     parts = re.split(r"(?<=[,@&])(?=\S)", fmt.plain(text))
     return Markup("<wbr>").join(escape(part) for part in parts)
+
+
+def _bound(text: str) -> str:
+    """Text in which no line breaks between a count and its unit.
+
+    >>> _bound("sex m (60 persons)") == "sex m (60\N{NO-BREAK SPACE}persons)"
+    True
+    """
+    return re.sub(_COUNTED, "\N{NO-BREAK SPACE}", text)
 
 
 def _data_uri(svg: bytes) -> str:

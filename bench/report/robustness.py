@@ -97,8 +97,12 @@ def _summary_lines(results: Results, data: Dataset, model: str, metric: str) -> 
         lines.append(Line("all conditions", (*[Entry(fmt.DASH)] * 3, *both)))
     blank = [Entry(fmt.DASH)] * (4 if results.suite.reference else 2)
     for row in whole:
-        loses = row["estimate"] is not None and row["estimate"] > 0
-        head = f"worst: {_worst_place(results, row)}" if loses else "worst: no condition takes anything away"
+        if row["estimate"] is None:
+            head = "worst of all conditions"
+        elif row["estimate"] > 0:
+            head = f"worst: {_worst_place(results, row)}"
+        else:
+            head = "worst: no condition has an estimated loss"
         lines.append(Line(head, (estimated(row), *blank)))
     return lines
 
@@ -237,7 +241,7 @@ def _most(rows: Sequence[Row]) -> tuple[Entry, Entry]:
         return Entry("none is reportable", "text"), Entry(fmt.DASH)
     most = max(known, key=lambda row: float(row["estimate"]))
     if most["estimate"] <= 0:
-        return Entry("none loses", "text"), Entry(fmt.DASH)
+        return Entry("no estimated loss", "text"), Entry(fmt.DASH)
     tied = [f"{row['slice']} {row['value']}" for row in as_much(most, known)]
     others = f" (as much: {', '.join(tied)})" if tied else ""
     return Entry(f"{most['slice']} {most['value']}{others}", "text"), estimated(most)

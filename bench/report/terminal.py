@@ -6,12 +6,11 @@ Tables fold names and never cut a number, whatever the width, and are plain wher
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -20,10 +19,11 @@ from bench.folder import RunFolder
 from bench.report import differences, notes, ranks, reliance, robustness
 from bench.report import format as fmt
 from bench.report.banners import banners, locked, sought
+from bench.report.console import fits, print_whole
 from bench.report.entries import reason, state_of
 from bench.report.funnel import steps
 from bench.report.primary import untestable
-from bench.report.records import Dataset, Place
+from bench.report.records import Dataset, Model, Place
 from bench.report.results import Results, Row, read_results
 from bench.report.selection import folded, gap_rows, headline_rows, slicing_metric
 from bench.report.speed import speed_json, speed_lines
@@ -31,8 +31,6 @@ from bench.tables import STATUSES
 
 __all__ = ["as_json", "cautions", "summarise"]
 
-# What a column of names keeps where numbers take the rest.
-_NAME_WIDTH = 9
 _GAP = (
     "model", "dataset", "slice", "value", "metric", "reference", "estimate", "null_mean", "null_p95", "p",
     "p_adjusted", "family", "role", "method", "clusters", "cluster_unit", "slices_left_out", "warning",
@@ -53,24 +51,24 @@ def summarise(run: Path, console: Console) -> None:
     """Print the summary of a finished run; UserError where the folder holds none."""
     results = read_results(run)
     for text in banners(results):
-        _print(console, Text(fmt.plain(text), style="yellow"))
+        print_whole(console, Text(fmt.plain(text), style="yellow"))
     for text in sought(results):
-        _print(console, Text(fmt.plain(text), style="dim"))
-    shown = [what for data in results.datasets for what in _of_dataset(results, data)]
+        print_whole(console, Text(fmt.plain(text), style="dim"))
+    shown = [what for data in results.datasets for what in _of_dataset(results, data, console)]
     for what in shown:
-        _print(console, what)
+        print_whole(console, what)
     if any(_withholds(what) for what in shown):
-        _print(console, Text(notes.withheld(results), style="dim"))
-    _print(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
+        print_whole(console, Text(notes.withheld(results), style="dim"))
+    print_whole(console, Text(notes.COVERED_BY_INTERVALS, style="dim"))
     if results.lock is not None and results.lock.followed:
-        _print(console, Text(fmt.plain(locked(results)), style="dim"))
+        print_whole(console, Text(fmt.plain(locked(results)), style="dim"))
     if gaps := [row for data in results.datasets for row in gap_rows(results, data)]:
         matched = [_MATCHED] if any(row["reference"] for row in gaps) else []
         told = " ".join((_GAPS, *differences.families(gaps), *matched))
-        _print(console, Text(fmt.plain(told), style="dim"))
+        print_whole(console, Text(fmt.plain(told), style="dim"))
     missing = [text for data in results.datasets for text in untestable(results, data)]
     for text in [*missing, *speed_lines(results)]:
-        _print(console, Text(fmt.plain(text)))
+        print_whole(console, Text(fmt.plain(text)))
 
 
 def cautions(run: Path) -> list[str]:
@@ -130,9 +128,9 @@ def as_json(run: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
+def _of_dataset(results: Results, data: Dataset, console: Console) -> Iterator[Table | Text]:
     """What is printed of one data set; tables without a row are left out."""
-    yield _headline(results, data)
+    yield from _with_names(_headline, results, data, console)
     leading = [(m.name, headline_rows(results, data, m.name)) for m in results.models]
     yield from _why((name, fmt.metric(metric), row) for name, rows in leading for metric, row in rows)
     ranked = ranks.rank_rows(results, data, results.reference(data.name))
@@ -143,11 +141,23 @@ def _of_dataset(results: Results, data: Dataset) -> Iterator[Table | Text]:
         cell = (model.name, data.name, results.reference(data.name))
         parts = ((name, value) for name, values in results.slices(data.name) for value in values)
         yield from _why((*part, results.find(cell, str(metric), part)) for part in parts)
-    yield from (table for table in (_gaps(results, data), _misses(results, data)) if table.row_count)
+    for make in (_gaps, _misses):
+        yield from (table for table in _with_names(make, results, data, console) if table.row_count)
     if more := len(results.places(data.name)[1:]):
         told = [robustness.worst_of(results, data, model.name, metric) for model in results.models if metric]
         yield from (_text(text) for text in (*told, *reliance.lines(results, data)) if text)
         yield Text(f"{fmt.counted(more, 'more condition')}: see the report")
+
+
+def _with_names(
+    make: Callable[[Results, Dataset, Model | None], Table], results: Results, data: Dataset, console: Console
+) -> Iterator[Table]:
+    """A table of all models where nothing in it need be folded, else one a model under its name."""
+    whole = make(results, data, None)
+    if fits(console, whole):
+        yield whole
+    else:
+        yield from (make(results, data, model) for model in results.models)
 
 
 def _why(rows: Iterable[tuple[str, str, Row | None]]) -> Iterator[Text]:
@@ -164,28 +174,32 @@ def _why(rows: Iterable[tuple[str, str, Row | None]]) -> Iterator[Text]:
         yield Text(fmt.plain("\n".join(lines)) + "\n", style="dim")
 
 
-def _headline(results: Results, data: Dataset) -> Table:
+def _headline(results: Results, data: Dataset, only: Model | None) -> Table:
     place = results.reference(data.name)
-    table = _table(f"{data.name}, all rows", place)
-    for heading in ("Model", "Metric"):
+    table = _table(f"{data.name}, all rows", place, only)
+    for heading in ("Metric",) if only else ("Model", "Metric"):
         table.add_column(heading, overflow="fold")
     _number_columns(table)
     ranked = ranks.rank_rows(results, data, place)
     for heading in (*(["Rank"] if ranked else []), "State"):
         table.add_column(heading, no_wrap=True)
-    for model in results.models:
-        name = f"{model.name} (double)" if model.double else model.name
+    for model in (only,) if only else results.models:
+        name = _named(model)
         for metric, row in headline_rows(results, data, model.name):
             ranking = [Text(ranks.text(ranked.get((model.name, metric))))] if ranked else []
-            shown = (_text(name), _text(fmt.metric(metric)), *_numbers(row, 4), *ranking)
-            table.add_row(*shown, Text(state_of(row)))
+            shown = (_text(fmt.metric(metric)), *_numbers(row, 4), *ranking, Text(state_of(row)))
+            table.add_row(*shown if only else (_text(name), *shown))
             name = ""
     return table
 
 
+def _named(model: Model) -> str:
+    return f"{model.name} (double)" if model.double else model.name
+
+
 def _slices(results: Results, data: Dataset, model: str, metric: str) -> Table:
     cell = (model, data.name, results.reference(data.name))
-    table = _table(f"{model} on {data.name}, {fmt.metric(metric)} by slice", cell[2])
+    table = _table(f"{model} on {data.name}, {fmt.metric(metric)} by slice", cell[2], None)
     for heading in ("Slice", "Value"):
         table.add_column(heading, overflow="fold")
     _number_columns(table)
@@ -199,21 +213,20 @@ def _slices(results: Results, data: Dataset, model: str, metric: str) -> Table:
     return table
 
 
-def _gaps(results: Results, data: Dataset) -> Table:
-    table = _table(
-        f"{data.name}, largest minus smallest value of each attribute", results.reference(data.name)
-    )
-    for heading in ("Attribute", "Model", "Metric"):
+def _gaps(results: Results, data: Dataset, only: Model | None) -> Table:
+    title = f"{data.name}, largest minus smallest value of each attribute"
+    table = _table(title, results.reference(data.name), only)
+    for heading in ("Attribute", "Metric") if only else ("Attribute", "Model", "Metric"):
         table.add_column(heading, overflow="fold")
     rows = [row for row in gap_rows(results, data) if row["reference"] is None]
     for heading in ("Gap", "Chance: mean, 95 %", "p", differences.adjusted_head(rows), "Left out"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("State", no_wrap=True)
     before: tuple[str, ...] = ("", "")
-    for row in folded(rows):
+    for row in (row for row in folded(rows) if only is None or row["model"] == only.name):
         head = (differences.over(row), row["model"])
         shown = ("" if head[0] == before[0] else head[0], "" if head == before else head[1])
-        names = (*shown, fmt.metric(row["metric"]) if row["metric"] else "all")
+        names = (*shown[: 1 if only else 2], fmt.metric(row["metric"]) if row["metric"] else "all")
         table.add_row(*map(_text, names), *_gap_numbers(row), Text(_gap_state(row)))
         before = head
     return table
@@ -236,17 +249,18 @@ def _gap_state(row: Row) -> str:
     return state_of(row) if row["status"] == "reportable" else str(row["status"])
 
 
-def _misses(results: Results, data: Dataset) -> Table:
+def _misses(results: Results, data: Dataset, only: Model | None) -> Table:
     place = results.reference(data.name)
-    table = _table(f"{data.name}, rows by status", place)
-    table.add_column("Model", overflow="fold")
+    table = _table(f"{data.name}, rows by status", place, only)
+    if only is None:
+        table.add_column("Model", overflow="fold")
     for status in STATUSES:
         table.add_column(status.replace("_", " "), justify="right", no_wrap=True)
-    for model in results.models:
+    for model in (only,) if only else results.models:
         cell = results.cell(model.name, data.name, place)
         if cell is not None:
-            counts = (fmt.count(cell.statuses.get(status, 0), " ") for status in STATUSES)
-            table.add_row(_text(model.name), *counts)
+            counts = [fmt.count(cell.statuses.get(status, 0), " ") for status in STATUSES]
+            table.add_row(*counts if only else (_text(model.name), *counts))
     return table
 
 
@@ -256,9 +270,11 @@ def _withholds(what: Table | Text) -> bool:
     return any("suppressed" in map(str, column.cells) for column in columns if column.header == "State")
 
 
-def _table(title: str, place: Place) -> Table:
+def _table(title: str, place: Place, only: Model | None) -> Table:
+    """A table without rows; ``only`` is the model that all of them are of."""
+    whose = f"{_named(only)} on " if only else ""
     words = fmt.condition(place.condition, place.severity, place.where)
-    heading = Text(fmt.plain(f"{title} ({words})"), style="bold")
+    heading = Text(fmt.plain(f"{whose}{title} ({words})"), style="bold")
     return Table(title=heading, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
 
 
@@ -282,23 +298,6 @@ def _numbers(row: Row | None, digits: int) -> tuple[Text, ...]:
 def _text(name: str) -> Text:
     """Untrusted text: no markup, no control characters."""
     return Text(fmt.plain(name))
-
-
-def _print(console: Console, what: Table | Text) -> None:
-    """Print; a table whose numbers need more than the console has is as wide as they need."""
-    if isinstance(what, Table) and (least := _least(what)) > console.width:
-        what.width = least
-    console.print(what, crop=False)
-
-
-def _least(table: Table) -> int:
-    """The width in characters at which no number is cut."""
-    widths = []
-    for column in table.columns:
-        longest = max(cell_len(str(cell)) for cell in [column.header, *column.cells])
-        widths.append(longest if column.no_wrap else min(longest, _NAME_WIDTH))
-    # Three spaces stand between columns, one at each edge.
-    return sum(widths) + 3 * len(widths) - 1
 
 
 def _headline_json(results: Results, data: Dataset) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.digest import digest_table
-from bench.errors import UserError, listed
+from bench.errors import UserError, counted, listed
 from bench.tables.files import as_text, read_table, row_of
 from bench.tables.plain import plain
 from bench.tables.targets import RESERVED, Targets, require_unique, validate_targets
@@ -121,7 +121,8 @@ def _rows(given: pa.ChunkedArray, wanted: pa.ChunkedArray, key: str, where: str)
         row = pc.index(given, strange[0]).as_py()
         raise UserError(
             row_of(where, row),
-            f"no target has {key} {strange[0].as_py()!r}; so it is with {len(strange)} of {len(given)} rows",
+            f"no target has {key} {strange[0].as_py()!r}; "
+            f"so it is with {len(strange)} of {counted(len(given), 'row')}",
             f"The targets have: {listed(wanted.drop_null()[:3].to_pylist()) or 'none'} ...",
             f"Correct the column {key!r}, or leave the rows out that are not of these targets",
         )  # fmt: skip

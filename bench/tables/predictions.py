@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bench.errors import UserError, listed, nearest
+from bench.errors import UserError, counted, listed, nearest
 from bench.labels import EKMAN_8, LabelSpace, canonical, near_label
 from bench.spec import AuScale
 from bench.tables.action_units import refuse_unit_names, require_unit_scale
@@ -218,14 +218,15 @@ def _in_target_order(table: pa.Table, targets: Targets, where: str) -> pa.Table:
     if order.null_count:
         missing = wanted.filter(pc.is_null(order)).to_pylist()
         raise UserError(
-            where, f"no row for {len(missing)} of {len(wanted)} targets: {listed(missing, 3)}",
+            where, f"no row for {len(missing)} of {counted(len(wanted), 'target')}: {listed(missing, 3)}",
             "Exactly one row per target, with a status where there is no output",
             f"Add them with a status ({listed(set(STATUSES) - {'ok'})})",
         )  # fmt: skip
     if len(found) > len(wanted):
         extra = found.filter(pc.invert(pc.is_in(found, wanted.combine_chunks()))).to_pylist()
+        name = "names" if len(extra) == 1 else "name"
         raise UserError(
-            where, f"{len(extra)} of {len(found)} rows name no target: {listed(extra, 3)}",
+            where, f"{len(extra)} of {counted(len(found), 'row')} {name} no target: {listed(extra, 3)}",
             "Exactly one row per target", "Remove them, or add them to the targets",
         )  # fmt: skip
     return table.take(order)

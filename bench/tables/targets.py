@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from bench import labels as label_spaces
 from bench.digest import digest_json, digest_table
-from bench.errors import UserError, listed
+from bench.errors import UserError, counted, listed
 from bench.labels import LabelSpace, near_label
 from bench.spec import Facts
 from bench.tables.action_units import refuse_unit_names, with_action_units
@@ -182,7 +182,8 @@ def require_places(table: pa.Table, name: str, wanted: str, where: str) -> None:
     require_columns(table, (name,), where)
     for row in _rows(pc.is_null(table[name])):
         raise UserError(
-            row_of(where, row), f"{name} is empty in {table[name].null_count} of {len(table)} rows",
+            row_of(where, row),
+            f"{name} is empty in {table[name].null_count} of {counted(len(table), 'row')}",
             f"Every row has its {name}, since {wanted}", f"Fill {name}, or leave these rows out",
         )  # fmt: skip
 

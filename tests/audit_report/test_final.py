@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bench.audit_report.pdf import as_pdf, title_of
 from bench.audit_report.sections import audit_page
 from bench.audit_report.write import write_audit
 from bench.errors import UserError
@@ -150,3 +151,54 @@ def test_what_may_be_a_final_report_is_not_replaced(runs: Path, tmp_path: Path, 
     with pytest.raises(UserError, match=r"audit\.json: it is of a report that is no draft"):
         write_audit(asked(run, tmp_path, CONTEXT))
     assert files_of(run) == {"audit.json": content.encode()}
+
+
+def test_any_file_of_a_final_report_keeps_a_draft_away(runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "new"
+    shutil.copytree(runs / "new", run)
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED))
+    whole = files_of(run)
+    for kept in whole:
+        for path in run.glob("audit.*"):
+            path.unlink()
+        (run / kept).write_bytes(whole[kept])
+        with pytest.raises(UserError, match=rf"{kept}: it is of a report that is no draft"):
+            write_audit(asked(run, tmp_path, CONTEXT + SIGNED))
+        assert files_of(run) == {kept: whole[kept]}
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED))  # the rest of the same report may be made
+    assert files_of(run) == whole
+
+
+def test_a_final_page_beside_the_files_of_a_draft_stays(runs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "new"
+    shutil.copytree(runs / "new", run)
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED))
+    page = (run / "audit.html").read_bytes()
+    for path in run.glob("audit.*"):
+        path.unlink()
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED))
+    (run / "audit.html").write_bytes(page)
+    before = files_of(run)
+    with pytest.raises(UserError, match=r"audit\.html: it is of a report that is no draft"):
+        write_audit(asked(run, tmp_path, CONTEXT))
+    assert files_of(run) == before
+
+
+def test_the_pdf_of_a_final_report_alone_is_not_lost(runs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
+    run = tmp_path / "new"
+    shutil.copytree(runs / "new", run)
+    page = "<html lang='en'><head><title>{}</title></head><body><h1>DRAFT: x</h1></body></html>"
+    signed = (as_pdf(page.format(title)) for title in ("Audit report: DRAFT: new", "Audit report: n\u00e9w"))
+    for content in (*signed, b"%PDF-1.7 by another program"):
+        (run / "audit.pdf").write_bytes(content)
+        with pytest.raises(UserError, match=r"audit\.pdf: it is of a report that is no draft"):
+            write_audit(asked(run, tmp_path, None))
+        assert files_of(run) == {"audit.pdf": content}
+
+
+@pytest.mark.parametrize("title", ["DRAFT: Audit report: new", "DRAFT: Audit report: n\u00e9w (1)"])
+def test_the_title_of_a_pdf_is_read_back(title: str) -> None:
+    pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
+    page = f"<html lang='en'><head><title>{title}</title></head><body><h1>another</h1></body></html>"
+    assert title_of(as_pdf(page)).startswith(title[:25])

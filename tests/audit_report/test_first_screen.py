@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,28 @@ def test_the_planted_numbers_stand_there(audited: Made) -> None:
     text = " ".join(titled(cards(audited(policy=POLICY)))["What fails"].text)
     assert f"Accuracy (WAR) of sex m, T, clean: {men / rows:.3f} [" in text
     assert "at least 0.6: fail" in text
+
+
+def test_no_line_breaks_within_a_count_of_a_card(audited: Made) -> None:
+    case = audited(policy=POLICY)
+    assert case.gate is not None
+    many = []
+    for finding in case.gate.findings:
+        held = finding.held
+        more = replace(held, row={**held.row, "clusters": 3591}, why=None, settle=12000)
+        many.append(replace(finding, held=more))
+    gate = replace(case.gate, findings=tuple(many))
+    text = " ".join(said for card in cards(replace(case, gate=gate)) for said in card.text)
+    assert "(3\u202f591 persons)" in text
+    assert "about 12\u202f000 persons would settle it" in text
+    assert not re.search(r"\d \d{3}\b", text)
+
+
+def test_on_the_page_a_card_binds_a_count_to_its_unit(written: Path) -> None:
+    html = read_audit(written).texts["html"]
+    first = html[html.index('<section class="cards"') : html.index("<nav")]
+    assert "(60\u00a0persons)" in first
+    assert not re.search(r"\d persons", first)
 
 
 def test_without_a_policy_nothing_holds_and_nothing_fails(audited: Made) -> None:

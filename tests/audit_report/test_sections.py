@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import shutil
 from dataclasses import replace
@@ -163,14 +164,25 @@ def test_the_instructions_quote_the_estimates(audited: Made, bare: dict[str, Sec
 @pytest.mark.parametrize(
     ("lost", "robust"),
     [
-        ((0.25, 0.1, 0.1 + 0.15), "d: most is lost under low light, severity 1, on the frame "
-         "(as much under occlusion, severity 2, on the crop): UAR 0.250 [0.230, 0.270] ("),
-        ((0.25, 0.1, 0.2), "d: most is lost under low light, severity 1, on the frame: UAR 0.250 ["),
-        ((0.0, -0.1, 0.0), "d: no condition that was run takes anything away"),
+        ((0.25, 0.1, 0.1 + 0.15), "d: the largest estimated loss is under low light, severity 1, on the frame "
+         "(as much under occlusion, severity 2, on the crop): UAR 0.250 [0.230, 0.270] (91 persons, 1\u202f000 rows); "
+         "of 3 conditions with an estimate, 3 have a loss whose own interval lies above 0"),
+        ((0.25, 0.01, 0.02), "d: the largest estimated loss is under low light, severity 1, on the frame: "
+         "UAR 0.250 [0.230, 0.270] (91 persons, 1\u202f000 rows); "
+         "of 3 conditions with an estimate, 1 has a loss whose own interval lies above 0"),
+        ((0.01, 0.0, -0.2), "d: the largest estimated loss is under low light, severity 1, on the frame: "
+         "UAR 0.010 [\u22120.010, 0.030] (91 persons, 1\u202f000 rows); "
+         "of 3 conditions with an estimate, none has a loss that the data tell from none"),
+        ((0.0, -0.1, 0.0), "d: of 3 conditions with an estimate, none has a loss that the data tell from none"),
+        ((-0.1, "withheld", None), "d: of 1 condition with an estimate, none has a loss that the data tell from "
+         "none; no loss is known under low light, severity 2, on the frame: withheld; occlusion, severity 2, on the "
+         "crop: not measured"),
+        (("withheld", None, math.nan), "d: no loss is known under low light, severity 1, on the frame: withheld; "
+         "low light, severity 2, on the frame: not measured; occlusion, severity 2, on the crop: undefined"),
     ],
 )  # fmt: skip
 def test_the_instructions_name_what_is_as_bad_as_the_worst(
-    tmp_path: Path, lost: tuple[float, ...], robust: str
+    tmp_path: Path, lost: tuple[float | str | None, ...], robust: str
 ) -> None:
     run = fake_run.FakeRun(
         Facts(name="d", attributes={"sex": "given"}), [fake_run.model("m")], rows=1000, slices=("sex",),
@@ -183,14 +195,17 @@ def test_the_instructions_name_what_is_as_bad_as_the_worst(
         (("low_light", 1, "frame"), ("low_light", 2, "frame"), ("occlusion", 2, "crop")), lost, strict=True
     ):
         run.cell("m", {"ok": 1000}, place)
-        run.estimate("m", "uar", 0.7 - less, place=place)
-        run.estimate("m", "uar", less, place=place, kind="degradation")
+        if isinstance(less, str):
+            run.estimate("m", "uar", 0.3, place=place, kind="degradation", status="suppressed")
+        elif less is not None:
+            value = None if math.isnan(less) else less
+            run.estimate("m", "uar", value, place=place, kind="degradation")
     folder = run.write(tmp_path / "run")
     render(folder)
     RunFolder(folder).seal()
     section = instructions(open_case(asked(folder, tmp_path, None)))
     points = {line.head: line.entries[0].text for line in section.parts[0].tables[0].groups[0].lines}
-    assert points["(ii) robustness"].startswith(robust)
+    assert points["(ii) robustness"] == robust
     groups = points["(v) performance on persons or groups"]
     assert groups.startswith("d: least well for sex f (as badly for sex x), UAR 0.600 [")
 

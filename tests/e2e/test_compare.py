@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from rich.console import Console
 
 from bench.cli.compare import print_comparison
 from bench.judge.comparison import Compared
@@ -139,7 +141,7 @@ def test_a_metric_that_a_model_does_not_give_has_a_row_that_says_so(
     [
         (
             "cells/new/T/clean/predictions.parquet", "predicted",
-            "error: both/cells/new/T/clean: 1 of 2 cells are unfinished or changed, this first. Every cell of the "
+            "error: both/cells/new/T/clean: 1 of 2 cells is unfinished or changed, this first. Every cell of the "
             "plan, as it was written. Run the command of this folder again.",
         ),
         (
@@ -233,3 +235,34 @@ def test_what_was_not_tested_is_one_dash(capsys: pytest.CaptureFixture[str]) -> 
     print_comparison([Compared(row, 0.25, 0.5)], 0.1, (Path("new"), Path("old")))
     (line,) = (text for text in capsys.readouterr().out.splitlines() if "reportable" in text)
     assert line.split()[-5:-1] == ["\N{EN DASH}"] * 4  # p, q and both verdicts
+
+
+def on_terminal(monkeypatch: pytest.MonkeyPatch, width: int, margin: float | None) -> str:
+    """What is printed of two differences on a terminal of a width."""
+    place = {"dataset": "d", "condition": "clean", "severity": 0, "where": None, "slice": None, "value": None}
+    names = {
+        "model": "n",
+        "reference": "o",
+        "cluster_unit": "person",
+        "warning": None,
+        "status": "insufficient",
+    }
+    numbers = {"estimate": -0.1605, "low": -0.198, "high": -0.124, "p": 0.0001, "p_adjusted": 0.0123}
+    rows = ({**place, **names, **numbers, "metric": name} for name in ("precision/happiness", "accuracy"))
+    found = [Compared(row, 0.6087, 0.7692, "no", "inconclusive") for row in rows]
+    out = Console(file=io.StringIO(), width=width, force_terminal=True, color_system=None)
+    monkeypatch.setattr("bench.cli.compare.standard_output", lambda: out)
+    print_comparison(found, margin, (Path("new"), Path("old")))
+    assert isinstance(out.file, io.StringIO)
+    return out.file.getvalue()
+
+
+@pytest.mark.parametrize("margin", [None, 0.1])
+def test_nothing_is_cut_on_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch, margin: float | None) -> None:
+    narrow, wide = (on_terminal(monkeypatch, width, margin) for width in (80, 200))
+    said, wanted = (sorted(word for word in text.split() if "\u2500" not in word) for text in (narrow, wide))
+    assert said == wanted
+    assert max(map(len, narrow.splitlines())) <= 80
+    assert "accuracy (WAR)" in wide
+    for number in ("0.7692", "0.6087", "\u22120.1605", "[\u22120.198, \u22120.124]", "< .001", ".012"):
+        assert narrow.count(number) == wide.count(number) == 2

@@ -211,7 +211,7 @@ def test_a_run_says_what_was_made_before(affectbench: Affectbench, drawn: Path, 
     pq.write_table(pq.read_table(predictions).slice(1), predictions)
     refused = affectbench("report", "RUN", cwd=tmp_path)
     assert refused.returncode == 2
-    assert "1 of 7 cells are unfinished or changed, this first" in refused.stderr
+    assert "1 of 7 cells is unfinished or changed, this first" in refused.stderr
     again = affectbench(*words, cwd=tmp_path)
     assert again.stdout.splitlines()[:2] == [
         "6 of 7 cells were already made",

@@ -203,7 +203,7 @@ def test_a_run_that_was_changed_is_refused(copy: Path, keys: Keys, tmp_path: Pat
     (copy / "run.json").write_text(plan)
     predictions = copy / "cells" / "mine" / "people" / "clean" / "predictions.parquet"
     pq.write_table(pq.read_table(predictions), predictions, compression="none")
-    assert "1 of 1 cells are unfinished or changed" in refused(tmp_path, made)
+    assert "1 of 1 cell is unfinished or changed" in refused(tmp_path, made)
 
 
 def test_names_that_act_on_a_terminal_are_refused(copy: Path, keys: Keys, tmp_path: Path) -> None:

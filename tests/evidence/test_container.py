@@ -203,7 +203,7 @@ def test_content_is_held_against_its_checksum(tmp_path: Path) -> None:
 
 def test_more_than_the_format_holds_is_refused(tmp_path: Path) -> None:
     large = Member("large", b"", LIMIT, "", 0)
-    with pytest.raises(UserError, match=r"^--bundle: it would have 1 files and 4,294,967,403 bytes\."):
+    with pytest.raises(UserError, match=r"^--bundle: it would have 1 file and 4,294,967,403 bytes\."):
         pack([large], io.BytesIO())
     many = [Member(f"m{n}", b"", 0, "", 0) for n in range(65_536)]
     with pytest.raises(UserError, match=r"^--bundle: it would have 65,536 files"):

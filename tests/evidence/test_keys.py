@@ -122,7 +122,7 @@ def test_what_opens_nothing_is_refused(keys: Keys, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="it holds no secret key, or something else beside") as refused:
             read_identities(tmp_path / "i")
         assert secret not in str(refused.value)
-    for text, found in (("", "is empty"), ("\n", "has 1 lines"), ("one\ntwo\n", "has 2 lines")):
+    for text, found in (("", "is empty"), ("\n", r"has 1 line\."), ("one\ntwo\n", "has 2 lines")):
         (tmp_path / "p").write_text(text)
         with pytest.raises(UserError, match=found):
             read_passphrase(tmp_path / "p")

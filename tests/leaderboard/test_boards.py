@@ -160,7 +160,7 @@ def test_a_run_without_estimates_says_what_is_unfinished(planted: Path, tmp_path
     shutil.copytree(planted / "one", copy)
     (copy / "estimates.parquet").unlink()
     next((copy / "cells").rglob("cell.json")).unlink()
-    with pytest.raises(UserError, match="1 of 2 cells are unfinished"):
+    with pytest.raises(UserError, match="1 of 2 cells is unfinished"):
         assemble([copy])
 
 

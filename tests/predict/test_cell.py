@@ -42,8 +42,8 @@ class Made:
     [
         ([0, 0], []),
         ([8, 8], ["2 of 2 cells were already made; nothing is left to predict"]),
-        ([8, 0, 0], ["1 of 3 cells were already made"]),
-        ([8, 3, 2], ["1 of 3 cells were already made, and 5 of 16 batches of the others"]),
+        ([8, 0, 0], ["1 of 3 cells was already made"]),
+        ([8, 3, 2], ["1 of 3 cells was already made, and 5 of 16 batches of the others"]),
         ([0, 1], ["0 of 2 cells were already made, and 1 of 16 batches of the others"]),
     ],
 )
@@ -54,7 +54,7 @@ def test_what_was_made_before(made: list[int], said: list[str]) -> None:
 def test_cells_that_were_changed_are_named() -> None:
     changed = [Made(0, changed=True, cell=Named((m, "faces", "low_light-2-frame"))) for m in ("b", "a")]
     line = "changed since they were made, and made again: a / faces / low_light-2-frame, b / faces / low_light-2-frame"
-    assert already_made([*changed, Made(8)]) == ["1 of 3 cells were already made", line]
+    assert already_made([*changed, Made(8)]) == ["1 of 3 cells was already made", line]
     assert already_made(changed) == [line]
 
 

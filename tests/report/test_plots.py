@@ -206,6 +206,8 @@ def test_confusions_stand_in_picture_and_tables(tmp_path: Path) -> None:
     assert "Most often confused, of what is not withheld: fear called anger" in figure.alt
     shown = drawn(made(), tmp_path / "all", counts((80, 15, 5), (1, 60, 2)))["confusion"][-1]
     assert shown.tables[0].caption == "Labels most often taken for another on d: the first 10"
+    assert "Recall over all rows is not withheld, also of a class of few people" in " ".join(parts[-1].text)
+    assert "atched" not in " ".join(shown.text)  # nothing is withheld there
     assert [[e.text for e in line.entries] for line in pairs.groups[0].lines] == [
         ["anger", "15", "15.0 %"], ["none", "5", "5.0 %"],
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from bench.report.results import Results, read_results
 from bench.report.robustness import contrast_table, degradation_table, summary_table, worst_of
 from bench.report.table import Table
 from bench.report.terminal import as_json, summarise
-from bench.spec import Condition
+from bench.spec import Condition, Facts
 from bench.tables import write_estimates
 from tests.judge.conditions import DARK, NOISE, Made, suite
 from tests.report import fake_run
@@ -92,16 +92,31 @@ def test_each_condition_shows_value_degradation_slice_and_stability(results: Res
 def test_a_model_that_loses_nothing_is_said_to(results: Results) -> None:
     data = results.datasets[0]
     firm = texts(degradation_table(results, data, "accuracy"))["firm, low light, on the crop"]
-    assert {line[4] for line in firm.values()} == {"none loses"}
-    assert (
-        "worst: no condition takes anything away" in texts(summary_table(results, data, "accuracy"))["firm"]
-    )
+    assert {line[4] for line in firm.values()} == {"no estimated loss"}
+    worst = "worst: no condition has an estimated loss"
+    assert worst in texts(summary_table(results, data, "accuracy"))["firm"]
     assert worst_of(results, data, "firm", "accuracy") is None
     told = worst_of(results, data, "biased", "accuracy")
     assert told is not None
     assert told.startswith(
         "biased: accuracy (WAR) on made is worst by low light, severity 3, on the crop: 0."
     )
+
+
+def test_a_worst_condition_that_is_withheld_is_not_said_to_take_nothing(tmp_path: Path) -> None:
+    run = fake_run.FakeRun(
+        Facts(name="d"), [fake_run.model("m")], rows=9, metrics=("uar",),
+        conditions=(Condition(perturb="low_light"),),
+    )  # fmt: skip
+    place = ("low_light", 1, "frame")
+    run.estimate("m", "uar", 0.7)
+    run.estimate("m", "uar", 0.3, place=("low_light", None, "frame"), kind="degradation")
+    run.estimate("m", "uar", 0.3, place=place, kind="worst", status="suppressed")
+    for at in (("clean", 0, None), place):
+        run.cell("m", {"ok": 9}, at)
+    results = read_results(run.write(tmp_path / "run"))
+    shown = texts(summary_table(results, results.datasets[0], "uar"))["m"]
+    assert shown["worst of all conditions"][0] == "withheld"
 
 
 def test_programs_read_every_condition_with_what_it_took(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from bench.report import console
+from bench.report.console import PIPED, standard_output
 from bench.report.format import DASH
 from bench.report.render import render
 from bench.report.terminal import as_json, cautions, summarise
@@ -77,10 +80,10 @@ def small_run(tmp_path: Path) -> Path:
 
 
 def printed(run: Path, width: int, *, terminal: bool = False) -> str:
-    console = Console(file=io.StringIO(), width=width, force_terminal=terminal)
-    summarise(run, console)
-    assert isinstance(console.file, io.StringIO)
-    return "\n".join(line.rstrip() for line in console.file.getvalue().splitlines()) + "\n"
+    out = Console(file=io.StringIO(), width=width, force_terminal=terminal)
+    summarise(run, out)
+    assert isinstance(out.file, io.StringIO)
+    return "\n".join(line.rstrip() for line in out.file.getvalue().splitlines()) + "\n"
 
 
 def test_golden(small_run: Path) -> None:
@@ -118,6 +121,35 @@ def test_no_number_is_cut_at_any_width(crema_run: Path, hostile_run: Path, width
             "1 230",
         ):
             assert text.count(number) == wide.count(number)
+
+
+def test_names_of_models_stay_whole_on_a_narrow_terminal(tmp_path: Path) -> None:
+    """A name that takes the room of numbers stands above a table of its own, with every number it had."""
+    names = ("efficientnet_b2_8_best", "efficientnet_b0_afew")
+    run = fake_run.FakeRun(
+        Facts(name="d", attributes={"sex": "given"}), [fake_run.model(n) for n in names], rows=9
+    )
+    for name, value in zip(names, (0.6, 0.5), strict=True):
+        run.estimate(name, "accuracy", value)
+        run.cell(name, {"ok": 9})
+    text, wide = (printed(run.write(tmp_path / str(width)), width) for width in (80, 300))
+    assert "d, all rows (clean)" in wide.splitlines()
+    for name in names:
+        assert f"{name} on d, all rows (clean)" in text.splitlines()
+    for number in ("0.6000 [0.580, 0.620]", "0.5000 [0.480, 0.520]"):
+        assert text.count(number) == wide.count(number) == 1
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_every_command_prints_through_one_console(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    assert standard_output().width == PIPED
+    root = Path(console.__file__).parents[1]
+    made = {
+        p.name for p in root.rglob("*.py") if re.search(r"\bConsole\((?!stderr=True)", p.read_text("utf-8"))
+    }
+    assert made == {"console.py"}
 
 
 def test_names_are_text(hostile_run: Path) -> None:

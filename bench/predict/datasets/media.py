@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from bench.digest import digest_bytes, digest_file
-from bench.errors import UserError
+from bench.errors import UserError, counted
 from bench.tables import Targets
 from bench.tables.files import require_columns, row_of
 
@@ -61,9 +61,10 @@ def require_media(targets: Targets) -> None:
     if _BYTES not in targets.table.column_names:
         require_columns(targets.table, ("media",), _table(targets))
     faults = {row: fault for row in range(len(targets)) if (fault := _fault(targets, row)) is not None}
+    lack = "lacks its" if len(faults) == 1 else "lack their"
     for row, found in list(faults.items())[:1]:
         raise UserError(
-            _where(targets, row), f"{found}; {len(faults)} of {len(targets)} rows lack their media",
+            _where(targets, row), f"{found}; {len(faults)} of {counted(len(targets), 'row')} {lack} media",
             f"Every row names a file under {targets.root.absolute() if targets.root else 'the data folder'}",
             f"Fetch the missing files, correct the table, or {_OTHER}",
         )  # fmt: skip

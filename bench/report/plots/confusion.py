@@ -29,8 +29,12 @@ NONE = "none"
 _MOST_PAIRS = 10
 _TOLD = (
     "Each row is all clips of a label, by what the model called them; 'none' is a miss or a tie at the top. "
-    "A darker square is a larger share of the row. Hatched: withheld, since it is of too few people, or "
-    "would give such a number away."
+    "A darker square is a larger share of the row."
+)
+_HATCHED = (
+    "Hatched: withheld, since it is of too few people, or would give such a number away. Recall over all "
+    "rows is not withheld, also of a class of few people: it tells how many of their rows were called right. "
+    "Hatching keeps back what the others were called."
 )
 _ABSENT = (
     "There are no counts of what was called what in this run: they are made on clean media where a metric "
@@ -52,7 +56,9 @@ def confusion_parts(results: Results, data: Dataset) -> tuple[Part, ...]:
     if found:
         figures = tuple(_figure(data, name, counts) for name, counts in found.items())
         tables = (_pairs(data, found), *(_matrix(data, name, counts) for name, counts in found.items()))
-        parts.append(Part("What is taken for what", (_TOLD,), figures, tables))
+        hatched = any(point["n"] is None for counts in found.values() for point in counts.values())
+        told = (_TOLD, _HATCHED) if hatched else (_TOLD,)
+        parts.append(Part("What is taken for what", told, figures, tables))
     elif recall:
         parts.append(Part("What is taken for what", (_ABSENT,)))
     return tuple(parts)

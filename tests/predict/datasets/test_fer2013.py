@@ -127,7 +127,9 @@ def test_ferplus_folders_with_original_labels(tmp_path: Path) -> None:
     assert open_data(TEST, tmp_path).table.to_pylist() == [
         {"target": "FER2013Test/a.png", "media": "data/FER2013Test/a.png", "label": "anger", "split": "test"}
     ]
-    with pytest.raises(UserError, match=r"row 1: there is no file '.*data/FER2013Test/a.png'; 1 of 1 rows"):
+    with pytest.raises(
+        UserError, match=r"row 1: there is no file '.*data/FER2013Test/a.png'; 1 of 1 row lacks its media"
+    ):
         require_media(open_data(TEST, tmp_path))
 
 

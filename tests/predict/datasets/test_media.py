@@ -92,7 +92,7 @@ def test_a_table_without_the_column_says_which_and_what_it_has(root: Path) -> No
 
 def test_sound_of_its_own_must_be_there_too(root: Path) -> None:
     require_media(make(root, media=["a.png", "a.png"], audio=["sub/b.png", None]))
-    with pytest.raises(UserError, match=r"there is no file '.*none\.wav'; 1 of 1 rows"):
+    with pytest.raises(UserError, match=r"there is no file '.*none\.wav'; 1 of 1 row lacks its media"):
         require_media(make(root, media=["a.png"], audio=["none.wav"]))
 
 
