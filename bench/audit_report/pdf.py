@@ -12,6 +12,7 @@ from bench.errors import UserError
 
 __all__ = ["as_pdf", "require_pdf", "title_of"]
 
+_LONGEST = 1 << 20  # bytes of a stream that are looked at: the file may be anybody's
 _STREAM = re.compile(rb"stream\r?\n(.*?)\r?\nendstream", re.DOTALL)
 _INFO = re.compile(rb"/Title (?:\((.*?)\)|<feff([0-9a-f]*)>)>>")
 """The title as the last entry of a dictionary, which that of an outline is not."""
@@ -43,7 +44,7 @@ def title_of(content: bytes) -> str:
     """The title of a PDF that ``as_pdf`` made, empty for any other file; needs no package."""
     for stream in _STREAM.findall(content):
         try:
-            found = _INFO.search(zlib.decompress(stream))
+            found = _INFO.search(zlib.decompressobj().decompress(stream, _LONGEST))
         except zlib.error:  # a stream that is not compressed
             continue
         if found is not None:
