@@ -6,7 +6,7 @@ tables into estimates, ``report`` turns estimates into pages. They meet only in 
 ==================  ==============================================================================
 vocabulary          ``errors`` ``labels`` ``digest`` ``spec`` ``tables`` ``suite`` ``question`` ``folder``
                     ``shipped`` ``document`` ``policy`` ``prereg`` ``context`` ``truth`` ``act`` ``duties``
-                    ``posture`` ``latency``
+                    ``posture`` ``latency`` ``memory``
 ``predict``         clips, data sets, perturbations, the face front-end, the zoo, the run loop (torch)
 ``judge``           kernels, atoms, metrics, slices, intervals, the Estimates table (numpy, scipy.special)
 ``track``           MLflow, the only place that imports it

@@ -47,8 +47,8 @@ import cv2
 import numpy as np
 import torch
 
+from bench.memory import keep_freed_memory
 from bench.predict.clip import Clip
-from bench.predict.device import keep_freed_memory
 from bench.predict.perturb import PERTURBATIONS, Perturbation
 from bench.predict.perturb.stream import Stream
 from bench.synth.drawn import AFFECT, draw_face

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 VOCABULARY = {
     "errors", "labels", "digest", "spec", "tables", "suite", "shipped", "folder", "question", "document", "policy",
-    "prereg", "context", "truth", "act", "duties", "posture", "latency",
+    "prereg", "context", "truth", "act", "duties", "posture", "latency", "memory",
 }  # fmt: skip
 ALLOWED = {
     "judge": VOCABULARY,

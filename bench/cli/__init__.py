@@ -11,6 +11,8 @@ import os
 import signal
 import sys
 
+from bench.memory import keep_freed_memory
+
 __all__ = ["main"]
 
 _INTERRUPTED = 130
@@ -23,6 +25,7 @@ def main() -> None:
     # A thread that waits by spinning starves the others: set before torch or OpenMP load.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    keep_freed_memory()
     signal.signal(signal.SIGTERM, _terminate)
     try:
         code = _call()

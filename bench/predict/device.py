@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import metadata
@@ -21,15 +19,12 @@ from bench.latency import Hardware
 
 __all__ = [
     "PRECISIONS", "choose_device", "choose_precision", "cpu_name", "describe_environment",
-    "describe_hardware", "is_out_of_memory", "keep_freed_memory", "kind_of", "strict_numbers", "synchronize",
+    "describe_hardware", "is_out_of_memory", "kind_of", "strict_numbers", "synchronize",
     "versions",
 ]  # fmt: skip
 
 PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
-# glibc's mallopt(3), in bytes: what may lie free at the top of the heap; what is asked for at once (of the
-# heaps of a thread, 64 MiB each, an empty one then stays); what is mapped on its own.
-_MALLOPT = {-1: 1 << 28, -2: 1 << 26, -3: 1 << 25}
 _CPU_MEMORY = "DefaultCPUAllocator: can't allocate memory"
 _PACKAGES = ("affectbench", "torch", "numpy", "opencv-python-headless", "av", "pyarrow")
 
@@ -56,17 +51,6 @@ def choose_precision(name: str) -> torch.dtype:
             "--precision", f"{name!r} is not known", f"{', '.join(PRECISIONS)}", "Choose one of these"
         )
     return PRECISIONS[name]
-
-
-def keep_freed_memory() -> None:
-    """Let glibc keep 256 MiB of freed memory, and the heaps of threads, for this process; nothing without it.
-
-    By default each layer's output goes back to the system and comes again as pages that it must clear: on
-    small images that is a third of a run (benchmarks/RESULTS.md).
-    """
-    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
-        for option, size in _MALLOPT.items():
-            ctypes.CDLL(None).mallopt(option, size)
 
 
 @contextmanager

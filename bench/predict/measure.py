@@ -19,12 +19,13 @@ import pyarrow as pa
 import torch
 
 from bench.errors import MediaFault
+from bench.memory import keep_freed_memory
 from bench.predict.ahead import ahead
 from bench.predict.align import cut, squares
 from bench.predict.appearance import INNER, NAMES, SIDE, looks
 from bench.predict.clip import Clip, Sampling
 from bench.predict.datasets.media import media_path
-from bench.predict.device import keep_freed_memory, strict_numbers
+from bench.predict.device import strict_numbers
 from bench.predict.faces import Faces, filling
 from bench.predict.front import FaceFinder, Front, Persons
 from bench.predict.given import Given

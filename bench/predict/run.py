@@ -19,11 +19,12 @@ from typing import Any
 import torch
 
 from bench.folder import RunFolder
+from bench.memory import keep_freed_memory
 from bench.predict.ahead import ahead
 from bench.predict.batch import Batch, Chunk
 from bench.predict.cell import Cell, Store
 from bench.predict.datasets.media import media_path
-from bench.predict.device import describe_environment, keep_freed_memory, strict_numbers
+from bench.predict.device import describe_environment, strict_numbers
 from bench.predict.face_cache import FaceCache
 from bench.predict.forward import harm_film, harm_sound
 from bench.predict.reader import Item, Medium, Reader

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -42,13 +43,20 @@ def score(
     assert done.returncode == 0, done.stderr
 
 
+@pytest.fixture(scope="module")
+def scored(affectbench: Affectbench, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scored")
+    write_tables(folder)
+    score(affectbench, folder, "both", "old", "new")
+    score(affectbench, folder, "later", "new")
+    score(affectbench, folder, "before", "old")
+    return folder
+
+
 @pytest.fixture
-def runs(affectbench: Affectbench, tmp_path: Path) -> Path:
-    write_tables(tmp_path)
-    score(affectbench, tmp_path, "both", "old", "new")
-    score(affectbench, tmp_path, "later", "new")
-    score(affectbench, tmp_path, "before", "old")
-    return tmp_path
+def runs(scored: Path, tmp_path: Path) -> Path:
+    """Tables and runs of its own for every test, which may change them."""
+    return Path(shutil.copytree(scored, tmp_path, dirs_exist_ok=True))
 
 
 def test_two_models_of_a_run_and_two_runs_say_the_same(affectbench: Affectbench, runs: Path) -> None:

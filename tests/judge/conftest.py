@@ -28,3 +28,16 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run(honest: Path, tmp_path: Path) -> RunFolder:
     """A copy that a test may spoil."""
     return RunFolder(Path(shutil.copytree(honest, tmp_path / "run")))
+
+
+@pytest.fixture(scope="session")
+def _brief(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.report.render.render", lambda path: path)
+        return scored.finished(tmp_path_factory.mktemp("brief"), slices=("sex",)).path
+
+
+@pytest.fixture
+def brief(_brief: Path, tmp_path: Path) -> RunFolder:
+    """A copy of a run with one slice, for tests that audit it again for each number they spoil."""
+    return RunFolder(Path(shutil.copytree(_brief, tmp_path / "run")))

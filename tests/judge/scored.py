@@ -73,12 +73,13 @@ def made_predictions(rng: np.random.Generator, truth: np.ndarray, folder: Path) 
     return files
 
 
-def finished(folder: Path, **suite: Any) -> RunFolder:
+def finished(folder: Path, *, slices: tuple[str, ...] = SLICES, **suite: Any) -> RunFolder:
     """A scored run of two models, judged but without a report."""
     folder.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(7)
     columns, truth = made_columns(rng, 600)
-    asked = make_suite(slices=SLICES, bins={"age": (30, 45.5, 60)}, missing_constant=0.1, **suite)
+    bins = {"age": (30, 45.5, 60)} if "age" in slices else {}
+    asked = make_suite(slices=slices, bins=bins, missing_constant=0.1, **suite)
     question = Question(asked, {"made": make_targets(columns)}, lambda kind, name: f"{kind} {name}")
     run = workflow.score(question, made_predictions(rng, truth, folder), {}, folder / "run")
     workflow.finish(run)

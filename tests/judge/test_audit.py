@@ -124,28 +124,28 @@ def test_a_decode_error_kept_is_found(tmp_path: Path, monkeypatch: pytest.Monkey
     ("field", "change"),
     [("estimate", 1e-6), ("estimate", -1e-8), ("n", 1), ("clusters", -1), ("estimate", None), ("n", None)],
 )
-def test_one_changed_number_is_found(run: RunFolder, field: str, change: float | None) -> None:
+def test_one_changed_number_is_found(brief: RunFolder, field: str, change: float | None) -> None:
     def alter(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         row = next(r for r in rows if (r["model"], r["metric"], r["value"]) == ("soft", "uar", "male"))
         row[field] = None if change is None else row[field] + change
         return rows
 
-    change_estimates(run, alter)
-    found = audit(run.path)
+    change_estimates(brief, alter)
+    found = audit(brief.path)
     assert [(d.field, d.row["metric"], d.row["value"]) for d in found.differences] == [(field, "uar", "male")]
     assert found.differences[0].size == (np.inf if change is None else pytest.approx(abs(change), rel=1e-6))
 
 
-def test_what_it_does_not_know_is_counted_and_never_agreed(run: RunFolder) -> None:
+def test_what_it_does_not_know_is_counted_and_never_agreed(brief: RunFolder) -> None:
     def add(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
         values = [r for r in rows if r["kind"] == "value"]
         shown = next(r for r in values if r["status"] != "suppressed")
         unknown = [{**r, "metric": "kudos"} for r in values if r["metric"] == "accuracy"]
         return [*rows, *unknown, {**shown, "kind": "wonder"}]
 
-    before = audit(run.path)
-    change_estimates(run, add)
-    found = audit(run.path)
+    before = audit(brief.path)
+    change_estimates(brief, add)
+    found = audit(brief.path)
     assert found.agrees, faults(found)
     assert found.compared == before.compared
     assert found.not_audited["kudos"] == before.compared["accuracy"]
