@@ -4,12 +4,10 @@
 library as it is meant to be used: affectbench a clip of 32 frames (what varies with the clip is drawn once)
 and again 32 stills, bytes to bytes; imagecorruptions and albumentations picture by picture, bytes to bytes;
 kornia the batch of 32, floats to floats, so that it is not charged for the conversion from bytes and back.
-All take turns; the least of the rounds counts. Ratios are of processor time (of all threads), which other
-work on the machine moves less than seconds on the wall; below 1 a peer does with less than our clip.
-
-One thread of torch and of OpenCV, for one of torch's is what a run on two cores gives to each of the two
-chunks of frames that it perturbs side by side; started twice at once, both cores work for every library
-alike. With ``--threads 2`` one call has both: some take less time on the wall, up to twice the processor's.
+One process, each library with the threads that it finds, but ours with one of torch's, as in a run
+(``one_thread``). All take turns; the least of the rounds counts. Ratios are of processor time (of all
+threads), which other work on the machine moves less than seconds on the wall, and which does not reward a
+library for using both cores: below 1 a peer does with less than our clip.
 
 Each cell says, for one picture: processor ms (ms on the wall) and, after the semicolon, the mean absolute
 difference from the clean picture in grey levels, so that one sees whether the harm is comparable. The last
@@ -49,6 +47,7 @@ import torch
 
 from bench.memory import keep_freed_memory
 from bench.predict.clip import Clip
+from bench.predict.device import one_thread
 from bench.predict.perturb import PERTURBATIONS, Perturbation
 from bench.predict.perturb.stream import Stream
 from bench.synth.drawn import AFFECT, draw_face
@@ -86,10 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--severity", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1, help="of torch and OpenCV, within a call")
     asked = parser.parse_args()
-    torch.set_num_threads(asked.threads)
-    cv2.setNumThreads(asked.threads)
     keep_freed_memory()  # as a run does
     pictures = draw_pictures()
     libraries = {CLIP: clip_calls(pictures, asked.severity), STILLS: still_calls(pictures, asked.severity)}
@@ -123,7 +119,7 @@ def clip_calls(pictures: Pictures, severity: int) -> Calls:
     clip = Clip("clip", pictures.planes, np.arange(COUNT), np.arange(COUNT) / 25)
 
     def call(harm: Perturbation[Clip]) -> Call:
-        return lambda: harm(clip, severity, SEED).frames
+        return one_thread()(lambda: harm(clip, severity, SEED).frames)
 
     return {kind: call(PERTURBATIONS[kind]) for kind in KINDS}
 
@@ -134,7 +130,7 @@ def still_calls(pictures: Pictures, severity: int) -> Calls:
     stills = [Clip(f"still {i}", plane[None], zero, zero / 25) for i, plane in enumerate(pictures.planes)]
 
     def call(harm: Perturbation[Clip]) -> Call:
-        return lambda: [harm(still, severity, SEED).frames[0] for still in stills]
+        return one_thread()(lambda: [harm(still, severity, SEED).frames[0] for still in stills])
 
     return {kind: call(PERTURBATIONS[kind]) for kind in KINDS}
 
@@ -212,7 +208,7 @@ def print_kinds(table: Table, severity: int) -> None:
     """One row a kind, and the geometric mean of each column of ratios."""
     peers = [name for name in table.libraries if name in PEERS]
     heads = [f"{name} {metadata.version(name)} | ratio" for name in peers]
-    columns = [f"severity {severity}, threads: {torch.get_num_threads()}", CLIP, STILLS, *heads]
+    columns = [f"severity {severity}, torch threads: {torch.get_num_threads()}", CLIP, STILLS, *heads]
     print(f"| {' | '.join([*columns, 'over the bound'])} |")
     print("|---" * (4 + 2 * len(peers)) + "|")
     clip, stills = table.libraries[CLIP], table.libraries[STILLS]

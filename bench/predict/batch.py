@@ -17,6 +17,7 @@ from bench.errors import MachineError, MediaFault
 from bench.folder import RunFolder
 from bench.predict.cell import Cell, Harmed, Store
 from bench.predict.clip import Clip
+from bench.predict.device import one_thread
 from bench.predict.face_cache import FaceCache
 from bench.predict.faces import Faces
 from bench.predict.forward import harm_clip, harm_faces, predict_clips, to_rows
@@ -191,8 +192,11 @@ class Chunk:
         if cell.harm.where != where or not (cell.harm.of_picture or cell.harm.of_face):
             return clips
         if cell.harm.of_picture:
-            return [(p, harm_clip(clip, cell.harm, cell.seed)) for p, clip in clips]
-        faces = [harm_faces(one, cell.harm, cell.seed) for one in self._fit(i, clips)]
+            with one_thread():
+                return [(p, harm_clip(clip, cell.harm, cell.seed)) for p, clip in clips]
+        fitted = self._fit(i, clips)
+        with one_thread():
+            faces = [harm_faces(one, cell.harm, cell.seed) for one in fitted]
         self.harmed = Harmed(sum(len(one.clip) for one in faces), sum(one.unfitted for one in faces))
         return [(p, one.clip) for (p, _), one in zip(clips, faces, strict=True)]
 

@@ -7,19 +7,21 @@ import platform
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import av
 import torch
+from threadpoolctl import ThreadpoolController
 
 from bench.errors import UserError
 from bench.latency import Hardware
 
 __all__ = [
     "PRECISIONS", "choose_device", "choose_precision", "cpu_name", "describe_environment",
-    "describe_hardware", "is_out_of_memory", "kind_of", "strict_numbers", "synchronize",
+    "describe_hardware", "is_out_of_memory", "kind_of", "one_thread", "strict_numbers", "synchronize",
     "versions",
 ]  # fmt: skip
 
@@ -63,6 +65,24 @@ def strict_numbers() -> Iterator[None]:
         yield
     finally:
         cudnn.allow_tf32, cudnn.deterministic, cudnn.benchmark, matmul.allow_tf32 = before
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch work on one core in this thread; other threads keep what they have.
+
+    Of many small steps, such as perturbations take, waking a second core for each costs more than it saves: a
+    blur of pictures of 224 pixels takes 1.2 ms with one thread and 3.3 ms with two (benchmarks/RESULTS.md).
+    ``torch.set_num_threads`` would reach threads begun later, and lose what oneDNN keeps.
+    """
+    torch.get_num_threads()  # else the first call in a thread sets what torch has for all, in here
+    with _openmp().limit(limits=1):
+        yield
+
+
+@cache
+def _openmp() -> ThreadpoolController:
+    return ThreadpoolController().select(user_api="openmp")
 
 
 def is_out_of_memory(error: Exception) -> bool:

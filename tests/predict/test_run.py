@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,6 +15,7 @@ import torch
 
 from bench.errors import MachineError
 from bench.folder import RunFolder
+from bench.predict import batch, forward
 from bench.predict.cell import CLEAN, Cell, Harm, Store, left
 from bench.predict.clip import Clip, Sampling, Scores
 from bench.predict.datasets.media import digest_media
@@ -251,3 +253,31 @@ def test_the_batch_does_not_change_what_is_predicted(tmp_path: Path) -> None:
     whole = run_one(tmp_path / "a", model_of(colours), targets, harm, batch=14)
     single = run_one(tmp_path / "b", model_of(colours), targets, harm, batch=1)
     assert whole.equals(single)
+
+
+@pytest.mark.parametrize("where", ["crop", "frame"])
+def test_perturbations_have_one_thread_and_models_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Literal["crop", "frame"]
+) -> None:
+    """Blurs of many small steps take longer with two threads than with one, convolutions of a model do not."""
+    draw_set(tmp_path, subjects=1, frames=1)
+    table = pa.csv.read_csv(tmp_path / "targets.csv")
+    targets = digest_media(validate_targets(table, Facts(name="t", media_kind="aligned"), "T.csv", tmp_path))
+    seen: dict[str, set[int]] = {"harm": set(), "model": set()}
+
+    def harm_clip(clip: Clip, harm: Harm, seed: int) -> Clip:
+        seen["harm"].add(torch.get_num_threads())
+        return forward.harm_clip(clip, harm, seed)
+
+    def predict(clips: Sequence[Clip]) -> list[Scores]:
+        seen["model"].add(torch.get_num_threads())
+        return happy(clips)
+
+    monkeypatch.setattr(batch, "harm_clip", harm_clip)
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        run_one(tmp_path / "a", model_of(predict), targets, Harm("gamma", 3, where))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == {"harm": {1}, "model": {2}}
