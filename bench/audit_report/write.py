@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from bench.audit_report.case import Asked, open_case
-from bench.audit_report.pdf import as_pdf, require_pdf, title_of
+from bench.audit_report.pdf import as_pdf, require_pdf
 from bench.audit_report.register import findings, stray_answers
 from bench.audit_report.sections import about, audit_page
 from bench.errors import UserError, listed
@@ -23,7 +23,6 @@ from bench.report.render import as_html
 __all__ = ["SCHEMA", "write_audit"]
 
 SCHEMA = "affectbench-audit/1"
-_ENDS = ("html", "md", "json", "pdf")
 
 
 def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] | None = None) -> list[Path]:
@@ -44,7 +43,7 @@ def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] 
     if pdf:
         files["pdf"] = as_pdf(html)
     folder, written = asked.system.run.path, []
-    if final := [end for end in _ENDS if _may_be_final(folder / f"audit.{end}", end)]:
+    if final := _may_be_final(folder):
         _require_same(folder, final, files)
     elif not pdf:  # an earlier one would stand beside a report that it is not of
         (folder / "audit.pdf").unlink(missing_ok=True)
@@ -57,9 +56,19 @@ def write_audit(asked: Asked, *, pdf: bool = False, warn: Callable[[str], None] 
     return written
 
 
-def _may_be_final(path: Path, end: str) -> bool:
-    """Whether a file is there that does not say that it is of a draft; what cannot be read may be final."""
-    return path.is_file() and not _SAYS_DRAFT[end](path.read_bytes())
+def _may_be_final(folder: Path) -> list[str]:
+    """The endings of the files there that may be of a final report: all that do not say they are of a draft.
+
+    A PDF is not read: it is of what stands beside it, and alone it may be final.
+    """
+    drafts = {
+        end: says_draft(path.read_bytes())
+        for end, says_draft in _SAYS_DRAFT.items()
+        if (path := folder / f"audit.{end}").is_file()
+    }
+    if (folder / "audit.pdf").is_file():
+        drafts["pdf"] = any(drafts.values())
+    return [end for end, draft in drafts.items() if not draft]
 
 
 def _json_of_draft(content: bytes) -> bool:
@@ -74,7 +83,6 @@ _SAYS_DRAFT: dict[str, Callable[[bytes], bool]] = {
     "html": lambda content: b'<body class="audit draft">' in content,
     "md": lambda content: content.startswith(b"# DRAFT: "),
     "json": _json_of_draft,
-    "pdf": lambda content: title_of(content).startswith("DRAFT: "),
 }
 
 

@@ -3,8 +3,9 @@
 Of a window every k-th frame is looked at, and its last. A face of two such frames, matched as the Tracker
 matches, moves in a straight line from one to the other, its five points with it; one that is in one of them
 alone stays where it is for the frames that are nearer to that one. Where a cut lies between them, the faces
-of each stay where they are for the frames of its shot. It refuses nothing, and no frame outside the window
-decides: windows are cut by the media alone, so that batches and devices change nothing.
+of each stay where they are for the frames of its shot; frames of any other shot have none. It refuses
+nothing, and no frame outside the window decides: windows are cut by the media alone, so that batches and
+devices change nothing.
 """
 
 from __future__ import annotations
@@ -37,10 +38,12 @@ def fill(found: Sequence[Faces], keys: np.ndarray, times: np.ndarray, shots: Seq
         before, after = found[place - 1], found[place]
         first, last = int(keys[place - 1]), int(keys[place])
         if shots[first] == shots[last]:
-            frames += _moving(before, after, times[first : last + 1])
+            course = _moving(before, after, times[first : last + 1])
         else:
-            there = {shots[first]: before, shots[last]: after}
-            frames += [there.get(shot, _NOBODY) for shot in shots[first + 1 : last]]
+            course = [before if shot == shots[first] else after for shot in shots[first + 1 : last]]
+        own = (shots[first], shots[last])
+        between = zip(course, shots[first + 1 : last], strict=True)
+        frames += [faces if shot in own else _NOBODY for faces, shot in between]
         frames.append(after)
     return frames
 

@@ -17,7 +17,7 @@ import numpy as np
 from bench.predict.clip import Clip
 from bench.predict.faces import Faces
 from bench.predict.given import SAME_FACE, Given, overlap_with
-from bench.predict.shots import Shots, thumbnails
+from bench.predict.shots import NO_SHOT, Shots, thumbnails
 from bench.predict.track import Tracker
 
 __all__ = ["Persons"]
@@ -45,7 +45,7 @@ class Persons:
 
     def __init__(self, given: Given | None = None) -> None:
         self.given = given or Given()
-        self._shots = Shots()
+        self._shots, self._shot = Shots(), 0
         self._tracker = Tracker()
         self._seen: dict[int, _Seen] = {}
 
@@ -57,7 +57,11 @@ class Persons:
         given = self.given.placed(window.size)
         numbers = []
         for time, thumbnail, found in zip(window.times, thumbnails(window.frames), faces, strict=True):
-            tracks = self._tracker.update(float(time), found.boxes, self._shots.follow(thumbnail))
+            shot = self._shots.follow(thumbnail)
+            if shot != NO_SHOT:
+                self._shot = shot
+            # In frames that show nothing tracks wait; who is found there all the same is of the shot before.
+            tracks = self._tracker.update(float(time), found.boxes, self._shot if len(found) else shot)
             numbers.append(self._note(tracks, found, given, window.size))
         return numbers
 

@@ -50,9 +50,12 @@ class Shots:
         self._count = 0
 
     def follow(self, thumbnail: np.ndarray) -> int:
-        """The shot of the next frame, numbered from 0 in order of appearance, or ``NO_SHOT``."""
+        """The shot of the next frame, numbered from 0 in order of appearance, or ``NO_SHOT``.
+
+        What shows nothing at the beginning is of the first shot.
+        """
         if thumbnail.std() < _LEAST_CONTRAST:
-            return NO_SHOT
+            return NO_SHOT if self._count else 0
         shot = self._shot_of(thumbnail)
         self._last.pop(shot, None)
         self._last[shot] = thumbnail
@@ -77,6 +80,8 @@ def _likeness(before: np.ndarray, now: np.ndarray) -> float:
     import cv2
 
     middle = np.ascontiguousarray(before[_PAN:-_PAN, _PAN:-_PAN])
+    if middle.std() < _LEAST_CONTRAST:
+        return 0.0  # of one colour it would fit anything
     return float(cv2.matchTemplate(now, middle, cv2.TM_CCOEFF_NORMED).max())
 
 

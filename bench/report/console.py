@@ -32,9 +32,16 @@ def fits(console: Console, table: Table) -> bool:
 
 
 def print_whole(console: Console, what: Table | Text) -> None:
-    """Print; a table whose numbers need more than the console has is as wide as they need."""
-    if isinstance(what, Table) and (least := _width(what, _NAME_WIDTH)) > console.width:
-        what.width = least
+    """Print; a table whose numbers need more than the console has is as wide as they need.
+
+    Its title has the width of the console, not that of the table.
+    """
+    if isinstance(what, Table):
+        title, what.title = what.title, None
+        if title is not None:
+            console.print(title, markup=False, highlight=False, crop=False)
+        if (least := _width(what, _NAME_WIDTH)) > console.width:
+            what.width = least
     console.print(what, crop=False)
 
 

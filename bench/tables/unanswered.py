@@ -1,7 +1,7 @@
 """Rows of predictions that are ok and answer nothing: counted as wrong, and more likely a fault of the file.
 
 Only where labels are all that decides: beside probabilities an empty label is a tie at the top, and a table
-without any label gives none.
+of other outputs without any label gives none.
 """
 
 from __future__ import annotations
@@ -10,14 +10,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bench.errors import counted, listed
+from bench.tables.targets import AFFECT
 
 __all__ = ["unanswered"]
 
 
 def unanswered(predictions: pa.Table, where: str) -> str | None:
     """What to say of valid predictions with ok rows that name no label; None where there are none."""
-    named = predictions["predicted"]
-    if named.null_count == len(named) or any(n.startswith("p_") for n in predictions.column_names):
+    named, columns = predictions["predicted"], predictions.column_names
+    others = any(name in AFFECT or name.startswith("au_") for name in columns)
+    if any(name.startswith("p_") for name in columns) or (others and named.null_count == len(named)):
         return None
     empty = predictions.filter(pc.and_(pc.equal(predictions["status"], "ok"), pc.is_null(named)))["target"]
     if not len(empty):

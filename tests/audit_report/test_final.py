@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from bench.audit_report.pdf import as_pdf, title_of
 from bench.audit_report.sections import audit_page
 from bench.audit_report.write import write_audit
 from bench.errors import UserError
@@ -184,21 +183,15 @@ def test_a_final_page_beside_the_files_of_a_draft_stays(runs: Path, tmp_path: Pa
     assert files_of(run) == before
 
 
-def test_the_pdf_of_a_final_report_alone_is_not_lost(runs: Path, tmp_path: Path) -> None:
-    pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
+def test_a_pdf_is_of_what_stands_beside_it_and_alone_may_be_final(runs: Path, tmp_path: Path) -> None:
     run = tmp_path / "new"
     shutil.copytree(runs / "new", run)
-    page = "<html lang='en'><head><title>{}</title></head><body><h1>DRAFT: x</h1></body></html>"
-    signed = (as_pdf(page.format(title)) for title in ("Audit report: DRAFT: new", "Audit report: n\u00e9w"))
-    for content in (*signed, b"%PDF-1.7 by another program"):
-        (run / "audit.pdf").write_bytes(content)
-        with pytest.raises(UserError, match=r"audit\.pdf: it is of a report that is no draft"):
-            write_audit(asked(run, tmp_path, None))
-        assert files_of(run) == {"audit.pdf": content}
-
-
-@pytest.mark.parametrize("title", ["DRAFT: Audit report: new", "DRAFT: Audit report: n\u00e9w (1)"])
-def test_the_title_of_a_pdf_is_read_back(title: str) -> None:
-    pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
-    page = f"<html lang='en'><head><title>{title}</title></head><body><h1>another</h1></body></html>"
-    assert title_of(as_pdf(page)).startswith(title[:25])
+    (run / "audit.pdf").write_bytes(b"%PDF-1.7")
+    with pytest.raises(UserError, match=r"audit\.pdf: it is of a report that is no draft"):
+        write_audit(asked(run, tmp_path, None))
+    assert files_of(run) == {"audit.pdf": b"%PDF-1.7"}
+    (run / "audit.pdf").unlink()
+    write_audit(asked(run, tmp_path, None))
+    (run / "audit.pdf").write_bytes(b"%PDF-1.7")
+    write_audit(asked(run, tmp_path, None))  # of a draft, whose PDF goes with it
+    assert set(files_of(run)) == {"audit.html", "audit.md", "audit.json"}

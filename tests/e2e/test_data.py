@@ -142,7 +142,7 @@ def test_measure_refuses_what_is_not_one_source(affectbench: Affectbench, tmp_pa
         "fer2013=faces --targets T.csv --out m.parquet": "exactly one source of data is needed.",
         "fer2013=faces --aligned --out m.parquet": "--aligned: it is given beside NAME=ROOT.",
         "--targets T.csv --split test --out m.parquet": "--split: it is given beside --targets.",
-        "--targets T.csv --out m.parquet": "lack their media.",
+        "--targets T.csv --out m.parquet": "1 of 1 row lacks its media.",
         "--targets T.csv --out T.csv/m.parquet": "--out: the folder T.csv cannot be made: ",
         "fer2013=faces --out m.csv": "--out: m.csv does not end in .parquet.",
         "fer2013=faces --detector oracle --out m.parquet": "--detector: 'oracle' is no face detector.",

@@ -2,7 +2,7 @@
 
 The text of this file is a program (``python -c``). It reads orders, one JSON object a line, and answers each
 with the exit code of its child. Nothing of ``bench`` is imported before the fork: a child imports it itself,
-in its own order. Refuses to go on with a second thread, which no child would have.
+in its own order. Refuses to go on with a second thread of Python, which no child would have.
 """
 
 from __future__ import annotations

@@ -79,6 +79,13 @@ def test_nobody_moves_across_a_cut():
     assert [seen.boxes[:, 0].tolist() for seen in found] == [[100], [100], [110], [], [110]]
 
 
+@pytest.mark.parametrize("other", [4, NO_SHOT])
+def test_in_what_is_cut_in_between_two_detections_nobody_is_known(other):
+    here, there = faces([100, 50, 40, 40]), faces([110, 50, 40, 40])
+    found = fill([here, there], np.array([0, 5]), TIMES[:6], [3, 3, other, other, 3, 3])
+    assert [seen.boxes[:, 0].tolist() for seen in found] == [[100], [102], [], [], [108], [110]]
+
+
 def test_frames_at_one_time_do_no_harm():
     found = fill([moving(0), moving(0.1)], np.array([0, 3]), np.zeros(4), ONE_SHOT)
     assert [seen.boxes[0, 0] for seen in found] == [100, 100, 100, 120]

@@ -239,11 +239,11 @@ def test_real_clips_are_whole(shared: Path) -> None:
 
 def test_frames_without_stamps_are_counted_at_the_rate() -> None:
     stream = SimpleNamespace(time_base=Fraction(1, 90000), average_rate=Fraction(25))
-    assert _timeline([0, None, 3600], stream, counted=False).times.tolist() == [0.0, 0.04, 0.08]
+    assert _timeline([0, None, 3600], stream, by_count=False).times.tolist() == [0.0, 0.04, 0.08]
     stream.average_rate = None
     with pytest.raises(MediaFault, match="neither times nor a rate"):
-        _timeline([None], stream, counted=False)
-    twice = _timeline([0, 3600, 3600], stream, counted=False)
+        _timeline([None], stream, by_count=False)
+    twice = _timeline([0, 3600, 3600], stream, by_count=False)
     assert (twice.times.tolist(), twice.places) == ([0.0, 0.04, 0.04], {})
 
 

@@ -156,3 +156,25 @@ def test_after_a_cut_the_place_is_anothers_until_the_camera_is_back():
     found = persons.meet(window(shown), [faces([box(300)])] * len(shown))
     assert found == [[0]] * 3 + [[1]] * 8 + [[0]] * 3
     assert persons.target() == 1  # eight frames against six
+
+
+def test_who_is_found_in_the_dark_is_who_was_there_before():
+    # A box given by an oracle in black frames, and a fade that passes through black.
+    draw = np.random.default_rng(3)
+    light = torch.from_numpy(draw.integers(0, 256, (3, 8, 16), dtype=np.uint8))
+    light = light.repeat_interleave(50, 1).repeat_interleave(50, 2)
+    dark = torch.zeros_like(light)
+    shown = [dark, light, dark, dark, light, dark]
+    boxes = [[box(300)], [box(300)], [], [box(300)], [box(300)], [box(300)]]
+    found = Persons().meet(window(shown), [faces(one) for one in boxes])
+    assert found == [[0], [0], [], [0], [0], [0]]
+
+
+def test_tracks_wait_in_the_dark():
+    draw = np.random.default_rng(3)
+    light = torch.from_numpy(draw.integers(0, 256, (3, HEIGHT, WIDTH), dtype=np.uint8))
+    shown = (
+        [light] * 2 + [torch.zeros_like(light)] * 10 + [light] * 2
+    )  # two seconds, of which one would end a track
+    found = Persons().meet(window(shown), [faces([box(300)] if one is light else []) for one in shown])
+    assert found == [[0]] * 2 + [[]] * 10 + [[0]] * 2

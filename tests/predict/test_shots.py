@@ -68,16 +68,18 @@ def test_a_shot_comes_back_as_it_was_last_seen():
 
 
 def test_what_shows_nothing_is_of_no_shot_and_no_cut():
-    black = np.zeros((HEIGHT, WIDTH))
-    assert follow([black, scene(1), black, black + 255, scene(1), black, scene(2)]) == [
-        NO_SHOT,
-        0,
-        NO_SHOT,
-        NO_SHOT,
-        0,
-        NO_SHOT,
-        1,
-    ]
+    black, none = np.zeros((HEIGHT, WIDTH)), NO_SHOT
+    shown = [black, black, scene(1), black, black + 255, scene(1), black, scene(2)]
+    assert follow(shown) == [0, 0, 0, none, none, 0, none, 1]
+
+
+def test_what_shows_something_at_its_edge_alone_is_like_nothing_else():
+    # A station's logo on black: the middle is of one colour, which correlates with nothing.
+    logo = np.zeros((HEIGHT, WIDTH))
+    logo[2:8, 4:20] = 255
+    one, two = scene(1), scene(2)
+    assert follow([one, logo, one]) == [0, 1, 0]
+    assert follow([one, logo, logo, two, one, logo]) == [0, 1, 1, 2, 0, 1]
 
 
 def test_what_a_shot_of_long_ago_looked_like_is_forgotten():

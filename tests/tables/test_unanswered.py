@@ -25,6 +25,7 @@ def table(status: list[str], predicted: list[str | None], **more: list[float]) -
         (table(["ok"] * 2, ["fear", None]), "P.csv: in 1 of 2 rows the status is ok and 'predicted' is empty (t1), "),
         (table(["ok"] * 6, ["fear", None, *[None] * 4]), "P.csv: in 5 of 6 rows the status is ok and 'predicted' is "
          "empty (t1, t2, t3, ...), "),
+        (table(["ok"] * 2, [None, None]), "P.csv: in 2 of 2 rows the status is ok and 'predicted' is empty (t0, t1), "),
         (table(["ok", "abstained"], ["fear", None]), None),
         (table(["ok"] * 2, ["fear", None], p_fear=[0.9, 0.5]), None),  # a tie
         (table(["ok"] * 2, [None, None], valence=[0.1, 0.2]), None),  # it gives no labels
