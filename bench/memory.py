@@ -17,7 +17,7 @@ def keep_freed_memory() -> None:
     """Let glibc keep 256 MiB of freed memory, and the heaps of threads, for this process; nothing without it.
 
     By default every large array goes back to the system and the next one comes as pages that it must clear:
-    on small images that is a third of a run (benchmarks/RESULTS.md), of judging 340 000 rows two fifths.
+    of judging 340 000 rows that is two fifths (benchmarks/RESULTS.md).
     """
     if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
         for option, size in _MALLOPT.items():

@@ -67,7 +67,7 @@ def _may_be_final(folder: Path) -> list[str]:
         if (path := folder / f"audit.{end}").is_file()
     }
     if (folder / "audit.pdf").is_file():
-        drafts["pdf"] = any(drafts.values())
+        drafts["pdf"] = bool(drafts) and all(drafts.values())
     return [end for end, draft in drafts.items() if not draft]
 
 

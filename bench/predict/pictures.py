@@ -3,7 +3,7 @@
 Only the middle frame of a medium is perturbed, whole and in its own size, and then made small or large enough
 to be shown. A perturbation of the aligned face is shown on the whole frame too, one of fitted faces on those
 found in it. Of one that comes and goes that moment is shown, for all severities, at which it changes most.
-A codec is shown on the begin of a whole video, at such a moment too. What only changes when a picture is
+A codec is shown on the beginning of a whole video, at such a moment too. What only changes when a picture is
 shown, or the sound, cannot be seen here.
 """
 

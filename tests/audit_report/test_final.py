@@ -195,3 +195,20 @@ def test_a_pdf_is_of_what_stands_beside_it_and_alone_may_be_final(runs: Path, tm
     (run / "audit.pdf").write_bytes(b"%PDF-1.7")
     write_audit(asked(run, tmp_path, None))  # of a draft, whose PDF goes with it
     assert set(files_of(run)) == {"audit.html", "audit.md", "audit.json"}
+
+
+def test_a_pdf_beside_any_file_of_a_final_report_is_not_replaced(runs: Path, tmp_path: Path) -> None:
+    pytest.importorskip("weasyprint", reason="the extra pdf is not installed")
+    run = tmp_path / "new"
+    shutil.copytree(runs / "new", run)
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED))
+    final = (run / "audit.md").read_bytes()
+    for path in run.glob("audit.*"):
+        path.unlink()
+    write_audit(asked(run, tmp_path, CONTEXT + SIGNED))
+    (run / "audit.md").write_bytes(final)
+    (run / "audit.pdf").write_bytes(b"%PDF-1.7")
+    before = files_of(run)
+    with pytest.raises(UserError, match=r"audit\.pdf: it is of a report that is no draft"):
+        write_audit(asked(run, tmp_path, CONTEXT + SIGNED, **DATED), pdf=True)
+    assert files_of(run) == before

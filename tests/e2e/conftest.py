@@ -76,8 +76,9 @@ class Warm:
 def affectbench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Affectbench]:
     """Run ``affectbench WORDS...`` in a folder; returns what it printed and its exit code.
 
-    Two warm processes take turns, so that a call and the next one hash words differently, as any two do for users;
-    what imports were forgotten is left to the wheel's tests, which fork nothing. A call whose environment differs from theirs in more than where weights and caches lie starts anew.
+    Two warm processes take turns, so that a call and the next one hash words differently, as any two do for
+    users; imports that were forgotten are left to the wheel's tests, which fork nothing. A call whose environment
+    differs from theirs in more than where weights and caches lie starts anew.
     """
     folder = tmp_path_factory.mktemp("warm")
     known = {name: word for name, word in os.environ.items() if not _is_own(name)}
